@@ -1,0 +1,35 @@
+// What the classifier says of a request, and the evidence for it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shaper/base/request_class.h"
+
+namespace tasklane {
+
+// Where the class comes from, strongest first (design: "Telling tasks from chats").
+enum class Evidence { none, path, header, pack, echo };
+
+std::string_view to_text(Evidence evidence);
+
+// Identities for one run of the agent; 0 means unknown. Keyed hashes, never text.
+using RequestId = std::uint64_t;
+using ChatKey = std::uint64_t;
+using TypistKey = std::uint64_t;
+
+struct Classification {
+  RequestClass request_class = RequestClass::other;
+  Evidence evidence = Evidence::none;
+  double score = 0;                  // 0 to 1; below the threshold a request is a chat
+  std::string mark;                  // "<pack>/<entry>" where a pack decided
+  bool task_shaped = false;          // not streamed, [user] or [system, user], no tools: it could be one
+  ChatKey chat = 0;                  // the chat that it is, or that it quotes
+  TypistKey typist = 0;              // who typed it, by the best evidence there is
+  std::vector<RequestId> unmasked;   // earlier requests that this chat shows to be its tasks (late echo)
+  std::vector<std::string> reasons;  // in words, only where asked for (explain)
+};
+
+}  // namespace tasklane

@@ -1,0 +1,96 @@
+// The configuration as typed values. Parsed once; nothing behind the parser asks JSON again.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "shaper/base/request_class.h"
+#include "shaper/base/result.h"
+#include "shaper/base/units.h"
+
+namespace tasklane {
+
+struct Intercept {
+  std::uint16_t port = 0;
+};
+
+// An ordinary listener for machines without BPF: clients are pointed at it.
+struct Listen {
+  std::string host;  // an IP address literal
+  std::uint16_t port = 0;
+  std::string to_host;  // IP literal or name
+  std::uint16_t to_port = 0;
+};
+
+struct Upstream {
+  std::string name;
+  bool original = false;  // "address": "original": where the client wanted to go
+  std::string host;       // with "url": name or IP literal (no brackets)
+  std::uint16_t port = 0;
+  std::string authority;             // Host field of redirected requests: "host:port"
+  std::optional<std::string> model;  // replaces the request's model
+};
+
+// A test on the value that a JSON pointer (RFC 6901) names in the body.
+struct PointerTest {
+  std::string pointer;
+  std::optional<nlohmann::json> equals;
+  std::optional<std::string> matches;  // RE2, anywhere in the string
+};
+
+struct HeaderTest {
+  std::string name;
+  std::optional<std::string> equals;
+  std::optional<std::string> matches;  // RE2; neither: the field is present
+};
+
+struct When;  // shaper/decide/when.h: the compiled tests of one rule
+
+struct Then {
+  std::vector<std::string> route;       // names of upstreams; empty: the original
+  std::optional<nlohmann::json> patch;  // RFC 7396
+};
+
+struct Rule {
+  std::string name;
+  std::shared_ptr<const When> when;
+  Then then;
+};
+
+struct Limits {
+  ByteSize max_body{64ull << 20};    // past it a body streams through unclassified
+  ByteSize max_header{64ull << 10};  // past it: 431
+  std::uint32_t max_connections =
+      4096;  // past it new connections pass the agent by (steered) or wait (listen)
+  Duration idle_timeout = std::chrono::seconds(120);   // between two requests of a connection
+  Duration header_timeout = std::chrono::seconds(30);  // from a request's first byte to its last header byte
+  Duration connect_timeout = std::chrono::seconds(2);
+};
+
+struct Config {
+  std::string source;  // the file's name, for messages
+  std::vector<Intercept> intercept;
+  std::vector<Listen> listen;
+  std::map<std::string, Upstream, std::less<>>
+      upstreams;  // "original" is always there, under the name the file gives it
+  std::vector<std::string> packs;
+  std::vector<Rule> rules;
+  Limits limits;
+  Duration heartbeat_stale = std::chrono::seconds(2);
+  std::optional<std::string> metrics;  // "address:port" of the TCP metrics listener
+  std::string control_socket = "/run/tasklane/control.sock";
+};
+
+// Errors carry file, line and JSON pointer. All errors of one file are reported, one a line.
+Result<Config> parse_config(std::string_view text, std::string_view source);
+Result<Config> load_config(const std::filesystem::path& file);
+
+}  // namespace tasklane

@@ -1,0 +1,27 @@
+// The head of a request as it came: method, target and header fields in their order.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tasklane {
+
+struct HeaderField {
+  std::string name;  // as sent; compared without regard to case
+  std::string value;
+};
+
+// ASCII, without regard to case (RFC 9110 section 5.1).
+bool equal_names(std::string_view a, std::string_view b);
+
+struct RequestHead {
+  std::string method;
+  std::string target;
+  std::vector<HeaderField> fields;
+
+  // The first field of that name, or null. The pointer lives as long as the head is unchanged.
+  [[nodiscard]] const std::string* field(std::string_view name) const;
+};
+
+}  // namespace tasklane

@@ -1,0 +1,18 @@
+// A request's body and head, written anew as a decision asks. What no rule changes never comes here.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "shaper/base/result.h"
+#include "shaper/decide/config.h"
+
+namespace tasklane {
+
+// `body` after the rule's patch (RFC 7396) and with the upstream's model, compact. Nothing when neither
+// changes anything. Error: the body is no JSON object (then the caller forwards it as it came).
+Result<std::optional<std::string>> rewrite_body(std::string_view body, const Then& then,
+                                                const Upstream& upstream);
+
+}  // namespace tasklane

@@ -20,15 +20,22 @@ using RequestId = std::uint64_t;
 using ChatKey = std::uint64_t;
 using TypistKey = std::uint64_t;
 
+// An earlier request that turns out to be a task of a chat, and of which class: by the JSON key that it asks
+// for where it asks for one, else `task`.
+struct Unmasked {
+  RequestId id = 0;
+  RequestClass request_class = RequestClass::task;
+};
+
 struct Classification {
   RequestClass request_class = RequestClass::other;
   Evidence evidence = Evidence::none;
-  double score = 0;                  // 0 to 1; below the threshold a request is a chat
-  std::string mark;                  // "<pack>/<entry>" where a pack decided
-  bool task_shaped = false;          // not streamed, [user] or [system, user], no tools: it could be one
-  ChatKey chat = 0;                  // the chat that it is, or that it quotes
-  TypistKey typist = 0;              // who typed it, by the best evidence there is
-  std::vector<RequestId> unmasked;   // earlier requests that this chat shows to be its tasks (late echo)
+  double score = 0;          // 0 to 1; below the threshold a request is a chat
+  std::string mark;          // "<pack>/<entry>" where a pack decided
+  bool task_shaped = false;  // not streamed, [user] or [system, user], no tools, no images: could be one
+  ChatKey chat = 0;          // the chat that it is, or that it quotes
+  TypistKey typist = 0;      // who typed it, by the best evidence there is
+  std::vector<Unmasked> unmasked;    // earlier requests that this chat shows to be its tasks (late echo)
   std::vector<std::string> reasons;  // in words, only where asked for (explain)
 };
 

@@ -15,7 +15,7 @@
 
 namespace tasklane {
 
-class Pack;  // shaper/classify/pack.h
+struct Pack;  // shaper/classify/pack.h
 
 struct ClassifyInput {
   RequestId id = 0;  // chosen by the caller, unique in this run, never 0 where the echo is to be late

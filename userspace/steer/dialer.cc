@@ -1,0 +1,138 @@
+#include "userspace/steer/dialer.h"
+
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <mutex>
+#include <unordered_map>
+
+#include "userspace/steer/netlink.h"
+#include "userspace/steer/system_error.h"
+
+namespace tasklane {
+
+namespace {
+
+constexpr std::uint16_t bits_of_word = 64;
+
+Result<UniqueFd> plain_socket(IpFamily family) {
+  UniqueFd socket(::socket(to_kernel(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket) return system_error("cannot make a socket");
+  return socket;
+}
+
+struct RouteRequest {
+  nlmsghdr header{};
+  rtmsg route{};
+  nlattr destination{};
+  std::array<std::uint8_t, 16> address{};
+};
+
+}  // namespace
+
+struct OwnPorts::State {
+  std::mutex mutex;
+  std::span<unsigned long long> words;
+  std::unordered_map<std::uint16_t, unsigned> leases;
+};
+
+OwnPorts::OwnPorts(std::span<unsigned long long> words) : state_(std::make_unique<State>()) {
+  state_->words = words;
+}
+OwnPorts::~OwnPorts() = default;
+
+void OwnPorts::mark(std::uint16_t port) {
+  const std::lock_guard lock(state_->mutex);
+  if (++state_->leases[port] > 1 || state_->words.empty()) return;
+  std::atomic_ref(state_->words[port / bits_of_word]).fetch_or(1ull << (port % bits_of_word));
+}
+
+void OwnPorts::unmark(std::uint16_t port) {
+  const std::lock_guard lock(state_->mutex);
+  const auto lease = state_->leases.find(port);
+  if (lease == state_->leases.end() || --lease->second > 0) return;
+  state_->leases.erase(lease);
+  if (state_->words.empty()) return;
+  std::atomic_ref(state_->words[port / bits_of_word]).fetch_and(~(1ull << (port % bits_of_word)));
+}
+
+void OwnPorts::detach() {
+  const std::lock_guard lock(state_->mutex);
+  state_->words = {};
+}
+
+PortLease::PortLease(std::shared_ptr<OwnPorts> ports, std::uint16_t port)
+    : ports_(std::move(ports)), port_(port) {
+  if (ports_) ports_->mark(port_);
+}
+
+PortLease& PortLease::operator=(PortLease&& other) noexcept {
+  give_up();
+  ports_ = std::move(other.ports_);
+  port_ = other.port_;
+  return *this;
+}
+
+void PortLease::give_up() {
+  if (ports_) ports_->unmark(port_);
+  ports_.reset();
+}
+
+Dialer::Dialer(std::shared_ptr<OwnPorts> own_ports, std::vector<std::uint16_t> steered_ports)
+    : own_ports_(std::move(own_ports)), steered_ports_(std::move(steered_ports)) {}
+
+Result<OwnDial> Dialer::local_socket(IpFamily family) const {
+  auto socket = plain_socket(family);
+  if (!socket) return socket.error();
+  if (!own_ports_) return OwnDial{std::move(*socket), {}};
+  const KernelAddress any_port = to_kernel(SocketAddress{IpAddress::loopback(family), 0});
+  if (::bind(socket->get(), any_port.get(), any_port.length) != 0)
+    return system_error("cannot dial from " + to_text(IpAddress::loopback(family)));
+  const auto name = local_address_of(socket->get());
+  if (!name) return name.error();
+  return OwnDial{std::move(*socket), PortLease(own_ports_, name->port)};
+}
+
+Result<bool> Dialer::could_be_steered(const SocketAddress& destination) const {
+  if (std::find(steered_ports_.begin(), steered_ports_.end(), destination.port) == steered_ports_.end())
+    return false;
+  if (destination.address.is_loopback() || destination.address.is_wildcard()) return true;
+  return is_address_of_this_host(destination.address);
+}
+
+Result<OwnDial> Dialer::socket_for(const SocketAddress& destination) const {
+  const auto local = could_be_steered(destination);
+  if (!local) return local.error();
+  if (*local) return local_socket(destination.address.family);
+  auto socket = plain_socket(destination.address.family);
+  if (!socket) return socket.error();
+  return OwnDial{std::move(*socket), {}};
+}
+
+Result<bool> is_address_of_this_host(const IpAddress& address) {
+  auto kernel = NetlinkSocket::open(NETLINK_ROUTE);
+  if (!kernel) return kernel.error();
+  const std::size_t length = address.family == IpFamily::ipv4 ? 4 : 16;
+  RouteRequest request;
+  request.header.nlmsg_type = RTM_GETROUTE;
+  request.header.nlmsg_flags = NLM_F_REQUEST;
+  request.route.rtm_family = static_cast<unsigned char>(to_kernel(address.family));
+  request.route.rtm_dst_len = static_cast<unsigned char>(length * 8);
+  request.destination.nla_type = RTA_DST;
+  request.destination.nla_len = static_cast<std::uint16_t>(NLA_HDRLEN + length);
+  request.address = address.bytes;
+  bool local = false;
+  const auto bytes = std::as_writable_bytes(std::span(&request, 1));
+  const auto asked =
+      kernel->ask(bytes.first(offsetof(RouteRequest, address) + length), [&](const nlmsghdr& message) {
+        if (message.nlmsg_type == RTM_NEWROUTE)
+          local = static_cast<const rtmsg*>(NLMSG_DATA(&message))->rtm_type == RTN_LOCAL;
+      });
+  // No route there: not this host's, and the dial itself will say what is wrong.
+  return asked && local;
+}
+
+}  // namespace tasklane

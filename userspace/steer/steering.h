@@ -1,0 +1,103 @@
+// The steering of new connections for a model's ports to the agent: the BPF program, its link and its memory.
+// What goes wrong here must leave the traffic direct: the link is not pinned and ends with this object or
+// with the process.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "shaper/base/result.h"
+#include "shaper/base/time.h"
+#include "userspace/steer/dialer.h"
+#include "userspace/steer/listening_sockets.h"
+#include "userspace/steer/port_lock.h"
+#include "userspace/steer/socket_address.h"
+#include "userspace/steer/steering_listeners.h"
+
+struct steer_bpf;  // the skeleton, made by the build
+
+namespace tasklane {
+
+struct SteeringOptions {
+  std::vector<std::uint16_t> ports;
+  Duration stale_after = std::chrono::seconds(2);  // an agent silent for longer is passed by
+};
+
+// New connections of the namespace, by what became of them, since the program was attached.
+struct SteeringCounters {
+  std::uint64_t steered = 0;
+  std::uint64_t passed_other = 0;        // not for a model
+  std::uint64_t passed_own_dial = 0;     // the agent's own
+  std::uint64_t passed_bypass = 0;       // told to
+  std::uint64_t passed_stale = 0;        // the agent hangs
+  std::uint64_t passed_no_listener = 0;  // the agent's listener is gone
+  std::uint64_t passed_busy = 0;         // the kernel refused the assignment
+
+  // For whoever prints them all.
+  [[nodiscard]] std::array<std::pair<std::string_view, std::uint64_t>, 7> named() const;
+};
+
+class Steering {
+ public:
+  // Attaches to the network namespace of the calling thread. The listeners stay the caller's. From here on
+  // the agent must accept, and give a heartbeat and a refresh() several times in stale_after.
+  static Result<std::unique_ptr<Steering>> attach(const SteeringOptions& options,
+                                                  const SteeringListeners& listeners);
+  ~Steering();  // detaches; established connections go on
+  Steering(const Steering&) = delete;
+  Steering& operator=(const Steering&) = delete;
+
+  // Looks again where models listen. Cheap: a dump of the listening sockets. One thread at a time.
+  Result<void> refresh();
+
+  // A sign of life; no system call, any thread.
+  void heartbeat();
+  // Passes every new connection from now until the next heartbeat: for an agent that has all it can carry.
+  void suspend();
+
+  // Stops and resumes steering at once; any thread.
+  void bypass(bool on);
+  [[nodiscard]] bool bypassed() const;
+
+  // Where models listen and are steered; any thread.
+  [[nodiscard]] std::set<SocketAddress> endpoints() const;
+  [[nodiscard]] Result<SteeringCounters> counters() const;
+
+  // Makes the sockets for the agent's own connections; any thread; may outlive this.
+  [[nodiscard]] Dialer dialer() const { return {own_ports_, options_.ports}; }
+
+  [[nodiscard]] const SteeringOptions& options() const { return options_; }
+  // The steering program, for a test of it alone.
+  [[nodiscard]] int program_fd() const;
+
+ private:
+  struct CloseSkeleton {
+    void operator()(steer_bpf* skeleton) const;
+  };
+  using Skeleton = std::unique_ptr<steer_bpf, CloseSkeleton>;
+
+  Steering(SteeringOptions options, std::vector<PortLock> locks, ListeningSockets listening,
+           Skeleton skeleton);
+  Result<void> hand_over(const SteeringListeners& listeners);
+  Result<void> attach_to_own_namespace();
+  Result<void> set_endpoint(const SocketAddress& endpoint, bool present);
+
+  SteeringOptions options_;
+  std::vector<PortLock> locks_;
+  ListeningSockets listening_;
+  Skeleton skeleton_;
+  bool steers_ipv6_ = false;
+  bool steers_ipv4_ = false;
+  std::shared_ptr<OwnPorts> own_ports_;
+
+  mutable std::mutex endpoints_mutex_;
+  std::set<SocketAddress> endpoints_;
+};
+
+}  // namespace tasklane

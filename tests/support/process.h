@@ -20,7 +20,7 @@ namespace tasklane::test {
 struct Launch {
   std::vector<std::string> command;  // a path, or a name in PATH, and its arguments
   const Namespace* where = nullptr;  // none: where the test is
-  std::vector<std::pair<std::string, std::string>> environment;  // beside the test's own
+  std::vector<std::pair<std::string, std::string>> environment = {};  // beside the test's own
   // Done in the child before the program starts, such as dropping a privilege; only async-signal-safe calls.
   std::function<void()> before = [] {};
 };

@@ -27,9 +27,7 @@ int log_quieter(libbpf_print_level level, const char* format, va_list arguments)
   std::vsnprintf(line.data(), line.size(), format, arguments);
   std::string_view text(line.data());
   while (text.ends_with('\n')) text.remove_suffix(1);
-  const auto quieter = level == LIBBPF_WARN   ? spdlog::level::info
-                       : level == LIBBPF_INFO ? spdlog::level::debug
-                                              : spdlog::level::trace;
+  const auto quieter = level == LIBBPF_DEBUG ? spdlog::level::trace : spdlog::level::debug;
   spdlog::log(quieter, "{}", text);
   return 0;
 }
@@ -85,7 +83,7 @@ Error why_not_loaded(int code) {
   if (code == ENOSYS || libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_SK_LOOKUP, nullptr) == 0)
     return missing_kernel_feature();
   Error error = system_error("the kernel does not take the steering program", code);
-  error.hint = "the log at level info has libbpf's words for it";
+  error.hint = "the log at level debug has libbpf's words for it";
   error.exit = ExitCode::not_permitted;
   return error;
 }

@@ -147,8 +147,8 @@ TEST_F(RefusalTest, PortZeroAndNoPortAreRefused) {
   EXPECT_THAT(attempt({}).text(), HasSubstr("no port"));
 }
 
-TEST_F(RefusalTest, WithLoopbackDownTheRemedyIsNamed) {
-  host().ip("link set lo down");
+TEST_F(RefusalTest, WithoutALoopbackAddressTheRemedyIsNamed) {
+  host().ip("address flush dev lo");
   const auto listeners = host().run([] { return make_steering_listeners(); });
   ASSERT_FALSE(listeners);
   EXPECT_THAT(listeners.error().text(), HasSubstr("ip link set lo up"));

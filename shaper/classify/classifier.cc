@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "shaper/classify/echo.h"
 #include "shaper/classify/match.h"
 #include "shaper/classify/pack.h"
 
@@ -44,6 +45,8 @@ class Reasons {
   std::vector<std::string>& list_;
 };
 
+constexpr double unfilled_score = 0.6;
+
 RequestClass class_by_path(EndpointKind kind) {
   if (kind == EndpointKind::embedding) return RequestClass::embedding;
   return kind == EndpointKind::admin ? RequestClass::admin : RequestClass::other;
@@ -68,11 +71,49 @@ bool task_shaped(const BodyFacts& body) {
   return body.readable && !body.streamed && !body.has_tools && !body.has_images && single_prompt(body);
 }
 
+const PackEntry* known_chat(const Pack& pack, const Prompt& prompt, bool against_echo) {
+  const auto found = std::find_if(pack.chats.begin(), pack.chats.end(), [&](const PackEntry& chat) {
+    return (against_echo || !chat.only_echo) && hold_against(chat, prompt).matches;
+  });
+  return found == pack.chats.end() ? nullptr : &*found;
+}
+
+// Whether the request shows the entry's marks in the entry's shape.
+bool matches(const Pack& pack, const PackEntry& entry, const Prompt& prompt, const ClassifyInput& input,
+             Reasons& why) {
+  const EntryResult held = hold_against(entry, prompt);
+  if (!held.matches) {
+    if (why.wanted() && held.shown > 0)
+      why.add("not ", pack.name, "/", entry.name, ": ",
+              held.veto ? "against it: " : "missing: ", describe(held.veto ? *held.veto : *held.missing));
+    return false;
+  }
+  if (shape_fits(entry.shape, *input.body, input.endpoint.dialect)) return true;
+  why.add("not ", pack.name, "/", entry.name, ": all marks found, but the request's shape speaks against it");
+  return false;
+}
+
 }  // namespace
 
 struct Classifier::State {
+  State(std::vector<std::shared_ptr<const Pack>> known_packs, ClassifierOptions chosen)
+      : packs(std::move(known_packs)), options(chosen), echo(chosen.secret_low, chosen.secret_high) {}
+
   std::vector<std::shared_ptr<const Pack>> packs;
   ClassifierOptions options;
+  Echo echo;
+  // The last task that the echo alone recognised: somebody's front end uses templates of its own.
+  struct OwnTemplate {
+    Time at;
+    std::string client;
+  };
+  std::optional<OwnTemplate> own_template;
+
+  void know_people(const ClassifyInput& input, Classification& result) const;
+  void by_echo(const ClassifyInput& input, Classification& result, Reasons& why);
+  void remember_chat(const ClassifyInput& input, Classification& result, Reasons& why);
+  [[nodiscard]] bool is_unfilled(const ClassifyInput& input) const;
+  [[nodiscard]] Asking asking_of(const BodyFacts& body) const;
 
   bool by_header(const ClassifyInput& input, Classification& result, Reasons& why) const;
   bool by_pack(const ClassifyInput& input, Classification& result, Reasons& why) const;
@@ -105,25 +146,10 @@ bool Classifier::State::by_header(const ClassifyInput& input, Classification& re
 bool Classifier::State::by_pack(const Pack& pack, const ClassifyInput& input, Classification& result,
                                 Reasons& why) const {
   const Prompt prompt = prompt_of(*input.body, pack);
-  for (const PackEntry& entry : pack.chats) {
-    if (!hold_against(entry, prompt).matches) continue;
-    why.add("known chat ", pack.name, "/", entry.name);
-    result.evidence = Evidence::pack;
-    result.score = 0;
-    result.mark = pack.name + "/" + entry.name;
-    return true;
-  }
+  const PackEntry* const chat = known_chat(pack, prompt, false);
   for (const PackEntry& entry : pack.entries) {
-    const EntryResult held = hold_against(entry, prompt);
-    if (why.wanted() && !held.matches && held.shown > 0)
-      why.add("not ", pack.name, "/", entry.name, ": ",
-              held.veto ? "against it: " : "missing: ", describe(held.veto ? *held.veto : *held.missing));
-    if (!held.matches) continue;
-    if (!shape_fits(entry.shape, *input.body, input.endpoint.dialect)) {
-      why.add("not ", pack.name, "/", entry.name,
-              ": all marks found, but the request's shape speaks against it");
-      continue;
-    }
+    if (chat != nullptr) break;
+    if (!matches(pack, entry, prompt, input, why)) continue;
     result.score = std::max(result.score, entry.score);
     if (entry.score < options.threshold) continue;
     result.request_class = entry.request_class;
@@ -133,7 +159,12 @@ bool Classifier::State::by_pack(const Pack& pack, const ClassifyInput& input, Cl
     for (const Mark& mark : entry.marks) why.add("  ", describe(mark));
     return true;
   }
-  return false;
+  const PackEntry* const none = chat != nullptr ? chat : known_chat(pack, prompt, true);
+  if (none == nullptr) return false;
+  why.add("known chat ", pack.name, "/", none->name);
+  result.evidence = Evidence::pack;
+  result.mark = pack.name + "/" + none->name;
+  return true;
 }
 
 bool Classifier::State::by_pack(const ClassifyInput& input, Classification& result, Reasons& why) const {
@@ -142,11 +173,106 @@ bool Classifier::State::by_pack(const ClassifyInput& input, Classification& resu
                      [&](const auto& pack) { return by_pack(*pack, input, result, why); });
 }
 
-Classifier::Classifier(std::vector<std::shared_ptr<const Pack>> packs, ClassifierOptions options)
-    : state_(std::make_unique<State>()) {
-  state_->packs = std::move(packs);
-  state_->options = options;
+// By header alone; the echo and the client's address come later.
+void Classifier::State::know_people(const ClassifyInput& input, Classification& result) const {
+  const auto key_by = [&](const std::vector<std::string>& names) -> std::uint64_t {
+    for (const std::string& name : names)
+      if (const std::string* const value = input.head.field(name); value != nullptr && !value->empty())
+        return echo.key_of(name + ": " + *value);
+    return 0;
+  };
+  for (const auto& pack : packs) {
+    if (result.chat == 0) result.chat = key_by(pack->chat_headers);
+    if (result.typist == 0) result.typist = key_by(pack->typist_headers);
+  }
 }
+
+Asking Classifier::State::asking_of(const BodyFacts& body) const {
+  Asking asking;
+  asking.token_limit = body.token_limit;
+  const PromptEnds ends = ends_of(body.messages.back().text);
+  std::string_view system;
+  if (body.messages.front().role == Role::system) system = body.messages.front().text;
+  for (const std::string_view place : {ends.before, ends.behind, system}) {
+    const Asked asked = what_it_asks(place, packs);
+    if (asked.mark == nullptr) continue;
+    asking.asks = true;
+    asking.asked_class = asked.request_class;
+    break;
+  }
+  return asking;
+}
+
+// A release that does not know a filter of a customised template sends the placeholder as it stands, and no
+// word of the chat. Between other customised tasks of the same client it can be nothing else.
+bool Classifier::State::is_unfilled(const ClassifyInput& input) const {
+  constexpr Duration just_now = std::chrono::seconds(60);
+  if (!own_template || input.now - own_template->at > just_now || own_template->client != input.client)
+    return false;
+  return std::any_of(packs.begin(), packs.end(), [&](const auto& pack) {
+    const Prompt prompt = prompt_of(*input.body, *pack);
+    return std::any_of(pack->unfilled.begin(), pack->unfilled.end(),
+                       [&](const Mark& mark) { return shows(mark, prompt); });
+  });
+}
+
+void Classifier::State::by_echo(const ClassifyInput& input, Classification& result, Reasons& why) {
+  const BodyFacts& body = *input.body;
+  const EchoPrompt prompt{body.messages.back().text, asking_of(body)};
+  const auto quote = echo.find(prompt, input.now);
+  if (quote) {
+    if (result.chat == 0) result.chat = quote->chat;
+    if (result.typist == 0) result.typist = quote->typist;
+    why.add("quotes a recent chat", quote->evidence.rendered ? " as \"USER: ...\"" : "", ": at least ",
+            std::to_string(quote->evidence.bytes), " bytes of ",
+            quote->evidence.whole ? "a whole message" : "a message that was cut");
+  }
+  if (result.evidence != Evidence::none) return;
+  why.add(prompt.asking.asks ? "asks for the JSON key of " : "asks for no known JSON key",
+          prompt.asking.asks ? to_text(prompt.asking.asked_class) : std::string_view());
+  const bool ui_order = is_openai(input.endpoint.dialect) && !body.model_first;
+  if (ui_order) why.add("against a task: \"model\" is not the first key");
+  if (quote && !ui_order) {
+    result.score = std::max(result.score, quote->score);
+    if (quote->evidence.compaction_like && !quote->evidence.asks)
+      why.add("against a task: may be a compaction");
+    if (quote->score >= options.threshold) {
+      result.request_class = prompt.asking.asks ? prompt.asking.asked_class : RequestClass::task;
+      result.evidence = Evidence::echo;
+      own_template = OwnTemplate{input.now, std::string(input.client)};
+      return;
+    }
+  }
+  if (!ui_order && prompt.asking.asks && is_unfilled(input)) {
+    result.score = unfilled_score;
+    result.request_class = prompt.asking.asked_class;
+    result.evidence = Evidence::echo;
+    why.add(
+        "holds a placeholder that the front end did not fill, and a task with templates of its own was just "
+        "seen");
+    return;
+  }
+  if (!ui_order) echo.wait_for_chat(input.id, prompt, input.now);
+}
+
+void Classifier::State::remember_chat(const ClassifyInput& input, Classification& result, Reasons& why) {
+  const BodyFacts& body = *input.body;
+  if (result.chat == 0) {
+    const auto first = std::find_if(body.messages.begin(), body.messages.end(),
+                                    [](const Message& m) { return m.role == Role::user; });
+    if (first != body.messages.end()) result.chat = echo.key_of(first->text) ^ (result.typist << 1U);
+  }
+  if (result.typist == 0) result.typist = echo.key_of(input.client);
+  const bool surely = is_chat_dialect(input.endpoint.dialect) && !result.task_shaped;
+  result.unmasked = echo.remember(body, surely, result.chat, result.typist, options.threshold, input.now);
+  // A task-shaped request waits for its chat, and is none of its own.
+  std::erase_if(result.unmasked, [&](const Unmasked& one) { return one.id == input.id; });
+  for (const Unmasked& one : result.unmasked)
+    why.add("an earlier request quotes this chat: ", to_text(one.request_class));
+}
+
+Classifier::Classifier(std::vector<std::shared_ptr<const Pack>> packs, ClassifierOptions options)
+    : state_(std::make_unique<State>(std::move(packs), options)) {}
 Classifier::~Classifier() = default;
 Classifier::Classifier(Classifier&&) noexcept = default;
 Classifier& Classifier::operator=(Classifier&&) noexcept = default;
@@ -155,7 +281,7 @@ void Classifier::use_packs(std::vector<std::shared_ptr<const Pack>> packs) {
   state_->packs = std::move(packs);
 }
 
-void Classifier::ended(RequestId, Time) {}
+void Classifier::ended(RequestId id, Time) { state_->echo.ended(id); }
 
 Classification Classifier::classify(const ClassifyInput& input) {
   Classification result;
@@ -173,8 +299,14 @@ Classification Classifier::classify(const ClassifyInput& input) {
   } else {
     why.add("body not read: ", input.body == nullptr ? "past the limit" : input.body->problem);
   }
-  if (state_->by_header(input, result, why)) return result;
-  if (input.body != nullptr && input.body->readable) state_->by_pack(input, result, why);
+  state_->know_people(input, result);
+  const bool named = state_->by_header(input, result, why);
+  if (input.body != nullptr && input.body->readable && !input.body->messages.empty()) {
+    if (!named) state_->by_pack(input, result, why);
+    if (result.task_shaped) state_->by_echo(input, result, why);
+    if (result.request_class == RequestClass::chat) state_->remember_chat(input, result, why);
+  }
+  if (result.typist == 0) result.typist = state_->echo.key_of(input.client);
   return result;
 }
 

@@ -160,22 +160,47 @@ EntryResult hold_against(const PackEntry& entry, const Prompt& prompt) {
   return result;
 }
 
+namespace {
+
+// The key alone, in the quotation marks that people use, where the text speaks of JSON.
+bool names_key(std::string_view text, const std::string& key) {
+  constexpr std::string_view marks[][2] = {{"\"", "\""},         {"'", "'"},           {"`", "`"},
+                                           {"\u201c", "\u201d"}, {"\u201e", "\u201c"}, {"\u00ab", "\u00bb"},
+                                           {"\u300c", "\u300d"}};
+  return std::any_of(std::begin(marks), std::end(marks), [&](const auto& mark) {
+    return text.find(std::string(mark[0]) + key + std::string(mark[1])) != std::string_view::npos;
+  });
+}
+
+bool speaks_of_json(std::string_view text) {
+  return text.find("JSON") != std::string_view::npos || text.find("json") != std::string_view::npos;
+}
+
+}  // namespace
+
 Asked what_it_asks(std::string_view text, const std::vector<std::shared_ptr<const Pack>>& packs) {
-  Asked asked;
+  text = text.substr(0, instructions_window);
+  Asked shown;  // the key of an object that the prompt shows
+  Asked named;
   std::size_t first = text.size();
+  const bool json = speaks_of_json(text);
   for (const auto& pack : packs) {
     for (const Contract& contract : pack->contracts) {
       for (const Mark& mark : contract.asks) {
+        if (text.find(mark.asks) == std::string_view::npos) continue;
         re2::StringPiece found;
-        if (!mark.pattern->Match(piece(text), 0, text.size(), re2::RE2::UNANCHORED, &found, 1)) continue;
-        const auto at = static_cast<std::size_t>(found.data() - text.data());
-        if (asked.mark != nullptr && at >= first) continue;
-        first = at;
-        asked = {contract.request_class, &mark};
+        if (mark.pattern->Match(piece(text), 0, text.size(), re2::RE2::UNANCHORED, &found, 1)) {
+          const auto at = static_cast<std::size_t>(found.data() - text.data());
+          if (shown.mark != nullptr && at >= first) continue;
+          first = at;
+          shown = {contract.request_class, &mark};
+        } else if (json && named.mark == nullptr && names_key(text, mark.asks)) {
+          named = {contract.request_class, &mark};
+        }
       }
     }
   }
-  return asked;
+  return shown.mark != nullptr ? shown : named;
 }
 
 }  // namespace tasklane

@@ -54,6 +54,7 @@ struct PackEntry {
   RequestClass request_class = RequestClass::task;
   std::string releases;  // in words, for people
   double score = 0.9;
+  bool only_echo = false;  // of a known chat: it speaks against the echo, not against an entry
   Shape shape;
   std::vector<Mark> marks;   // all of them
   std::vector<Mark> vetoes;  // none of them
@@ -80,6 +81,7 @@ struct Pack {
   std::vector<std::string> chat_headers;    // name the chat
   std::vector<std::string> typist_headers;  // name the person, best first
   std::vector<std::string> history_opens;   // texts that open the quoted conversation
+  std::vector<Mark> unfilled;               // placeholders that an older release leaves in a newer template
   std::vector<PackEntry> entries;           // the first one that matches decides
   std::vector<PackEntry> chats;             // known chats: neither an entry nor the echo makes a task of them
   std::vector<Contract> contracts;

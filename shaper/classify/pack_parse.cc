@@ -194,7 +194,7 @@ double score_of(const Node& node) {
 
 PackEntry entry_of(const Node& node, const Shape& shape, bool chat) {
   if (chat)
-    node.object({"name", "releases", "about", "marks", "vetoes"});
+    node.object({"name", "releases", "about", "only_echo", "marks", "vetoes"});
   else
     node.object({"name", "class", "releases", "about", "score", "shape", "marks", "vetoes"});
   PackEntry entry;
@@ -204,6 +204,7 @@ PackEntry entry_of(const Node& node, const Shape& shape, bool chat) {
   if (!chat && (entry.request_class == RequestClass::embedding || entry.request_class == RequestClass::admin))
     node.at("class").refuse("the path alone makes this class");
   entry.score = score_of(node);
+  entry.only_echo = node.has("only_echo") && node.at("only_echo").json() == true;
   entry.shape = node.has("shape") ? shape_of(node.at("shape"), shape) : shape;
   entry.marks = marks_of(node, "marks");
   entry.vetoes = marks_of(node, "vetoes");
@@ -251,8 +252,8 @@ Contract contract_of(const Node& node) {
 }
 
 std::shared_ptr<const Pack> pack_of(const Node& root, std::string_view source) {
-  root.object({"$schema", "format", "pack", "version", "about", "headers", "history", "contracts", "shape",
-               "chats", "entries"});
+  root.object({"$schema", "format", "pack", "version", "about", "headers", "history", "unfilled", "contracts",
+               "shape", "chats", "entries"});
   if (root.at("format").json() != known_format)
     root.at("format").refuse("this program reads format 1", "use a pack of that format, or a newer program");
   auto pack = std::make_shared<Pack>();
@@ -268,6 +269,13 @@ std::shared_ptr<const Pack> pack_of(const Node& root, std::string_view source) {
   const Shape any_shape{{}, std::nullopt, std::nullopt, std::nullopt, {}};
   pack->chats = entries_of(root, "chats", any_shape, true);
   pack->entries = entries_of(root, "entries", shape, false);
+  for (const Node& item : root.items("unfilled")) {
+    Mark mark;
+    mark.where = Where::anywhere;
+    mark.text = item.text();
+    mark.pattern = compile(item, mark.text);
+    pack->unfilled.push_back(std::move(mark));
+  }
   for (const Node& item : root.items("contracts")) pack->contracts.push_back(contract_of(item));
   return pack;
 }

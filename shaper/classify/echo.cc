@@ -1,0 +1,348 @@
+#include "shaper/classify/echo.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace tasklane {
+namespace {
+
+constexpr std::string_view user_label = "USER: ";
+constexpr std::string_view assistant_label = "ASSISTANT:";
+constexpr std::string_view fence = "\"\"\"";  // around each message in the old tool selection
+
+// What is searched of a prompt: instructions and the newest messages stand at its ends.
+constexpr std::size_t searched_at_start = 64U << 10;
+constexpr std::size_t searched_at_end = 192U << 10;
+constexpr std::size_t windows_kept = 8192;  // of a waiting prompt
+constexpr std::size_t candidates_kept = 64;
+constexpr std::size_t messages_of_a_chat = 8;  // the last ones; tasks quote six at most, and the first
+constexpr std::size_t filter_bits = 1U << 18U;
+constexpr std::size_t short_prompt = 4U << 10;  // a title's; a compaction's is longer
+constexpr double title_tokens = 100;            // releases that ask for plain titles cap them at 50
+
+// Visits the content behind each line-leading `label`.
+template <class Visit>
+void each_line_of(std::string_view text, std::string_view label, Visit visit) {
+  for (std::size_t at = text.find(label); at != std::string_view::npos;
+       at = text.find(label, at + label.size()))
+    if (at == 0 || text[at - 1] == '\n') visit(at);
+}
+
+// Two ends of a long text, else all of it.
+template <class Search>
+void search_ends(std::string_view text, Search search) {
+  if (text.size() <= searched_at_start + searched_at_end) {
+    search(text);
+    return;
+  }
+  search(text.substr(0, searched_at_start));
+  search(text.substr(text.size() - searched_at_end));
+}
+
+// 32 bits of a window's hash, never 0.
+std::uint32_t short_hash(WindowHash hash) { return static_cast<std::uint32_t>(hash >> 32U) | 1U; }
+
+void insert(std::vector<std::uint32_t>& set, WindowHash hash) {
+  const std::uint32_t value = short_hash(hash);
+  std::size_t at = static_cast<std::size_t>(hash) & (set.size() - 1);
+  while (set[at] != 0 && set[at] != value) at = (at + 1) & (set.size() - 1);
+  set[at] = value;
+}
+
+bool contains(const std::vector<std::uint32_t>& set, WindowHash hash) {
+  const std::uint32_t value = short_hash(hash);
+  std::size_t at = static_cast<std::size_t>(hash) & (set.size() - 1);
+  while (set[at] != 0 && set[at] != value) at = (at + 1) & (set.size() - 1);
+  return set[at] == value;
+}
+
+bool contains(const std::vector<WindowHash>& list, WindowHash hash) {
+  return std::find(list.begin(), list.end(), hash) != list.end();
+}
+
+// The person's own words in a message that a front end has wrapped in retrieved context.
+std::string_view inner_question(std::string_view text) {
+  constexpr std::string_view context_end = "</context>";
+  constexpr std::string_view query = "<user_query>";
+  const auto context = text.rfind(context_end);
+  if (context == std::string_view::npos) return {};
+  text.remove_prefix(context + context_end.size());
+  if (const auto opens = text.find(query); opens != std::string_view::npos) {
+    text.remove_prefix(opens + query.size());
+    text = text.substr(0, text.find("</user_query>"));
+  }
+  return trimmed(text);
+}
+
+}  // namespace
+
+double score_of(const QuoteEvidence& e) {
+  constexpr std::size_t a_sentence = 24;  // bytes; less may stand in any text
+  constexpr std::size_t a_long_sentence = 48;
+  if (e.bytes == 0 || e.alone) return 0;
+  if (e.asks_in_quote) return 0.3;
+  if (e.asks) {
+    if (e.rendered) return 0.95;
+    if (!e.from_chat) return 0.2;
+    if (e.bytes >= a_sentence) return 0.9;
+    return e.whole && e.bytes >= window_bytes ? 0.7 : 0.3;
+  }
+  if (e.compaction_like || e.starts_with || !e.from_chat) return 0.3;
+  if (e.rendered) return 0.8;
+  return e.whole && e.bytes >= a_long_sentence && e.recent && !e.much_more ? 0.6 : 0.3;
+}
+
+PromptEnds ends_of(std::string_view text) {
+  PromptEnds ends{text, {}};
+  std::size_t first = text.size();
+  std::size_t last = 0;
+  for (const std::string_view label : {user_label, assistant_label})
+    each_line_of(text, label, [&](std::size_t at) {
+      first = std::min(first, at);
+      last = std::max(last, at);
+    });
+  if (first == text.size()) return ends;
+  ends.before = text.substr(0, first);
+  const std::size_t line_end = text.find('\n', last);
+  if (line_end != std::string_view::npos) ends.behind = text.substr(line_end);
+  return ends;
+}
+
+Echo::Echo(std::uint64_t secret_low, std::uint64_t secret_high, EchoOptions options)
+    : options_(options), hasher_(secret_low, secret_high), filter_(filter_bits / 64) {}
+
+std::uint64_t Echo::key_of(std::string_view text) const { return hasher_.hash(text) | 1U; }
+
+Echo::Frame Echo::frame_of(std::string_view text) const {
+  Frame frame;
+  frame.length = text.size();
+  hasher_.each_window(text.substr(0, std::min(text.size(), window_bytes)), [&](std::size_t, WindowHash hash) {
+    frame.first_window = hash;
+    return false;
+  });
+  each_line_of(text, user_label, [&](std::size_t at) {
+    ++frame.user_lines;
+    if (frame.rendered.size() >= 2 * candidates_kept) return;
+    std::string_view said = text.substr(at + user_label.size());
+    if (said.starts_with(fence)) said.remove_prefix(fence.size());
+    std::string_view line = said.substr(0, said.find('\n'));
+    if (line.ends_with(fence)) line.remove_suffix(fence.size());
+    line = trimmed(line);
+    if (!line.empty() && line.size() < window_bytes) frame.rendered.push_back(hasher_.hash(line));
+    said.remove_prefix(std::min(said.find_first_not_of(" \t\r\n"), said.size()));
+    hasher_.each_window(said.substr(0, std::min(said.size(), window_bytes)),
+                        [&](std::size_t, WindowHash hash) {
+                          frame.rendered.push_back(hash);
+                          return false;
+                        });
+  });
+  each_line_of(text, assistant_label, [&](std::size_t) { frame.assistant_lines = true; });
+  return frame;
+}
+
+void Echo::note(std::vector<Candidate>& list, WindowHash hash) const {
+  const auto found = by_window_.find(hash);
+  if (found == by_window_.end()) return;
+  for (const Slot slot : found->second) {
+    auto candidate =
+        std::find_if(list.begin(), list.end(), [&](const Candidate& c) { return c.slot == slot; });
+    if (candidate == list.end()) {
+      if (list.size() >= candidates_kept) continue;
+      candidate = list.insert(list.end(), {slot, 0});
+    }
+    const MessagePrint& print = known_[slot - first_slot_].print;
+    for (std::uint32_t i = 0; i < print.count; ++i)
+      if (print.windows[i] == hash) candidate->found |= 1U << i;
+  }
+}
+
+std::vector<Echo::Candidate> Echo::candidates(std::string_view text, const Frame& frame) const {
+  std::vector<Candidate> list;
+  search_ends(text, [&](std::string_view part) {
+    hasher_.each_window(part, [&](std::size_t, WindowHash hash) {
+      if (may_know(hash)) note(list, hash);
+      return true;
+    });
+  });
+  for (const WindowHash hash : frame.rendered) {
+    const auto whole = by_whole_.find(hash);
+    if (whole != by_whole_.end() && list.size() < candidates_kept) list.push_back({whole->second, 0});
+  }
+  return list;
+}
+
+QuoteEvidence Echo::judge(const Known& known, std::uint32_t found, const Frame& frame, const Asking& asking,
+                          Time now) {
+  constexpr Duration just_now = std::chrono::minutes(2);
+  constexpr std::size_t instructions = 2048;  // bytes that a template may have around a quote
+  const MessagePrint& print = known.print;
+  const bool is_short = print.count == 0;  // then only a rendered line can have found it
+  const Overlap overlap = is_short ? Overlap{true, print.length} : overlap_of(print, found);
+  QuoteEvidence evidence;
+  evidence.whole = overlap.whole;
+  evidence.bytes = overlap.bytes;
+  evidence.from_chat = known.surely;
+  evidence.rendered = contains(frame.rendered, is_short ? print.whole : print.windows[0]);
+  evidence.asks = asking.asks;
+  evidence.asks_in_quote = asking.asks && known.braces && !evidence.rendered;
+  evidence.recent = now - known.seen <= just_now;
+  evidence.alone = frame.length < print.length + window_bytes && overlap.whole;
+  evidence.starts_with = !is_short && print.windows[0] == frame.first_window;
+  evidence.much_more = frame.length > 2 * print.length + instructions;
+  const bool titled = frame.length <= short_prompt && frame.user_lines == 1 &&
+                      asking.token_limit.value_or(title_tokens) <= title_tokens;
+  evidence.compaction_like = (frame.user_lines > 0 || frame.assistant_lines) && !titled;
+  return evidence;
+}
+
+std::optional<Quote> Echo::find(const EchoPrompt& prompt, Time now) const {
+  const std::string_view text = trimmed(prompt.text);
+  const Frame frame = frame_of(text);
+  std::optional<Quote> best;
+  for (const Candidate& candidate : candidates(text, frame)) {
+    const Known& known = known_[candidate.slot - first_slot_];
+    if (now - known.seen > options_.keep) continue;
+    const QuoteEvidence evidence = judge(known, candidate.found, frame, prompt.asking, now);
+    const double score = score_of(evidence);
+    // Of several messages the longest quote names the chat, the newest where they are equally long.
+    const bool better =
+        !best || score > best->score || (score == best->score && evidence.bytes >= best->evidence.bytes);
+    if (score > 0 && better) best = Quote{known.chat, known.typist, score, evidence};
+  }
+  return best;
+}
+
+void Echo::wait_for_chat(RequestId id, const EchoPrompt& prompt, Time now) {
+  if (id == 0) return;
+  const std::string_view text = trimmed(prompt.text);
+  Waiting waiting;
+  waiting.id = id;
+  waiting.frame = frame_of(text);
+  waiting.asking = prompt.asking;
+  waiting.since = now;
+  // At most half full: at most one window starts at a byte.
+  const std::size_t most = std::min(windows_kept, std::max<std::size_t>(text.size(), 16));
+  waiting.windows.resize(2 * std::bit_ceil(most));
+  std::size_t kept = 0;
+  search_ends(text, [&](std::string_view part) {
+    hasher_.each_window(part, [&](std::size_t, WindowHash hash) {
+      insert(waiting.windows, hash);
+      return ++kept < most;
+    });
+  });
+  waiting_.push_back(std::move(waiting));
+  if (waiting_.size() > options_.waiting) waiting_.pop_front();
+}
+
+void Echo::ended(RequestId id) {
+  std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.id == id; });
+}
+
+Echo::Known Echo::known_of(std::string_view text, bool surely, ChatKey key, TypistKey typist,
+                           Time now) const {
+  Known known;
+  known.print = hasher_.print(text);
+  known.chat = key;
+  known.typist = typist;
+  known.surely = surely;
+  known.braces = text.find('{') != std::string_view::npos;
+  known.seen = now;
+  return known;
+}
+
+std::vector<Unmasked> Echo::remember(const BodyFacts& chat, bool surely, ChatKey key, TypistKey typist,
+                                     double threshold, Time now) {
+  forget_old(now);
+  std::vector<Unmasked> unmasked;
+  std::vector<Known> last;  // the last user message, and the person's words in it
+  std::size_t skipped =
+      chat.messages.size() > messages_of_a_chat ? chat.messages.size() - messages_of_a_chat : 0;
+  bool first_user = true;
+  for (const Message& message : chat.messages) {
+    const bool from_user = message.role == Role::user;
+    const bool wanted = skipped == 0 || (from_user && first_user);
+    if (skipped > 0) --skipped;
+    if (from_user) first_user = false;
+    if (!wanted || (!from_user && message.role != Role::assistant)) continue;
+    const Known known = known_of(message.text, surely, key, typist, now);
+    if (known.print.length == 0) continue;
+    if (from_user) last.assign(1, known);
+    const std::string_view inner = from_user ? inner_question(message.text) : std::string_view();
+    if (!inner.empty()) last.push_back(known_of(inner, surely, key, typist, now));
+    keep(known);
+    if (!inner.empty()) keep(last.back());
+  }
+  std::erase_if(waiting_, [&](const Waiting& waiting) {
+    for (const Known& known : last) {
+      std::uint32_t found = 0;
+      for (std::uint32_t i = 0; i < known.print.count; ++i)
+        if (contains(waiting.windows, known.print.windows[i])) found |= 1U << i;
+      if (known.print.count == 0 && !contains(waiting.frame.rendered, known.print.whole)) continue;
+      if (score_of(judge(known, found, waiting.frame, waiting.asking, now)) < threshold) continue;
+      unmasked.push_back({waiting.id, waiting.asking.asks ? waiting.asking.asked_class : RequestClass::task});
+      return true;
+    }
+    return false;
+  });
+  return unmasked;
+}
+
+void Echo::keep(Known known) {
+  constexpr std::size_t slots_per_window = 8;  // a phrase that many messages share tells nothing
+  const auto seen = by_whole_.find(known.print.whole);
+  if (seen != by_whole_.end()) {
+    Known& old = known_[seen->second - first_slot_];
+    known.surely = known.surely || old.surely;
+    old = known;
+    return;
+  }
+  const Slot slot = first_slot_ + static_cast<Slot>(known_.size());
+  by_whole_.emplace(known.print.whole, slot);
+  for (std::uint32_t i = 0; i < known.print.count; ++i) {
+    std::vector<Slot>& slots = by_window_[known.print.windows[i]];
+    if (!slots.empty() && slots.back() == slot) continue;
+    if (slots.size() >= slots_per_window) slots.erase(slots.begin());
+    slots.push_back(slot);
+    mark(known.print.windows[i]);
+  }
+  known_.push_back(known);
+  if (known_.size() > options_.messages) forget_first();
+}
+
+void Echo::forget_old(Time now) {
+  while (!known_.empty() && now - known_.front().seen > options_.keep) forget_first();
+  while (!waiting_.empty() && now - waiting_.front().since > options_.wait) waiting_.pop_front();
+  if (forgotten_ > options_.messages / 4) remake_filter();
+}
+
+void Echo::forget_first() {
+  const MessagePrint& print = known_.front().print;
+  by_whole_.erase(print.whole);
+  for (std::uint32_t i = 0; i < print.count; ++i) {
+    const auto found = by_window_.find(print.windows[i]);
+    if (found == by_window_.end()) continue;
+    std::erase(found->second, first_slot_);
+    if (found->second.empty()) by_window_.erase(found);
+  }
+  known_.pop_front();
+  ++first_slot_;
+  ++forgotten_;
+}
+
+void Echo::remake_filter() {
+  std::fill(filter_.begin(), filter_.end(), 0);
+  for (const auto& [hash, slots] : by_window_) mark(hash);
+  forgotten_ = 0;
+}
+
+bool Echo::may_know(WindowHash hash) const {
+  const std::size_t bit = hash & (filter_bits - 1);
+  return (filter_[bit / 64] >> (bit % 64) & 1U) != 0;
+}
+
+void Echo::mark(WindowHash hash) {
+  const std::size_t bit = hash & (filter_bits - 1);
+  filter_[bit / 64] |= std::uint64_t{1} << (bit % 64);
+}
+
+}  // namespace tasklane

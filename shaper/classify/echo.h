@@ -1,0 +1,151 @@
+// The echo: a task prompt quotes the chat that was just served, or that is about to come. Keyed hashes of
+// recent messages find the quote in any language and any template. Holds no text; bounded in count and in
+// time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "shaper/base/time.h"
+#include "shaper/classify/classification.h"
+#include "shaper/classify/text_print.h"
+#include "shaper/read/body.h"
+
+namespace tasklane {
+
+struct EchoOptions {
+  Duration keep = std::chrono::minutes(10);  // how long a chat's messages are known
+  std::size_t messages = 4096;
+  Duration wait = std::chrono::seconds(60);  // how long an unrecognised request may wait for its chat
+  std::size_t waiting = 64;
+};
+
+// What speaks for and against a quote being a task's.
+struct QuoteEvidence {
+  bool whole = false;          // the whole message, not the two ends of a cut one
+  std::size_t bytes = 0;       // of the message
+  bool rendered = false;       // as "USER: <message>", the front end's way to write a conversation down
+  bool asks = false;           // the prompt asks for a task's JSON key
+  bool asks_in_quote = false;  // the quoted message may be what asks
+  bool recent = false;         // the message came within the last two minutes
+  bool from_chat =
+      false;  // the message comes from a request that can only be a chat (streamed, tools, turns)
+  bool starts_with = false;  // the prompt starts with the quote: a prompt that grows, not one about a chat
+  bool alone = false;        // nothing but the quote: the same request once more
+  bool much_more = false;    // more around the quote than instructions: a document, a whole conversation
+  bool compaction_like = false;  // a conversation that is to be summarised in prose, as a compaction is
+};
+
+// 0 to 1. What gets 0.5 or more is a task's quote.
+double score_of(const QuoteEvidence& evidence);
+
+// What a prompt asks for.
+struct Asking {
+  bool asks = false;  // for a JSON key that a pack's contract names
+  RequestClass asked_class = RequestClass::task;
+  std::optional<double> token_limit;
+};
+
+// A prompt that may quote a chat.
+struct EchoPrompt {
+  std::string_view text;  // the last user message
+  Asking asking;
+};
+
+// Where a prompt says what it wants: before and behind the lines of a conversation that it holds.
+struct PromptEnds {
+  std::string_view before;
+  std::string_view behind;
+};
+PromptEnds ends_of(std::string_view text);
+
+struct Quote {
+  ChatKey chat = 0;
+  TypistKey typist = 0;
+  double score = 0;
+  QuoteEvidence evidence;
+};
+
+class Echo {
+ public:
+  Echo(std::uint64_t secret_low, std::uint64_t secret_high, EchoOptions options = {});
+
+  // A keyed hash, as ChatKey and TypistKey are made; never 0.
+  [[nodiscard]] std::uint64_t key_of(std::string_view text) const;
+
+  // The best quote of a known message in the prompt.
+  [[nodiscard]] std::optional<Quote> find(const EchoPrompt& prompt, Time now) const;
+
+  // The prompt waits for its chat.
+  void wait_for_chat(RequestId id, const EchoPrompt& prompt, Time now);
+  void ended(RequestId id);
+
+  // Keeps the messages of a chat, and says which waiting requests quote its last user message. `surely`
+  // means: the request can only be a chat (streamed, with tools, or of several turns).
+  std::vector<Unmasked> remember(const BodyFacts& chat, bool surely, ChatKey key, TypistKey typist,
+                                 double threshold, Time now);
+
+ private:
+  struct Known {
+    MessagePrint print;
+    ChatKey chat = 0;
+    TypistKey typist = 0;
+    bool surely = false;
+    bool braces = false;  // it holds a '{', so a JSON key that the prompt shows may be the message's own
+    Time seen;
+  };
+  using Slot = std::uint32_t;
+
+  // What the prompt's own words say, without regard to any chat.
+  struct Frame {
+    std::size_t length = 0;
+    WindowHash first_window = 0;
+    std::size_t user_lines = 0;  // lines that begin with "USER: "
+    bool assistant_lines = false;
+    std::vector<WindowHash>
+        rendered;  // what follows "USER: ": the first window, or the whole of a short line
+  };
+  struct Waiting {
+    RequestId id = 0;
+    Frame frame;
+    Asking asking;
+    std::vector<std::uint32_t> windows;  // an open-addressed set; 0 is an empty place
+    Time since;
+  };
+  struct Candidate {
+    Slot slot = 0;
+    std::uint32_t found = 0;  // windows of the message, by bit
+  };
+
+  [[nodiscard]] Frame frame_of(std::string_view text) const;
+  [[nodiscard]] std::vector<Candidate> candidates(std::string_view text, const Frame& frame) const;
+  void note(std::vector<Candidate>& list, WindowHash hash) const;
+  static QuoteEvidence judge(const Known& known, std::uint32_t found, const Frame& frame,
+                             const Asking& asking, Time now);
+  Known known_of(std::string_view text, bool surely, ChatKey key, TypistKey typist, Time now) const;
+  void keep(Known known);
+  void forget_old(Time now);
+  void forget_first();
+  void remake_filter();
+  [[nodiscard]] bool may_know(WindowHash hash) const;
+  void mark(WindowHash hash);
+
+  EchoOptions options_;
+  TextHasher hasher_;
+  std::deque<Known> known_;  // oldest first
+  Slot first_slot_ = 0;      // the slot of known_.front(); slots count up
+  std::unordered_map<WindowHash, std::vector<Slot>> by_window_;
+  std::unordered_map<WindowHash, Slot> by_whole_;
+  std::vector<std::uint64_t> filter_;  // bits by window hash; a clear bit means: not known
+  std::size_t forgotten_ = 0;          // since the filter was made
+  std::deque<Waiting> waiting_;
+};
+
+}  // namespace tasklane

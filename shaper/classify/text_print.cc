@@ -1,0 +1,121 @@
+#include "shaper/classify/text_print.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+
+namespace tasklane {
+namespace {
+
+// Distances of windows from an end of the message: close together where cuts keep text, wide apart further
+// in.
+constexpr std::array<std::size_t, 8> distances{0, 16, 48, 112, 240, 496, 1008, 2032};
+
+enum class ByteKind : std::uint8_t { boundary, letter, space, continuation };
+
+constexpr std::array<ByteKind, 256> make_byte_kinds() {
+  std::array<ByteKind, 256> kinds{};
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    const bool letter = (i >= 'a' && i <= 'z') || (i >= 'A' && i <= 'Z') || (i >= '0' && i <= '9');
+    kinds[i] = letter                                 ? ByteKind::letter
+               : i == ' ' || (i >= '\t' && i <= '\r') ? ByteKind::space
+               : i >= 0x80 && i < 0xC0                ? ByteKind::continuation
+                                                      : ByteKind::boundary;
+  }
+  return kinds;
+}
+constexpr std::array<ByteKind, 256> byte_kinds = make_byte_kinds();
+
+ByteKind kind_at(std::string_view text, std::size_t at) {
+  return byte_kinds[static_cast<unsigned char>(text[at])];
+}
+
+// Two-byte sequences are the letters of scripts with spaces (Latin, Greek, Cyrillic, Hebrew, Arabic), but for
+// those that begin with C2: Latin-1's signs and quotation marks.
+bool two_byte_letter_ends_before(std::string_view text, std::size_t at) {
+  if (at < 2) return false;
+  const auto lead = static_cast<unsigned char>(text[at - 2]);
+  return lead >= 0xC3 && lead <= 0xDF;
+}
+
+bool is_start(std::string_view text, std::size_t at) {
+  const ByteKind here = kind_at(text, at);
+  if (here == ByteKind::continuation || here == ByteKind::space) return false;
+  if (at == 0) return true;
+  const ByteKind before = kind_at(text, at - 1);
+  if (before == ByteKind::continuation) return !two_byte_letter_ends_before(text, at);
+  return before != ByteKind::letter;
+}
+
+}  // namespace
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view white_space = " \t\r\n\v\f";
+  const auto first = text.find_first_not_of(white_space);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(white_space) - first + 1);
+}
+
+Overlap overlap_of(const MessagePrint& print, std::uint32_t found_windows) {
+  const auto found = [&](std::uint32_t window) { return (found_windows >> window & 1U) != 0; };
+  std::uint32_t head = 0;
+  while (head < print.count && found(head)) ++head;
+  if (head == print.count) return {print.count > 0, print.count > 0 ? print.length : 0};
+  std::uint32_t tail = 0;
+  while (tail < print.count && found(print.count - 1 - tail)) ++tail;
+  // A lone window may be a phrase that two texts share: a cut text shows at least two in a row.
+  const std::size_t head_bytes = head >= 2 ? print.offsets[head - 1] + window_bytes : 0;
+  const std::size_t tail_bytes = tail >= 2 ? print.length - print.offsets[print.count - tail] : 0;
+  return {false, head_bytes + tail_bytes};
+}
+
+TextHasher::TextHasher(std::uint64_t secret_low, std::uint64_t secret_high) {
+  for (std::size_t i = 0; i < secret_bytes; i += sizeof(std::uint64_t)) {
+    const std::array<std::uint64_t, 3> block{secret_low, secret_high, i};
+    const std::uint64_t word =
+        XXH3_64bits_withSeed(block.data(), sizeof(block), secret_low ^ (secret_high << 1U));
+    std::copy_n(reinterpret_cast<const unsigned char*>(&word), sizeof(word),
+                secret_.begin() + static_cast<long>(i));
+  }
+}
+
+WindowHash TextHasher::hash(std::string_view text) const {
+  return XXH3_64bits_withSecret(text.data(), text.size(), secret_.data(), secret_.size());
+}
+
+WindowHash TextHasher::hash_window(const char* bytes) const {
+  return XXH3_64bits_withSecret(bytes, window_bytes, secret_.data(), secret_.size());
+}
+
+std::size_t TextHasher::next_start(std::string_view text, std::size_t from) {
+  for (std::size_t at = from; at + window_bytes <= text.size(); ++at)
+    if (is_start(text, at)) return at;
+  return text.size();
+}
+
+MessagePrint TextHasher::print(std::string_view untrimmed) const {
+  const std::string_view text = trimmed(untrimmed);
+  MessagePrint print;
+  print.whole = hash(text);
+  print.length = static_cast<std::uint32_t>(std::min<std::size_t>(text.size(), UINT32_MAX));
+  std::array<std::size_t, MessagePrint::max_windows> places{};
+  std::size_t count = 0;
+  for (const std::size_t distance : distances) {
+    const std::size_t from_start = next_start(text, distance);
+    if (from_start < text.size()) places[count++] = from_start;
+    if (text.size() < distance + window_bytes) continue;
+    std::size_t from_end = text.size() - distance - window_bytes;
+    while (from_end > 0 && !is_start(text, from_end)) --from_end;
+    places[count++] = from_end;
+  }
+  std::sort(places.begin(), places.begin() + static_cast<long>(count));
+  const auto end = std::unique(places.begin(), places.begin() + static_cast<long>(count));
+  for (auto place = places.begin(); place != end; ++place) {
+    print.offsets[print.count] = static_cast<std::uint32_t>(*place);
+    print.windows[print.count++] = hash_window(text.data() + *place);
+  }
+  return print;
+}
+
+}  // namespace tasklane

@@ -1,0 +1,64 @@
+// Fingerprints of texts: keyed hashes of short windows of them, by which one text is found again inside
+// another. A print holds hashes alone; without the key nothing of the text can be guessed from it.
+//
+// Windows are 16 bytes long and start where a word starts (in scripts without spaces: at every character), so
+// that the same words give the same windows wherever they stand.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace tasklane {
+
+using WindowHash = std::uint64_t;
+
+inline constexpr std::size_t window_bytes = 16;
+
+// Of a message: its windows at growing distances from both of its ends, so that a front end that cuts its
+// middle, its start or its end leaves some of them whole.
+struct MessagePrint {
+  static constexpr std::size_t max_windows = 16;
+  WindowHash whole = 0;
+  std::uint32_t length = 0;  // in bytes; 0: nothing to find
+  std::uint32_t count = 0;
+  std::array<WindowHash, max_windows> windows{};
+  std::array<std::uint32_t, max_windows> offsets{};
+};
+
+// How much of a message another text holds.
+struct Overlap {
+  bool whole = false;
+  std::size_t bytes = 0;  // at least; 0: too little to speak of a quote
+};
+Overlap overlap_of(const MessagePrint& print, std::uint32_t found_windows);
+
+class TextHasher {
+ public:
+  TextHasher(std::uint64_t secret_low, std::uint64_t secret_high);
+
+  [[nodiscard]] WindowHash hash(std::string_view text) const;
+  [[nodiscard]] MessagePrint print(std::string_view text) const;  // white space around it is left out
+
+  // Calls visit(offset, hash) for each window of `text`, in order, until it returns false.
+  template <class Visit>
+  void each_window(std::string_view text, Visit visit) const {
+    for (std::size_t at = next_start(text, 0); at < text.size(); at = next_start(text, at + 1))
+      if (!visit(at, hash_window(text.data() + at))) return;
+  }
+
+ private:
+  static constexpr std::size_t secret_bytes = 192;
+
+  // The first place from `from` on where a window starts and fits, else text.size().
+  static std::size_t next_start(std::string_view text, std::size_t from);
+  [[nodiscard]] WindowHash hash_window(const char* bytes) const;
+
+  std::array<unsigned char, secret_bytes> secret_{};
+};
+
+// The text without white space around it.
+std::string_view trimmed(std::string_view text);
+
+}  // namespace tasklane

@@ -64,10 +64,14 @@ Overlap overlap_of(const MessagePrint& print, std::uint32_t found_windows) {
   if (head == print.count) return {print.count > 0, print.count > 0 ? print.length : 0};
   std::uint32_t tail = 0;
   while (tail < print.count && found(print.count - 1 - tail)) ++tail;
-  // A lone window may be a phrase that two texts share: a cut text shows at least two in a row.
+  // Many messages share their first or last words. A front end that cuts keeps far more than that.
+  constexpr std::size_t least_of_both_ends = 160;
+  constexpr std::size_t least_of_the_end = 256;
   const std::size_t head_bytes = head >= 2 ? print.offsets[head - 1] + window_bytes : 0;
   const std::size_t tail_bytes = tail >= 2 ? print.length - print.offsets[print.count - tail] : 0;
-  return {false, head_bytes + tail_bytes};
+  const std::size_t bytes = head_bytes + tail_bytes;
+  const bool enough = head_bytes > 0 ? bytes >= least_of_both_ends : bytes >= least_of_the_end;
+  return {false, enough ? bytes : 0};
 }
 
 TextHasher::TextHasher(std::uint64_t secret_low, std::uint64_t secret_high) {

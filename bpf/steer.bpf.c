@@ -76,13 +76,13 @@ static __always_inline int is_stale(void) {
   return heartbeat == 0 || age > bound || age < -bound;
 }
 
-/* The agent dials a local model from 127.0.0.1 or ::1 only, which no packet from outside can carry as its source: a
- * host elsewhere that happens to use the same port is steered all the same. */
+/* The agent dials a local model from loopback only, which no packet from outside can carry as its source: a host
+ * elsewhere that happens to use the same port is steered all the same. */
 static __always_inline int is_own_dial(struct bpf_sk_lookup *ctx) {
   __u32 port = bpf_ntohs(ctx->remote_port);
 
   if (!(tasklane_shared.own_ports[port / 64] & (1ull << (port % 64)))) return 0;
-  if (ctx->family == AF_INET) return ctx->remote_ip4 == bpf_htonl(INADDR_LOOPBACK);
+  if (ctx->family == AF_INET) return (ctx->remote_ip4 & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000); /* 127/8 */
   return ctx->remote_ip6[0] == 0 && ctx->remote_ip6[1] == 0 && ctx->remote_ip6[2] == 0 &&
          ctx->remote_ip6[3] == bpf_htonl(1);
 }

@@ -113,12 +113,30 @@ TEST_F(DialerTest, ALeaseMayOutliveTheSteering) {
   EXPECT_EQ(who_answers(host(), dialer, at("127.0.0.1", model_port)), "model");
 }
 
-TEST_F(DialerTest, AnotherProgramOnTheSamePortOfAnotherAddressIsSteered) {
-  const Greeter everywhere = model("0.0.0.0");
+TEST_F(DialerTest, WithNoPortLeftTheNextLoopbackAddressServes) {
+  const Greeter on_loopback = model("127.0.0.1");
   const BareAgent agent(host());
-  const OwnDial dial = local_socket(agent, IpFamily::ipv4);
-  const std::uint16_t port = local_address_of(dial.socket.get()).value().port;
-  EXPECT_EQ(ask_who(host(), at("127.0.0.1", model_port), at("127.0.0.2", port)), "agent");
+  host().set_sysctl("ipv4/ip_local_port_range", "40000 40003");
+  std::vector<OwnDial> held;
+  for (int i = 0; i < 4; ++i) held.push_back(local_socket(agent, IpFamily::ipv4));
+  OwnDial fifth = local_socket(agent, IpFamily::ipv4);
+  EXPECT_EQ(to_text(local_address_of(fifth.socket.get()).value().address), "127.0.0.2");
+  EXPECT_EQ(who_answers(fifth, at("127.0.0.1", model_port)), "model");
+}
+
+TEST_F(DialerTest, AConnectionClosedWithoutTimeWaitFreesItsPortAtOnce) {
+  const UniqueFd listener = test::listen_in(host(), at("::1", model_port));
+  const BareAgent agent(host());
+  host().set_sysctl("ipv4/ip_local_port_range", "40000 40000");
+  for (int i = 0; i < 3; ++i) {
+    auto dial = host().run([&] { return agent->dialer().local_socket(IpFamily::ipv6); });
+    ASSERT_TRUE(dial) << dial.error().text();
+    const KernelAddress name = to_kernel(at("::1", model_port));
+    ::connect(dial->socket.get(), name.get(), name.length);
+    const test::Client model_side(UniqueFd(::accept(listener.get(), nullptr, nullptr)));
+    close_without_time_wait(dial->socket.get());
+    dial->socket.reset();  // the agent closes first, which would leave the port in TIME_WAIT
+  }
 }
 
 TEST_F(DialerTest, WithoutSteeringSocketsArePlain) {

@@ -17,6 +17,7 @@ namespace tasklane {
 namespace {
 
 constexpr std::uint16_t bits_of_word = 64;
+constexpr unsigned loopback_addresses = 16;  // 127.0.0.1 and on
 
 Result<UniqueFd> plain_socket(IpFamily family) {
   UniqueFd socket(::socket(to_kernel(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -88,12 +89,26 @@ Result<OwnDial> Dialer::local_socket(IpFamily family) const {
   auto socket = plain_socket(family);
   if (!socket) return socket.error();
   if (!own_ports_) return OwnDial{std::move(*socket), {}};
-  const KernelAddress any_port = to_kernel(SocketAddress{IpAddress::loopback(family), 0});
-  if (::bind(socket->get(), any_port.get(), any_port.length) != 0)
-    return system_error("cannot dial from " + to_text(IpAddress::loopback(family)));
-  const auto name = local_address_of(socket->get());
-  if (!name) return name.error();
-  return OwnDial{std::move(*socket), PortLease(own_ports_, name->port)};
+  const auto port = bind_to_loopback(socket->get(), family);
+  if (!port) return port.error();
+  return OwnDial{std::move(*socket), PortLease(own_ports_, *port)};
+}
+
+// When 127.0.0.1 has no port left, the addresses behind it serve; IPv6 has one loopback address only.
+Result<std::uint16_t> Dialer::bind_to_loopback(int socket, IpFamily family) const {
+  const unsigned addresses = family == IpFamily::ipv4 ? loopback_addresses : 1;
+  IpAddress address = IpAddress::loopback(family);
+  for (unsigned i = 0; i < addresses; ++i) {
+    const KernelAddress any_port = to_kernel(SocketAddress{address, 0});
+    if (::bind(socket, any_port.get(), any_port.length) == 0) {
+      const auto name = local_address_of(socket);
+      if (!name) return name.error();
+      return name->port;
+    }
+    if (errno != EADDRINUSE) break;
+    ++address.bytes[3];
+  }
+  return system_error("cannot dial from " + to_text(IpAddress::loopback(family)));
 }
 
 Result<bool> Dialer::could_be_steered(const SocketAddress& destination) const {
@@ -110,6 +125,11 @@ Result<OwnDial> Dialer::socket_for(const SocketAddress& destination) const {
   auto socket = plain_socket(destination.address.family);
   if (!socket) return socket.error();
   return OwnDial{std::move(*socket), {}};
+}
+
+void close_without_time_wait(int socket) {
+  const linger reset{1, 0};  // socket(7), SO_LINGER; tcp(7)
+  ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 }
 
 Result<bool> is_address_of_this_host(const IpAddress& address) {

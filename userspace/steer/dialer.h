@@ -59,9 +59,16 @@ class Dialer {
   [[nodiscard]] Result<bool> could_be_steered(const SocketAddress& destination) const;
 
  private:
+  [[nodiscard]] Result<std::uint16_t> bind_to_loopback(int socket, IpFamily family) const;
+
   std::shared_ptr<OwnPorts> own_ports_;
   std::vector<std::uint16_t> steered_ports_;
 };
+
+// Makes a later close() of a TCP socket end it by a reset, without TIME_WAIT; for a connection whose last
+// answer has come whole. Else each one keeps its port for a minute, and past some 14,000 of those the kernel
+// takes milliseconds to find the next port (measured on Linux 6.18: 3 us a bind() with resets, 5 ms without).
+void close_without_time_wait(int socket);
 
 // Whether the kernel delivers to this address on this host, in the namespace of the calling thread.
 Result<bool> is_address_of_this_host(const IpAddress& address);

@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "shaper/base/request_class.h"
@@ -39,19 +38,6 @@ struct Upstream {
   std::optional<std::string> model;  // replaces the request's model
 };
 
-// A test on the value that a JSON pointer (RFC 6901) names in the body.
-struct PointerTest {
-  std::string pointer;
-  std::optional<nlohmann::json> equals;
-  std::optional<std::string> matches;  // RE2, anywhere in the string
-};
-
-struct HeaderTest {
-  std::string name;
-  std::optional<std::string> equals;
-  std::optional<std::string> matches;  // RE2; neither: the field is present
-};
-
 struct When;  // shaper/decide/when.h: the compiled tests of one rule
 
 struct Then {
@@ -70,7 +56,7 @@ struct Limits {
   ByteSize max_header{64ull << 10};  // past it: 431
   std::uint32_t max_connections =
       4096;  // past it new connections pass the agent by (steered) or wait (listen)
-  Duration idle_timeout = std::chrono::seconds(120);   // between two requests of a connection
+  Duration idle_timeout = std::chrono::minutes(10);    // between two requests of a connection
   Duration header_timeout = std::chrono::seconds(30);  // from a request's first byte to its last header byte
   Duration connect_timeout = std::chrono::seconds(2);
 };

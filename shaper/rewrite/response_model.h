@@ -22,6 +22,8 @@ class ResponseModel {
   std::string finish();
 
  private:
+  [[nodiscard]] std::string line(std::string_view text) const;
+
   AnswerFormat format_;
   std::string model_json_;
   std::string held_;

@@ -1,0 +1,171 @@
+#include "shaper/decide/config_rule.h"
+
+#include <set>
+#include <utility>
+
+#include "shaper/decide/when.h"
+
+namespace tasklane {
+namespace {
+
+Pattern compile(const JsonCursor& at, const std::string& expression) {
+  auto pattern = std::make_shared<re2::RE2>(expression, re2::RE2::Quiet);
+  if (pattern->ok()) return pattern;
+  at.fail("not a regular expression: " + pattern->error(),
+          "the syntax is RE2's; a backslash is written twice in JSON");
+  return nullptr;
+}
+
+void add_class(const JsonCursor& at, std::vector<RequestClass>& classes) {
+  const std::optional<std::string> name = at.text();
+  if (!name) return;
+  if (const auto known = request_class_from(*name)) return classes.push_back(*known);
+  std::vector<std::string_view> names;
+  for (const RequestClass each : all_request_classes) names.push_back(to_text(each));
+  at.fail("unknown class '" + *name + "'", suggest(*name, names));
+}
+
+void add_glob(const JsonCursor& at, std::vector<Pattern>& globs) {
+  const std::optional<std::string> glob = at.text();
+  if (!glob) return;
+  if (glob->empty()) return at.fail("an empty pattern matches nothing", "\"*\" matches everything");
+  globs.push_back(compile_glob(*glob));
+}
+
+void add_network(const JsonCursor& at, std::vector<IpNetwork>& networks) {
+  const std::optional<std::string> written = at.text();
+  if (!written) return;
+  const Result<IpNetwork> network = parse_network(*written);
+  if (network)
+    networks.push_back(*network);
+  else
+    at.fail(network.error().what, network.error().hint);
+}
+
+void add_header_test(const JsonCursor& at, std::vector<HeaderTest>& tests) {
+  HeaderTest test;
+  at.members({{"name", [&](const JsonCursor& c) { test.name = c.text().value_or(""); }},
+              {"equals", [&](const JsonCursor& c) { test.equals = c.text(); }},
+              {"matches",
+               [&](const JsonCursor& c) {
+                 if (const auto e = c.text()) test.matches = compile(c, *e);
+               }}},
+             {"name"});
+  if (test.equals && test.matches) at.fail("both 'equals' and 'matches'", "keep one");
+  tests.push_back(std::move(test));
+}
+
+void add_pointer_test(const JsonCursor& at, std::vector<PointerTest>& tests) {
+  PointerTest test;
+  const auto set_pointer = [&](const JsonCursor& c) {
+    const std::optional<std::string> written = c.text();
+    if (!written) return;
+    try {
+      test.pointer = nlohmann::json::json_pointer(*written);
+    } catch (const nlohmann::json::parse_error&) {
+      c.fail("'" + *written + "' is no JSON pointer", "write it like \"/options/num_ctx\" (RFC 6901)");
+    }
+  };
+  at.members({{"pointer", set_pointer},
+              {"equals", [&](const JsonCursor& c) { test.equals = c.value(); }},
+              {"matches",
+               [&](const JsonCursor& c) {
+                 if (const auto e = c.text()) test.matches = compile(c, *e);
+               }}},
+             {"pointer"});
+  if (test.equals && test.matches) at.fail("both 'equals' and 'matches'", "keep one");
+  tests.push_back(std::move(test));
+}
+
+std::shared_ptr<const When> parse_when(const JsonCursor& at) {
+  auto when = std::make_shared<When>();
+  const auto set_size = [&](const JsonCursor& size) {
+    size.members({{"min", [&](const JsonCursor& c) { when->least_body = c.size(); }},
+                  {"max", [&](const JsonCursor& c) { when->most_body = c.size(); }}});
+    if (when->least_body && when->most_body && *when->most_body < *when->least_body)
+      size.fail("'max' is below 'min'");
+  };
+  at.members(
+      {{"class",
+        [&](const JsonCursor& c) {
+          c.each([&](const JsonCursor& e) { add_class(e, when->classes); }, true);
+        }},
+       {"path",
+        [&](const JsonCursor& c) { c.each([&](const JsonCursor& e) { add_glob(e, when->paths); }, true); }},
+       {"model",
+        [&](const JsonCursor& c) { c.each([&](const JsonCursor& e) { add_glob(e, when->models); }, true); }},
+       {"client",
+        [&](const JsonCursor& c) {
+          c.each([&](const JsonCursor& e) { add_network(e, when->clients); }, true);
+        }},
+       {"body_size", set_size},
+       {"stream", [&](const JsonCursor& c) { when->stream = c.boolean(); }},
+       {"header",
+        [&](const JsonCursor& c) {
+          c.each([&](const JsonCursor& e) { add_header_test(e, when->headers); }, true);
+        }},
+       {"body", [&](const JsonCursor& c) {
+          c.each([&](const JsonCursor& e) { add_pointer_test(e, when->body); }, true);
+        }}});
+  return when;
+}
+
+void add_hop(const JsonCursor& at, const std::map<std::string, Upstream, std::less<>>& upstreams,
+             std::vector<std::string>& route) {
+  const std::optional<std::string> name = at.text();
+  if (!name) return;
+  if (upstreams.contains(*name)) return route.push_back(*name);
+  std::vector<std::string_view> names;
+  for (const auto& [known, ignored] : upstreams) names.push_back(known);
+  at.fail("unknown upstream '" + *name + "'", suggest(*name, names));
+}
+
+Then parse_then(const JsonCursor& at, const std::map<std::string, Upstream, std::less<>>& upstreams) {
+  Then then;
+  const auto set_route = [&](const JsonCursor& route) {
+    route.each([&](const JsonCursor& hop) { add_hop(hop, upstreams, then.route); }, true);
+    if (route.value().is_array() && route.value().empty())
+      route.fail("the route is empty", "name at least one upstream");
+  };
+  const auto set_patch = [&](const JsonCursor& patch) {
+    if (!patch.value().is_object()) return patch.fail("a patch must be an object (RFC 7396)");
+    then.patch = patch.value();
+  };
+  at.members({{"route", set_route}, {"patch", set_patch}});
+  return then;
+}
+
+Rule parse_rule(const JsonCursor& at, const std::map<std::string, Upstream, std::less<>>& upstreams) {
+  Rule rule;
+  const auto& value = at.value();
+  if (value.is_object() && value.contains("name") && value["name"].is_string()) rule.name = value["name"];
+  rule.when = std::make_shared<When>();
+  at.owned_by(rule.name.empty() ? "" : "rule '" + rule.name + "'")
+      .members({{"name",
+                 [&](const JsonCursor& c) {
+                   const auto name = c.text();
+                   if (name && name->empty())
+                     c.fail("a rule needs a name", "messages and statistics name it");
+                 }},
+                {"when", [&](const JsonCursor& c) { rule.when = parse_when(c); }},
+                {"then", [&](const JsonCursor& c) { rule.then = parse_then(c, upstreams); }}},
+               {"name", "then"});
+  return rule;
+}
+
+}  // namespace
+
+std::vector<Rule> parse_rules(const JsonCursor& rules,
+                              const std::map<std::string, Upstream, std::less<>>& upstreams) {
+  std::vector<Rule> parsed;
+  std::set<std::string> names;
+  rules.each([&](const JsonCursor& at) {
+    Rule rule = parse_rule(at, upstreams);
+    if (!rule.name.empty() && !names.insert(rule.name).second)
+      at.fail("a second rule is named '" + rule.name + "'", "each rule needs a name of its own");
+    parsed.push_back(std::move(rule));
+  });
+  return parsed;
+}
+
+}  // namespace tasklane

@@ -1,0 +1,157 @@
+#include "shaper/decide/decide.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "shaper/decide/when.h"
+
+namespace tasklane {
+namespace {
+
+bool any_matches(const std::vector<Pattern>& patterns, std::string_view text) {
+  return std::any_of(patterns.begin(), patterns.end(), [&](const Pattern& pattern) {
+    return re2::RE2::FullMatch({text.data(), text.size()}, *pattern);
+  });
+}
+
+bool found_in(const Pattern& pattern, std::string_view text) {
+  return re2::RE2::PartialMatch({text.data(), text.size()}, *pattern);
+}
+
+bool client_matches(const std::vector<IpNetwork>& networks, std::string_view client) {
+  const std::optional<IpBytes> address = parse_ip(client);
+  return address && std::any_of(networks.begin(), networks.end(),
+                                [&](const IpNetwork& n) { return n.contains(*address); });
+}
+
+bool header_matches(const HeaderTest& test, const RequestHead& head) {
+  return std::any_of(head.fields.begin(), head.fields.end(), [&](const HeaderField& field) {
+    if (!equal_names(field.name, test.name)) return false;
+    if (test.equals) return field.value == *test.equals;
+    return test.matches == nullptr || found_in(test.matches, field.value);
+  });
+}
+
+bool head_matches(const When& when, const RequestHead& head, std::string_view client) {
+  if (!when.paths.empty() && !any_matches(when.paths, path_of(head.target))) return false;
+  if (!when.clients.empty() && !client_matches(when.clients, client)) return false;
+  return std::all_of(when.headers.begin(), when.headers.end(),
+                     [&](const HeaderTest& test) { return header_matches(test, head); });
+}
+
+bool class_matches(const When& when, RequestClass request_class) {
+  return when.classes.empty() ||
+         std::find(when.classes.begin(), when.classes.end(), request_class) != when.classes.end();
+}
+
+bool pointer_matches(const PointerTest& test, const nlohmann::json& body) {
+  if (!body.contains(test.pointer)) return false;
+  const nlohmann::json& value = body.at(test.pointer);
+  if (test.equals) return value == *test.equals;
+  return test.matches == nullptr ||
+         (value.is_string() && found_in(test.matches, value.get_ref<const std::string&>()));
+}
+
+// The body as JSON, parsed for the first rule that asks.
+class LazyBody {
+ public:
+  explicit LazyBody(const BodyFacts* facts) : facts_(facts) {}
+  const nlohmann::json* get() {
+    if (facts_ == nullptr || !facts_->readable) return nullptr;
+    if (!parsed_) parsed_ = nlohmann::json::parse(facts_->json, nullptr, false);
+    return parsed_->is_discarded() ? nullptr : &*parsed_;
+  }
+
+ private:
+  const BodyFacts* facts_;
+  std::optional<nlohmann::json> parsed_;
+};
+
+// A test on a body that nobody could read does not hold.
+bool body_matches(const When& when, const DecideInput& input, LazyBody& lazy) {
+  if (when.least_body && input.body_size < when.least_body->bytes) return false;
+  if (when.most_body && input.body_size > when.most_body->bytes) return false;
+  if (!when.looks_into_body()) return true;
+  if (input.body == nullptr || !input.body->readable) return false;
+  if (!when.models.empty() && !any_matches(when.models, input.body->model)) return false;
+  if (when.stream && *when.stream != input.body->streamed) return false;
+  if (when.body.empty()) return true;
+  const nlohmann::json* body = lazy.get();
+  return body != nullptr && std::all_of(when.body.begin(), when.body.end(), [&](const PointerTest& test) {
+           return pointer_matches(test, *body);
+         });
+}
+
+const Upstream* original_of(const Config& config) {
+  const Upstream* original = nullptr;
+  for (const auto& [name, upstream] : config.upstreams)
+    if (upstream.original && (original == nullptr || !upstream.model)) original = &upstream;
+  return original;
+}
+
+std::vector<const Upstream*> route_of(const Config& config, const Then& then) {
+  std::vector<const Upstream*> route;
+  for (const std::string& name : then.route)
+    if (const auto found = config.upstreams.find(name); found != config.upstreams.end())
+      route.push_back(&found->second);
+  if (route.empty()) route.push_back(original_of(config));
+  return route;
+}
+
+RequestClass class_of_path(EndpointKind kind) {
+  switch (kind) {
+    case EndpointKind::embedding:
+      return RequestClass::embedding;
+    case EndpointKind::admin:
+      return RequestClass::admin;
+    default:
+      return RequestClass::other;
+  }
+}
+
+}  // namespace
+
+Pattern compile_glob(std::string_view glob) {
+  std::string expression = "(?s)";
+  for (const char c : glob) {
+    if (c == '*')
+      expression += ".*";
+    else if (c == '?')
+      expression += '.';
+    else
+      expression += re2::RE2::QuoteMeta({&c, 1});
+  }
+  return std::make_shared<re2::RE2>(expression, re2::RE2::Latin1);
+}
+
+Decision decide(const Config& config, const DecideInput& input) {
+  Decision decision;
+  // Its answer replaces the user's history: nobody else may give it, and nothing of it may change.
+  const bool sacred = input.classification.request_class == RequestClass::compaction;
+  LazyBody body(input.body);
+  for (const Rule& rule : config.rules) {
+    if (sacred) break;
+    if (!class_matches(*rule.when, input.classification.request_class)) continue;
+    if (!head_matches(*rule.when, input.head, input.client) || !body_matches(*rule.when, input, body))
+      continue;
+    decision.rule = &rule;
+    decision.route = route_of(config, rule.then);
+    return decision;
+  }
+  decision.route = {original_of(config)};
+  return decision;
+}
+
+bool needs_body(const Config& config, const RequestHead& head, Endpoint endpoint, std::string_view client) {
+  for (const Rule& rule : config.rules) {
+    const When& when = *rule.when;
+    if (!class_matches(when, class_of_path(endpoint.kind)) || !head_matches(when, head, client)) continue;
+    if (when.looks_into_body() || when.least_body || when.most_body) return true;
+    const auto route = route_of(config, rule.then);
+    return rule.then.patch ||
+           std::any_of(route.begin(), route.end(), [](const Upstream* u) { return u->model.has_value(); });
+  }
+  return false;
+}
+
+}  // namespace tasklane

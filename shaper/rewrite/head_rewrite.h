@@ -1,0 +1,26 @@
+// A message head with some fields changed; every other byte of it stays as it was sent.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tasklane {
+
+struct HeadChanges {
+  std::optional<std::string> host;              // a request's new authority (RFC 9110 section 7.2)
+  std::optional<std::uint64_t> content_length;  // replaces every framing field by this length
+  bool chunked = false;                   // replaces every framing field by "Transfer-Encoding: chunked"
+  bool close = false;                     // the connection ends with this message
+  std::vector<std::string_view> without;  // names of fields to leave out
+};
+
+// `head` is a complete head, from the first line to the empty line.
+std::string rewrite_head(std::string_view head, const HeadChanges& changes);
+
+// A field value continued on a next line (obs-fold), which a proxy must not pass on (RFC 9112 section 5.2).
+bool has_folded_field(std::string_view head);
+
+}  // namespace tasklane

@@ -1,0 +1,155 @@
+// Either side goes away: the other learns of it at once, or never notices where it need not.
+#include "relay/relay_fixture.h"
+
+namespace tasklane {
+namespace {
+
+using Leaving = RelayTest;
+const std::string chat = post("/api/chat", R"({"model":"m","messages":[{"role":"user","content":"hello"}]})");
+
+TEST_F(Leaving, AClientThatClosesEndsItsRequestUpstreamWhileItWaits) {
+  start();
+  Peer person = client();
+  person.send(chat);
+  Peer server = model.accept();
+  server.receive(chat.size());
+  person.close();
+  EXPECT_TRUE(server.sees_close());
+}
+
+TEST_F(Leaving, AClientThatResetsEndsItsRequestUpstreamInTheMiddleOfAnAnswer) {
+  start();
+  Peer person = client();
+  person.send(chat);
+  Peer server = model.accept();
+  server.receive(chat.size());
+  server.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+  person.until("x\r\n");
+  person.reset();
+  EXPECT_TRUE(server.sees_close());
+}
+
+TEST_F(Leaving, AHalfCloseIsACancelForARequestThatGenerates) {
+  start();
+  Peer person = client();
+  person.send(chat);
+  Peer server = model.accept();
+  server.receive(chat.size());
+  person.half_close();
+  EXPECT_TRUE(server.sees_close());
+  EXPECT_TRUE(eventually([this] { return row(RequestClass::chat, "original").client_gone == 1; }));
+}
+
+TEST_F(Leaving, AHalfClosedStatusRequestStillGetsItsAnswer) {
+  start();
+  Peer person = client();
+  person.send("GET /api/version HTTP/1.0\r\n\r\n");
+  person.half_close();
+  Peer server = model.accept();
+  server.until("\r\n\r\n");
+  server.send(answer("{}"));
+  EXPECT_EQ(answer("{}"), person.rest());
+}
+
+TEST_F(Leaving, TheClientsConnectionOutlivesAServerThatClosesAfterItsAnswer) {
+  start();
+  Peer person = client();
+  for (int turn = 0; turn < 3; ++turn) {
+    person.send(chat);
+    Peer server = model.accept();
+    EXPECT_EQ(chat, server.receive(chat.size()));
+    const std::string reply =
+        "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5, max=100\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
+    server.send(reply);
+    server.close();
+    EXPECT_EQ(reply, person.receive(reply.size()));
+  }
+}
+
+TEST_F(Leaving, AKeptConnectionThatTurnsOutClosedIsReplacedUnseen) {
+  start();
+  Peer person = client();
+  person.send(chat);
+  Peer first = model.accept();
+  first.receive(chat.size());
+  first.send(answer("1"));
+  person.receive(answer("1").size());
+
+  person.send(chat);
+  EXPECT_EQ(chat, first.receive(chat.size())) << "the connection was not used again";
+  first.reset();  // as a server does whose idle time ran out while the request was on its way
+  Peer second = model.accept();
+  EXPECT_EQ(chat, second.receive(chat.size()));
+  second.send(answer("2"));
+  EXPECT_EQ(answer("2"), person.receive(answer("2").size()));
+  EXPECT_EQ(1u, counters().upstream_reconnects);
+}
+
+TEST_F(Leaving, ARequestThatChangesTheServerIsNeverSentTwice) {
+  start();
+  Peer person = client();
+  person.send(chat);
+  Peer first = model.accept();
+  first.receive(chat.size());
+  first.send(answer("1"));
+  person.receive(answer("1").size());
+
+  const std::string pull = post("/api/pull", R"({"model":"m"})");
+  person.send(pull);
+  Peer second = model.accept();
+  EXPECT_EQ(pull, second.receive(pull.size())) << "it went over a connection that could have been stale";
+  second.close();
+  EXPECT_EQ("", person.rest());
+  EXPECT_FALSE(model.called_within(std::chrono::milliseconds(50)));
+}
+
+TEST_F(Leaving, AServerThatClosesInTheMiddleIsSeenByTheClient) {
+  start();
+  Peer person = client();
+  person.send(chat);
+  {
+    Peer server = model.accept();
+    server.receive(chat.size());
+    server.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");
+  }
+  EXPECT_EQ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this", person.rest());
+}
+
+TEST_F(Leaving, AServerThatClosesWithoutAWordLeavesTheClientWithoutOne) {
+  start();
+  Peer person = client();
+  person.send(chat);
+  {
+    Peer server = model.accept();
+    server.receive(chat.size());
+  }
+  EXPECT_EQ("", person.rest());
+}
+
+TEST_F(Leaving, AnEarlyRefusalOfALargeUploadReachesTheClient) {
+  start();
+  Peer person = client();
+  person.send("POST /api/blobs/sha256:2 HTTP/1.1\r\nHost: m\r\nContent-Length: 100000000\r\n\r\nsome");
+  Peer server = model.accept();
+  server.until("some");
+  const std::string reply = answer("too large", "Connection: close\r\n", "413 Content Too Large");
+  server.send(reply);
+  EXPECT_EQ(reply, person.rest());
+  EXPECT_TRUE(server.sees_close());
+}
+
+TEST_F(Leaving, WhatIsNoHttpAnswerIsPassedOnToItsEnd) {
+  start();
+  Peer person = client();
+  person.send(chat);
+  {
+    Peer server = model.accept();
+    server.receive(chat.size());
+    server.send("ICY 200 OK\r\n\r\nnot http");
+  }
+  EXPECT_EQ("ICY 200 OK\r\n\r\nnot http", person.rest());
+}
+
+}  // namespace
+}  // namespace tasklane

@@ -1,0 +1,255 @@
+// A relay in a thread of its own, raw sockets on both of its sides: a test says byte for byte what the client
+// and the model server send, and reads what the other got.
+#pragma once
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "shaper/classify/pack.h"
+#include "userspace/relay/acceptor.h"
+
+namespace tasklane {
+
+// One end of a connection; everything blocks, but not longer than five seconds.
+class Peer {
+ public:
+  explicit Peer(int fd) : fd_(fd) {
+    const timeval limit{5, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    const int on = 1;
+    ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  }
+  Peer(Peer&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Peer& operator=(Peer&&) = delete;
+  ~Peer() { close(); }
+
+  static Peer to(std::uint16_t port) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(0, ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
+    return Peer(fd);
+  }
+
+  void send(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return;  // the other end may rightly have had enough
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+  }
+
+  // Exactly `count` bytes, or what came before the end.
+  std::string receive(std::size_t count) {
+    std::string bytes;
+    while (bytes.size() < count && take(bytes, count - bytes.size())) {
+    }
+    return bytes;
+  }
+  // Everything up to and with `end`.
+  std::string until(std::string_view end) {
+    std::string bytes;
+    while (!bytes.ends_with(end) && take(bytes, 1)) {
+    }
+    return bytes;
+  }
+  // Everything to the end of the connection; `reset` tells how it ended.
+  std::string rest(bool* reset = nullptr) {
+    std::string bytes;
+    int result = 1;
+    while (result > 0) {
+      char buffer[4096];
+      const ssize_t got = ::recv(fd_, buffer, sizeof(buffer), 0);
+      result = got > 0 ? 1 : 0;
+      if (got > 0) bytes.append(buffer, static_cast<std::size_t>(got));
+      if (got < 0) {
+        EXPECT_NE(EAGAIN, errno) << "the connection stayed open; so far: " << bytes;
+        if (reset != nullptr) *reset = errno == ECONNRESET;
+      }
+    }
+    return bytes;
+  }
+  // Whether the other end has closed within five seconds.
+  bool sees_close() {
+    char byte = 0;
+    const ssize_t got = ::recv(fd_, &byte, 1, 0);
+    return got == 0 || (got < 0 && errno == ECONNRESET);
+  }
+  bool quiet_for(std::chrono::milliseconds time) {
+    pollfd wait{fd_, POLLIN, 0};
+    return ::poll(&wait, 1, static_cast<int>(time.count())) == 0;
+  }
+  void half_close() { ::shutdown(fd_, SHUT_WR); }
+  void reset() {
+    const linger hard{1, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+    close();
+  }
+  void close() {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  }
+
+ private:
+  bool take(std::string& bytes, std::size_t most) {
+    char buffer[65536];
+    const ssize_t got = ::recv(fd_, buffer, std::min(most, sizeof(buffer)), 0);
+    if (got > 0) bytes.append(buffer, static_cast<std::size_t>(got));
+    return got > 0;
+  }
+  int fd_;
+};
+
+// A listening socket on a free port of 127.0.0.1: the model server's side of a test.
+class Server {
+ public:
+  Server() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(0, ::bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
+    EXPECT_EQ(0, ::listen(fd_, 16));
+    socklen_t length = sizeof(address);
+    ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length);
+    port_ = ntohs(address.sin_port);
+  }
+  ~Server() { stop(); }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  Peer accept() {
+    EXPECT_TRUE(called_within(std::chrono::seconds(5))) << "nobody called the model server";
+    return Peer(::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC));
+  }
+  bool called_within(std::chrono::milliseconds time) {
+    pollfd wait{fd_, POLLIN, 0};
+    return ::poll(&wait, 1, static_cast<int>(time.count())) == 1;
+  }
+  void stop() {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  }
+
+ private:
+  int fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  std::uint16_t port_ = 0;
+};
+
+class RelayTest : public ::testing::Test {
+ protected:
+  Server model;
+  Server task;
+
+  // Starts the relay in front of `model`. `more` are further members of the configuration, each with a comma
+  // in front.
+  void start(const std::string& more = "") {
+    const std::string text =
+        R"({"version": 1, "listen": [{"address": "127.0.0.1:1", "to": ")" + model.url() + "\"}]" + more + "}";
+    Result<Config> config = parse_config(text, "test");
+    ASSERT_TRUE(config.has_value()) << config.error().text();
+    config_ = std::make_shared<const Config>(std::move(*config));
+    Result<std::vector<std::shared_ptr<const Pack>>> packs =
+        find_packs(config_->packs, {std::string(TASKLANE_SOURCE_DIR) + "/config/packs"});
+    ASSERT_TRUE(packs.has_value()) << packs.error().text();
+    classifier_ = std::make_unique<Classifier>(std::move(*packs));
+    upstreams_ = std::make_unique<UpstreamConnections>(io_, Dialer(), config_->limits.connect_timeout);
+    context_ = std::make_unique<RelayContext>(
+        RelayContext{io_, config_, *classifier_, body_reader_, statistics_, *upstreams_});
+    acceptor_ = std::make_unique<Acceptor>(*context_);
+    Listen listen = config_->listen.front();
+    port_ = free_port();
+    listen.port = port_;
+    const Result<void> listening = acceptor_->add_listener(listen);
+    ASSERT_TRUE(listening.has_value()) << listening.error().text();
+    thread_ = std::thread([this] { io_.run(); });
+  }
+
+  Peer client() { return Peer::to(port_); }
+
+  // Runs in the relay's thread, where the relay's state may be read.
+  template <class F>
+  auto in_relay(F action) {
+    std::packaged_task<decltype(action())()> work(std::move(action));
+    auto result = work.get_future();
+    boost::asio::post(io_, [&work] { work(); });
+    return result.get();
+  }
+  RelayCounters counters() {
+    return in_relay([this] { return statistics_.relay(); });
+  }
+  Row row(RequestClass request_class, const std::string& upstream) {
+    return in_relay([&] { return statistics_.row(request_class, upstream); });
+  }
+  // What becomes true a moment after the peers have seen it.
+  template <class F>
+  static bool eventually(const F& holds) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (!holds() && std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    return holds();
+  }
+  void sweep(Duration ahead) {
+    in_relay([&] {
+      acceptor_->sweep(now() + ahead);
+      return 0;
+    });
+  }
+  void bypass(bool on) {
+    in_relay([&] { return context_->bypass = on; });
+  }
+
+  void TearDown() override {
+    if (!thread_.joinable()) return;
+    boost::asio::post(io_, [this] {
+      acceptor_->sweep(Time::max());
+      acceptor_->close();
+      guard_.reset();
+      io_.stop();
+    });
+    thread_.join();
+  }
+
+ private:
+  static std::uint16_t free_port() { return Server().port(); }
+
+  asio::io_context io_{1};
+  asio::executor_work_guard<Executor> guard_{io_.get_executor()};
+  std::shared_ptr<const Config> config_;
+  std::unique_ptr<Classifier> classifier_;
+  BodyReader body_reader_;
+  Statistics statistics_;
+  std::unique_ptr<UpstreamConnections> upstreams_;
+  std::unique_ptr<RelayContext> context_;
+  std::unique_ptr<Acceptor> acceptor_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+// A POST with a body, as Open WebUI sends it.
+inline std::string post(const std::string& path, const std::string& body, const std::string& fields = "") {
+  return "POST " + path + " HTTP/1.1\r\nHost: model:11434\r\nContent-Type: application/json\r\n" + fields +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+inline std::string answer(const std::string& body, const std::string& fields = "",
+                          const std::string& status = "200 OK") {
+  return "HTTP/1.1 " + status + "\r\nContent-Type: application/json\r\n" + fields +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+}  // namespace tasklane

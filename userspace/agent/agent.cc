@@ -1,0 +1,222 @@
+#include "userspace/agent/agent.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <random>
+#include <utility>
+
+#include "shaper/classify/pack.h"
+#include "userspace/relay/acceptor.h"
+#include "userspace/steer/netns.h"
+#include "userspace/steer/steering.h"
+
+namespace tasklane {
+namespace {
+
+// Several signs of life in the shortest allowed `heartbeat.stale`; models that come and go are followed as
+// fast.
+constexpr auto tick = std::chrono::milliseconds(200);
+constexpr int ticks_per_sweep = 5;
+
+using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                         asio::wait_traits<std::chrono::steady_clock>, Executor>;
+
+// Two descriptors a connection: take what the system grants.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+ClassifierOptions classifier_options() {
+  std::random_device random;
+  const auto draw = [&random] { return (std::uint64_t{random()} << 32) | random(); };
+  ClassifierOptions options;
+  options.secret_low = draw();
+  options.secret_high = draw();
+  return options;
+}
+
+using Packs = std::vector<std::shared_ptr<const Pack>>;
+
+Result<Packs> packs_of(const Config& config, const AgentOptions& options) {
+  std::vector<std::filesystem::path> folders{"/etc/tasklane/packs"};
+  if (options.config) folders.insert(folders.begin(), options.config->parent_path() / "packs");
+  return find_packs(config.packs, folders);
+}
+
+bool same_sockets(const Config& a, const Config& b) {
+  const auto ports = [](const Config& config) {
+    std::vector<std::uint16_t> all;
+    for (const Intercept& intercept : config.intercept) all.push_back(intercept.port);
+    return all;
+  };
+  const auto listeners = [](const Config& config) {
+    std::vector<std::string> all;
+    for (const Listen& l : config.listen)
+      all.push_back(l.host + ' ' + std::to_string(l.port) + ' ' + l.to_host + ' ' +
+                    std::to_string(l.to_port));
+    return all;
+  };
+  return ports(a) == ports(b) && listeners(a) == listeners(b) && a.metrics == b.metrics &&
+         a.control_socket == b.control_socket && a.heartbeat_stale == b.heartbeat_stale;
+}
+
+}  // namespace
+
+struct Agent::Parts {
+  AgentOptions options;
+  asio::io_context io{1};
+  std::shared_ptr<const Config> config;
+  BodyReader body_reader;
+  Statistics statistics;
+  std::optional<Classifier> classifier;
+  SteeringListeners listeners;
+  std::unique_ptr<Steering> steering;  // null: ordinary listeners alone
+  std::unique_ptr<UpstreamConnections> upstreams;
+  std::unique_ptr<RelayContext> relay;
+  std::unique_ptr<Acceptor> acceptor;
+  asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
+
+  Result<void> configure();
+  Result<void> steer();
+  Result<void> listen();
+  Awaitable<void> keep_time();
+  Awaitable<void> obey_signals();
+  void sign_of_life();
+  Result<void> reload();
+};
+
+Result<void> Agent::Parts::configure() {
+  Result<Config> loaded = load_config(options.config.value_or("/etc/tasklane/tasklane.json"));
+  if (!loaded) return loaded.error();
+  if (options.control_socket) loaded->control_socket = *options.control_socket;
+  Result<Packs> packs = packs_of(*loaded, options);
+  if (!packs) return packs.error();
+  classifier.emplace(std::move(*packs), classifier_options());
+  config = std::make_shared<const Config>(std::move(*loaded));
+  return {};
+}
+
+Result<void> Agent::Parts::steer() {
+  if (config->intercept.empty()) return {};
+  Result<SteeringListeners> made = make_steering_listeners();
+  if (!made) return made.error();
+  listeners = std::move(*made);
+  SteeringOptions wanted;
+  wanted.stale_after = config->heartbeat_stale;
+  for (const Intercept& intercept : config->intercept) wanted.ports.push_back(intercept.port);
+  Result<std::unique_ptr<Steering>> attached = Steering::attach(wanted, listeners);
+  if (!attached) return attached.error();
+  steering = std::move(*attached);
+  return {};
+}
+
+Result<void> Agent::Parts::listen() {
+  upstreams = std::make_unique<UpstreamConnections>(io, steering ? steering->dialer() : Dialer(),
+                                                    config->limits.connect_timeout);
+  relay = std::make_unique<RelayContext>(
+      RelayContext{io, config, *classifier, body_reader, statistics, *upstreams});
+  acceptor = std::make_unique<Acceptor>(*relay);
+  for (const Listen& wanted : config->listen)
+    if (const Result<void> listening = acceptor->add_listener(wanted); !listening) return listening.error();
+  if (listeners.ipv4) acceptor->add_steered(listeners.ipv4.release());
+  if (listeners.ipv6) acceptor->add_steered(listeners.ipv6.release());
+  return {};
+}
+
+// An agent that has all it can carry falls silent: the kernel passes new connections by until there is room
+// again.
+void Agent::Parts::sign_of_life() {
+  if (!steering) return;
+  if (acceptor->crowded()) return steering->suspend();
+  steering->heartbeat();
+  if (const Result<void> refreshed = steering->refresh(); !refreshed)
+    spdlog::warn("cannot see which models listen: {}", refreshed.error().text());
+}
+
+Awaitable<void> Agent::Parts::keep_time() {
+  Timer timer(io.get_executor());
+  for (int ticks = 0;; ++ticks) {
+    sign_of_life();
+    if (ticks % ticks_per_sweep == 0) {
+      acceptor->sweep(now());
+      upstreams->sweep(now());
+    }
+    timer.expires_after(tick);
+    error_code error;
+    co_await timer.async_wait(asio::redirect_error(use_await, error));
+    if (error) co_return;
+  }
+}
+
+Result<void> Agent::Parts::reload() {
+  Result<Config> loaded = load_config(options.config.value_or("/etc/tasklane/tasklane.json"));
+  if (!loaded) return loaded.error();
+  if (options.control_socket) loaded->control_socket = *options.control_socket;
+  if (!same_sockets(*config, *loaded))
+    return Error{"\"intercept\", \"listen\", \"metrics\", \"control\" or \"heartbeat\" has changed",
+                 loaded->source, "these take a restart; nothing of the file was applied"};
+  Result<Packs> packs = packs_of(*loaded, options);
+  if (!packs) return packs.error();
+  classifier->use_packs(std::move(*packs));
+  config = std::make_shared<const Config>(std::move(*loaded));
+  relay->config = config;
+  upstreams->set_connect_timeout(config->limits.connect_timeout);
+  return {};
+}
+
+Awaitable<void> Agent::Parts::obey_signals() {
+  for (;;) {
+    error_code error;
+    const int signal =
+        co_await signals.async_wait(asio::redirect_error(asio::use_awaitable_t<Executor>(), error));
+    if (error) co_return;
+    if (signal != SIGHUP) break;
+    if (const Result<void> reloaded = reload(); reloaded)
+      spdlog::info("the configuration was read again");
+    else
+      spdlog::error("the running configuration stays: {}", reloaded.error().text());
+  }
+  steering.reset();  // new connections go to the model from here on
+  acceptor->close();
+  io.stop();
+}
+
+Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Agent::~Agent() = default;
+
+Result<std::unique_ptr<Agent>> Agent::start(const AgentOptions& options) {
+  auto parts = std::make_unique<Parts>();
+  parts->options = options;
+  if (const Result<void> done = parts->configure(); !done) return done.error();
+  raise_descriptor_limit();
+  if (options.netns)
+    if (const Result<void> entered = enter_network_namespace(*options.netns); !entered)
+      return entered.error();
+  if (const Result<void> done = parts->steer(); !done) return done.error();
+  if (const Result<void> done = parts->listen(); !done) return done.error();
+  return std::unique_ptr<Agent>(new Agent(std::move(parts)));  // NOLINT: the constructor is private
+}
+
+void Agent::run() {
+  asio::co_spawn(
+      parts_->io, [this] { return parts_->keep_time(); }, asio::detached);
+  asio::co_spawn(
+      parts_->io, [this] { return parts_->obey_signals(); }, asio::detached);
+  for (const Intercept& intercept : parts_->config->intercept)
+    spdlog::info("steering port {}", intercept.port);
+  for (const Listen& listen : parts_->config->listen)
+    spdlog::info("listening on {}:{} for {}:{}", listen.host, listen.port, listen.to_host, listen.to_port);
+  parts_->io.run();
+}
+
+}  // namespace tasklane

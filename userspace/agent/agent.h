@@ -1,0 +1,37 @@
+// The agent: configuration, steering, relay and control put together, from start to a clean end.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "shaper/base/result.h"
+
+namespace tasklane {
+
+struct AgentOptions {
+  std::optional<std::filesystem::path> config;  // none: the built-in profile
+  std::optional<std::string> netns;             // NAME, PATH or process id; none: the agent's own
+  std::optional<std::string> control_socket;    // instead of the configuration's
+};
+
+class Agent {
+ public:
+  // Everything that can fail happens here, before the first connection is steered: after an error the traffic
+  // is as direct as before. Moves the whole process into the network namespace.
+  static Result<std::unique_ptr<Agent>> start(const AgentOptions& options);
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  // Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+  void run();
+
+ private:
+  struct Parts;
+  explicit Agent(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace tasklane

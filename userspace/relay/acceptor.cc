@@ -1,0 +1,109 @@
+#include "userspace/relay/acceptor.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <utility>
+
+namespace tasklane {
+namespace {
+
+using asio::ip::tcp;
+constexpr int backlog = 4096;
+// Out of descriptors: the kernel keeps what we cannot take; ask again after a moment.
+constexpr auto accept_pause = std::chrono::milliseconds(20);
+
+Error listen_error(const Listen& listen, const std::string& why) {
+  return Error{"cannot listen: " + why, listen.host + ":" + std::to_string(listen.port),
+               "choose another address in \"listen\", or stop what listens there"};
+}
+
+TcpEndpoint unmapped(const TcpEndpoint& endpoint) {
+  const asio::ip::address address = endpoint.address();
+  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return endpoint;
+  return {asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()), endpoint.port()};
+}
+
+}  // namespace
+
+void Acceptor::add_steered(int listening_socket) {
+  auto acceptor = std::make_shared<TcpAcceptor>(context_.io.get_executor());
+  sockaddr_storage address{};
+  socklen_t length = sizeof(address);
+  ::getsockname(listening_socket, reinterpret_cast<sockaddr*>(&address), &length);
+  acceptor->assign(address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), listening_socket);
+  acceptors_.push_back(acceptor);
+  Origin origin;
+  origin.steered = true;
+  asio::co_spawn(context_.io, accept_all(acceptor, origin), asio::detached);
+}
+
+Result<void> Acceptor::add_listener(const Listen& listen) {
+  error_code error;
+  const asio::ip::address address = asio::ip::make_address(listen.host, error);
+  if (error) return listen_error(listen, error.message());
+  const TcpEndpoint endpoint(address, listen.port);
+  auto acceptor = std::make_shared<TcpAcceptor>(context_.io.get_executor());
+  acceptor->open(endpoint.protocol(), error);
+  if (!error) acceptor->set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) acceptor->bind(endpoint, error);
+  if (!error) acceptor->listen(backlog, error);
+  if (error) return listen_error(listen, error.message());
+  acceptors_.push_back(acceptor);
+  Origin origin;
+  origin.host = listen.to_host;
+  origin.port = listen.to_port;
+  asio::co_spawn(context_.io, accept_all(acceptor, origin), asio::detached);
+  return {};
+}
+
+void Acceptor::close() {
+  error_code ignored;
+  for (const auto& acceptor : acceptors_) acceptor->close(ignored);
+  acceptors_.clear();
+}
+
+Awaitable<void> Acceptor::accept_all(std::shared_ptr<TcpAcceptor> acceptor, Origin origin) {
+  while (acceptor->is_open()) {
+    error_code error;
+    TcpSocket socket = co_await acceptor->async_accept(asio::redirect_error(use_await, error));
+    if (error == asio::error::operation_aborted) co_return;
+    if (error) {
+      asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+                                 Executor>
+          pause(context_.io.get_executor(), accept_pause);
+      co_await pause.async_wait(asio::redirect_error(use_await, error));
+      continue;
+    }
+    admit(std::move(socket), origin);
+  }
+}
+
+void Acceptor::admit(TcpSocket socket, Origin origin) {
+  error_code error;
+  if (origin.steered) origin.destination = unmapped(socket.local_endpoint(error));
+  if (error) return;  // reset while it waited
+  const bool pass_through = crowded();
+  auto connection = std::make_shared<Connection>(context_, std::move(socket), std::move(origin));
+  connections_.push_back(connection);
+  asio::co_spawn(
+      context_.io, [connection, pass_through]() { return connection->run(pass_through); }, asio::detached);
+}
+
+bool Acceptor::crowded() const {
+  return context_.open_connections >= context_.config->limits.max_connections;
+}
+
+void Acceptor::sweep(Time at) {
+  for (auto it = connections_.begin(); it != connections_.end();) {
+    if (const auto connection = it->lock()) {
+      connection->expire(at);
+      ++it;
+    } else {
+      it = connections_.erase(it);
+    }
+  }
+}
+
+}  // namespace tasklane

@@ -1,0 +1,205 @@
+#include "userspace/relay/connection.h"
+
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "shaper/answer/error_answer.h"
+#include "userspace/relay/tunnel.h"
+
+namespace tasklane {
+namespace {
+
+std::string address_text(const TcpEndpoint& peer) {
+  const asio::ip::address address = peer.address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  return address.to_string();
+}
+
+// What a request gets while Tasklane is bypassed.
+const Classification unclassified{};
+
+Decision pass_untouched(const Config& config) {
+  Decision decision;
+  for (const auto& [name, upstream] : config.upstreams)
+    if (upstream.original) decision.route = {&upstream};
+  return decision;
+}
+
+}  // namespace
+
+Connection::Connection(RelayContext& context, TcpSocket socket, Origin origin)
+    : context_(context), socket_(std::move(socket)), origin_(std::move(origin)) {
+  error_code ignored;
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket_.set_option(asio::socket_base::keep_alive(true), ignored);
+  socket_.non_blocking(true, ignored);
+  client_ = address_text(socket_.remote_endpoint(ignored));
+  input_ = std::make_shared<ClientInput>(socket_);
+  ++context_.open_connections;
+  ++context_.statistics.relay().connections;
+  context_.statistics.relay().open_connections = context_.open_connections;
+}
+
+Connection::~Connection() {
+  input_->stop();
+  --context_.open_connections;
+  context_.statistics.relay().open_connections = context_.open_connections;
+}
+
+void Connection::expire(Time at) {
+  if (at > deadline_) input_->stop();
+}
+
+void Connection::reset_client() {
+  error_code ignored;
+  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  socket_.close(ignored);
+}
+
+Awaitable<void> Connection::run(bool pass_through) {
+  input_->start();
+  if (pass_through) {
+    ++context_.statistics.relay().over_limit;
+    co_await run_tunnel();
+  }
+  while (!pass_through) {
+    RequestReader reader(context_, socket_, *input_, client_);
+    ReadOutcome outcome = co_await reader.read(deadline_);
+    deadline_ = Time::max();
+    if (auto* request = std::get_if<Request>(&outcome)) {
+      if (co_await serve(std::move(*request))) continue;
+    } else if (const auto* refused = std::get_if<Refused>(&outcome)) {
+      RelayCounters& counters = context_.statistics.relay();
+      ++(refused->status == 400 ? counters.refused_requests : counters.over_limit);
+      co_await refuse(refused->status, refused->message, Endpoint{}, "");
+    } else if (std::holds_alternative<Opaque>(outcome)) {
+      co_await run_tunnel();
+    }
+    break;
+  }
+  input_->stop();
+  error_code ignored;
+  socket_.shutdown(TcpSocket::shutdown_both, ignored);
+  socket_.close(ignored);
+}
+
+Awaitable<void> Connection::run_tunnel() {
+  ++context_.statistics.relay().tunnels;
+  Result<std::vector<TcpEndpoint>> to = std::vector<TcpEndpoint>{origin_.destination};
+  if (!origin_.steered) to = co_await context_.upstreams.resolve(origin_.host, origin_.port);
+  if (!to || to->empty()) co_return;
+  Result<UpstreamPtr> upstream = co_await context_.upstreams.dial(to->front(), origin_.steered);
+  if (!upstream) co_return reset_client();
+  co_await tunnel(socket_, input_, *upstream);
+}
+
+Awaitable<void> Connection::refuse(int status, const std::string& message, Endpoint endpoint,
+                                   std::string_view path) {
+  const LocalAnswer answer = error_answer(endpoint.dialect, path, status, "tasklane: " + message);
+  const std::string wire = to_wire(answer, false);
+  co_await send_all(socket_, wire);
+  // The client may still be sending: take its bytes for a moment, or a reset would overtake the answer.
+  error_code ignored;
+  socket_.shutdown(TcpSocket::shutdown_send, ignored);
+  deadline_ = now() + std::chrono::seconds(2);
+  for (std::size_t drained = 0; drained < (8u << 20); drained += input_->bytes().size()) {
+    input_->consume(input_->bytes().size());
+    if (!co_await input_->more()) break;
+  }
+}
+
+Classification Connection::classify(Request& request, const BodyFacts* body) {
+  if (context_.bypass) return unclassified;
+  const ClassifyInput input{request.id,      request.head(), request.endpoint, body, client_,
+                            request.arrived, false};
+  Classification classification = context_.classifier.classify(input);
+  context_.statistics.count_evidence(classification.evidence);
+  return classification;
+}
+
+// Classify, decide and write the request anew happen in one go, without a wait: the body's facts are views
+// that live until the reader's next body.
+Awaitable<Exchange::Report> Connection::forward(Request& request) {
+  const BodyFacts* body = nullptr;
+  if (request.whole && !request.body().empty() && !context_.bypass) {
+    const std::string* coding = request.head().field("Content-Encoding");
+    body = &context_.body_reader.read(request.body(), request.endpoint.dialect,
+                                      coding == nullptr ? std::string_view() : std::string_view(*coding));
+  }
+  const Classification classification = classify(request, body);
+  Decision decision =
+      context_.bypass ? pass_untouched(*request.config)
+                      : decide(*request.config, DecideInput{request.head(), request.endpoint, body,
+                                                            request.body().size(), classification, client_});
+  std::vector<Outgoing> outgoing;
+  for (const Upstream* upstream : decision.route)
+    outgoing.push_back(outgoing_bytes(request, decision, *upstream, body));
+  if (request.past_limit) ++context_.statistics.relay().unclassified_large;
+  if (classification.task_shaped && classification.request_class == RequestClass::chat)
+    ++context_.statistics.relay().task_shaped_unrecognised;
+
+  const std::string first = decision.route.front()->name;
+  Row& row = context_.statistics.row(classification.request_class, first);
+  ++row.requests;
+  ++row.in_flight;
+  Exchange exchange(context_, socket_, input_, origin_, request, decision, classification.request_class,
+                    body == nullptr ? std::string() : std::string(body->model));
+  Exchange::Report report = co_await exchange.run(std::move(outgoing));
+  --context_.statistics.row(classification.request_class, first).in_flight;
+  context_.classifier.ended(request.id, now());
+  count(classification, report, request);
+  co_return report;
+}
+
+void Connection::count(const Classification& classification, const Exchange::Report& report,
+                       const Request& request) {
+  Row& row = context_.statistics.row(classification.request_class, report.upstream);
+  row.bytes_down += report.answer.bytes;
+  switch (report.answer.end) {
+    case AnswerEnd::complete:
+    case AnswerEnd::upgraded:
+      ++row.answered;
+      break;
+    case AnswerEnd::client_gone:
+      ++row.client_gone;
+      return;
+    default:
+      ++row.failed;
+      return;
+  }
+  row.total.add(now() - request.arrived);
+  if (report.answer.first_byte) row.ttft.add(*report.answer.first_byte - request.arrived);
+}
+
+Awaitable<bool> Connection::conclude(Request& request, Exchange::Report& report) {
+  switch (report.answer.end) {
+    case AnswerEnd::complete:
+      co_return request.scanner->is_done() && request.scanner->keep_alive() &&
+          report.answer.client_keep_alive;
+    case AnswerEnd::upgraded:
+      co_await tunnel(socket_, input_, report.connection, std::move(report.answer.leftover));
+      co_return false;
+    case AnswerEnd::no_answer:
+    case AnswerEnd::passed_over:
+      if (report.dialled.has_error() && !origin_.steered) {
+        const std::string message =
+            "upstream '" + report.upstream + "' cannot be reached: " + report.dialled.error().text();
+        co_await refuse(502, message, request.endpoint, path_of(request.head().target));
+      } else {
+        reset_client();  // as the model server itself would have left it
+      }
+      co_return false;
+    default:
+      co_return false;
+  }
+}
+
+Awaitable<bool> Connection::serve(Request request) {
+  request.id = ++context_.last_request_id;
+  Exchange::Report report = co_await forward(request);
+  co_return co_await conclude(request, report);
+}
+
+}  // namespace tasklane

@@ -1,0 +1,44 @@
+// One client connection from accept to close: requests one after another, each read, classified, decided,
+// sent, answered and counted.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "shaper/decide/decide.h"
+#include "userspace/relay/exchange.h"
+#include "userspace/relay/relay_context.h"
+
+namespace tasklane {
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(RelayContext& context, TcpSocket socket, Origin origin);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Lives until the connection ends; `pass_through` makes it a tunnel from the first byte.
+  Awaitable<void> run(bool pass_through);
+  // Ends the connection where it has waited past its deadline. Called about once a second.
+  void expire(Time at);
+
+ private:
+  Awaitable<bool> serve(Request request);
+  Awaitable<Exchange::Report> forward(Request& request);
+  Awaitable<bool> conclude(Request& request, Exchange::Report& report);
+  Awaitable<void> refuse(int status, const std::string& message, Endpoint endpoint, std::string_view path);
+  Awaitable<void> run_tunnel();
+  Classification classify(Request& request, const BodyFacts* body);
+  void count(const Classification& classification, const Exchange::Report& report, const Request& request);
+  void reset_client();
+
+  RelayContext& context_;
+  TcpSocket socket_;
+  Origin origin_;
+  std::string client_;  // address without port
+  std::shared_ptr<ClientInput> input_;
+  Time deadline_ = Time::max();
+};
+
+}  // namespace tasklane

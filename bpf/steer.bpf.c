@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/* Hands new connections for a model's endpoint to the agent's listener. Whatever is missing, late or odd passes:
- * the connection then reaches the model as if this program were not there. */
+/* Hands new connections for a model's endpoint to the agent's listener. Whatever is missing, late or odd
+ * passes: the connection then reaches the model as if this program were not there. */
 #include <linux/bpf.h>
 #include <linux/in.h>
 
@@ -41,12 +41,12 @@ struct {
 /* volatile: the agent writes it at any time. */
 volatile struct tasklane_shared tasklane_shared;
 
-static __always_inline int is_link_local(const struct tasklane_endpoint *local) {
+static __always_inline int is_link_local(const struct tasklane_endpoint* local) {
   return (local->address[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000); /* fe80::/10, RFC 4291 2.5.6 */
 }
 
 /* Whether a model listens on this address or on the wildcard address. */
-static __always_inline int is_endpoint(struct bpf_sk_lookup *ctx) {
+static __always_inline int is_endpoint(struct bpf_sk_lookup* ctx) {
   struct tasklane_endpoint local = {.port = ctx->local_port};
 
   if (ctx->family == AF_INET) {
@@ -76,29 +76,30 @@ static __always_inline int is_stale(void) {
   return heartbeat == 0 || age > bound || age < -bound;
 }
 
-/* The agent dials a local model from loopback only, which no packet from outside can carry as its source: a host
- * elsewhere that happens to use the same port is steered all the same. */
-static __always_inline int is_own_dial(struct bpf_sk_lookup *ctx) {
+/* The agent dials a local model from loopback only, which no packet from outside can carry as its source: a
+ * host elsewhere that happens to use the same port is steered all the same. */
+static __always_inline int is_own_dial(struct bpf_sk_lookup* ctx) {
   __u32 port = bpf_ntohs(ctx->remote_port);
 
   if (!(tasklane_shared.own_ports[port / 64] & (1ull << (port % 64)))) return 0;
-  if (ctx->family == AF_INET) return (ctx->remote_ip4 & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000); /* 127/8 */
+  if (ctx->family == AF_INET)
+    return (ctx->remote_ip4 & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000); /* 127/8 */
   return ctx->remote_ip6[0] == 0 && ctx->remote_ip6[1] == 0 && ctx->remote_ip6[2] == 0 &&
          ctx->remote_ip6[3] == bpf_htonl(1);
 }
 
-static __always_inline enum tasklane_verdict assign_listener(struct bpf_sk_lookup *ctx) {
+static __always_inline enum tasklane_verdict assign_listener(struct bpf_sk_lookup* ctx) {
   __u32 slot = ctx->family == AF_INET ? TASKLANE_LISTENER_IPV4 : TASKLANE_LISTENER_IPV6;
-  struct bpf_sock *listener = bpf_map_lookup_elem(&listeners, &slot);
+  struct bpf_sock* listener = bpf_map_lookup_elem(&listeners, &slot);
   long error;
 
   if (!listener) return TASKLANE_PASSED_NO_LISTENER;
-  error = bpf_sk_assign(ctx, listener, 0);
+  error = bpf_sk_assign(ctx, listener, BPF_SK_LOOKUP_F_NO_REUSEPORT); /* this socket, not one of a group */
   bpf_sk_release(listener);
   return error ? TASKLANE_PASSED_BUSY : TASKLANE_STEERED;
 }
 
-static __always_inline enum tasklane_verdict judge(struct bpf_sk_lookup *ctx) {
+static __always_inline enum tasklane_verdict judge(struct bpf_sk_lookup* ctx) {
   if (!is_endpoint(ctx)) return TASKLANE_PASSED_OTHER;
   if (tasklane_shared.bypass) return TASKLANE_PASSED_BYPASS;
   if (is_stale()) return TASKLANE_PASSED_STALE;
@@ -107,9 +108,9 @@ static __always_inline enum tasklane_verdict judge(struct bpf_sk_lookup *ctx) {
 }
 
 SEC("sk_lookup")
-int steer(struct bpf_sk_lookup *ctx) {
+int steer(struct bpf_sk_lookup* ctx) {
   __u32 verdict;
-  __u64 *count;
+  __u64* count;
 
   if (ctx->protocol != IPPROTO_TCP) return SK_PASS;
   verdict = judge(ctx);

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 
 #include "tests/support/bare_agent.h"
+#include "tests/support/privilege.h"
 
 namespace tasklane {
 namespace {
@@ -21,7 +22,9 @@ class ListeningSocketsTest : public test::HostTest {
  protected:
   [[nodiscard]] std::set<SocketAddress> found(std::vector<std::uint16_t> ports) const {
     auto listening = host().run([] { return ListeningSockets::open(); }).value();
-    return listening.on(ports).value();
+    std::set<SocketAddress> addresses;
+    for (const auto& [address, owner] : listening.on(ports).value()) addresses.insert(address);
+    return addresses;
   }
 };
 
@@ -74,9 +77,18 @@ TEST_F(ListeningSocketsTest, AnMptcpListenerIsFound) {
 
 TEST_F(ListeningSocketsTest, ListingNeedsNoPrivilege) {
   const UniqueFd listener = listen_in(host(), at("127.0.0.1", 80));
+  const test::InsideNamespace inside(host());
+  const test::OnlyCapabilities none({});
+  auto listening = ListeningSockets::open().value();
+  EXPECT_EQ(listening.on(std::array<std::uint16_t, 1>{80}).value().size(), 1u);
+}
+
+TEST_F(ListeningSocketsTest, TheOwnerOfAListenerIsTold) {
+  const UniqueFd listener = listen_in(host(), at("127.0.0.1", 80));
+  ASSERT_EQ(::fchown(listener.get(), 4711, static_cast<gid_t>(-1)), 0);
   auto listening = host().run([] { return ListeningSockets::open(); }).value();
-  EXPECT_THAT(listening.on(std::array<std::uint16_t, 1>{80}).value(),
-              UnorderedElementsAre(at("127.0.0.1", 80)));
+  const Listeners found = listening.on(std::array<std::uint16_t, 1>{80}).value();
+  EXPECT_EQ(found, (Listeners{{at("127.0.0.1", 80), 4711}}));
 }
 
 }  // namespace

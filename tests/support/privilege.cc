@@ -41,23 +41,6 @@ bool set_effective(std::uint64_t effective) {
 
 constexpr std::uint32_t low_word = offsetof(seccomp_data, args);  // of the first argument; little-endian
 
-void install_filter(int command, int error) {
-  const auto refusal = SECCOMP_RET_ERRNO | (static_cast<std::uint32_t>(error) & SECCOMP_RET_DATA);
-  const auto any = static_cast<std::uint8_t>(command < 0 ? 0 : 1);  // how far a foreign command jumps
-  std::array<sock_filter, 6> rules{{
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 0, 3),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low_word),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(command), 0, any),
-      BPF_STMT(BPF_RET | BPF_K, refusal),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  }};
-  const sock_fprog program{static_cast<unsigned short>(rules.size()), rules.data()};
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
-    throw std::runtime_error("seccomp failed");
-}
-
 }  // namespace
 
 OnlyCapabilities::OnlyCapabilities(std::initializer_list<int> capabilities) : before_(effective_now()) {
@@ -70,9 +53,25 @@ OnlyCapabilities::~OnlyCapabilities() {
   if (!set_effective(before_)) std::abort();
 }
 
+bool make_bpf_fail(int command, int error) {
+  const auto refusal = SECCOMP_RET_ERRNO | (static_cast<std::uint32_t>(error) & SECCOMP_RET_DATA);
+  const auto any = static_cast<std::uint8_t>(command < 0 ? 0 : 1);  // how far a foreign command jumps
+  std::array<sock_filter, 6> rules{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low_word),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(command), 0, any),
+      BPF_STMT(BPF_RET | BPF_K, refusal),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog program{static_cast<unsigned short>(rules.size()), rules.data()};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+}
+
 void where_bpf_fails(int command, int error, const std::function<void()>& work) {
   std::thread thread([&] {
-    install_filter(command, error);
+    if (!make_bpf_fail(command, error)) std::abort();
     work();
   });
   thread.join();

@@ -19,6 +19,10 @@ class OnlyCapabilities {
   std::uint64_t before_;
 };
 
+// From here on the kernel answers this thread's (and what it starts) bpf(command, ...) with `error`, as one
+// does that lacks the feature. `command` -1: any. There is no way back. Whether it could be had.
+bool make_bpf_fail(int command, int error);
+
 // Does the work in a thread where the kernel answers bpf(command, ...) with `error`, as one does that lacks
 // the feature. `command` -1: any.
 void where_bpf_fails(int command, int error, const std::function<void()>& work);

@@ -40,17 +40,16 @@ bool takes_ipv6_alone(const nlmsghdr& message) {
   return alone;
 }
 
-void add(const nlmsghdr& message, IpFamily family, std::span<const std::uint16_t> ports,
-         std::set<SocketAddress>& found) {
+void add(const nlmsghdr& message, IpFamily family, std::span<const std::uint16_t> ports, Listeners& found) {
   if (message.nlmsg_len < NLMSG_SPACE(sizeof(inet_diag_msg))) return;
   const auto* socket = static_cast<const inet_diag_msg*>(NLMSG_DATA(&message));
   const std::uint16_t port = ntohs(socket->id.idiag_sport);
   if (std::find(ports.begin(), ports.end(), port) == ports.end() || socket->id.idiag_if != 0) return;
   const IpAddress address = unmapped(ip_address_from(family, socket->id.idiag_src));
   if (address.is_link_local()) return;
-  found.insert({address, port});
+  found.insert({{address, port}, socket->idiag_uid});
   if (family == IpFamily::ipv6 && address.is_wildcard() && !takes_ipv6_alone(message))
-    found.insert({IpAddress::wildcard(IpFamily::ipv4), port});
+    found.insert({{IpAddress::wildcard(IpFamily::ipv4), port}, socket->idiag_uid});
 }
 
 }  // namespace
@@ -61,8 +60,8 @@ Result<ListeningSockets> ListeningSockets::open() {
   return ListeningSockets(std::move(*kernel));
 }
 
-Result<std::set<SocketAddress>> ListeningSockets::on(std::span<const std::uint16_t> ports) {
-  std::set<SocketAddress> found;
+Result<Listeners> ListeningSockets::on(std::span<const std::uint16_t> ports) {
+  Listeners found;
   for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) {
     Request request = all_listeners(family);
     const auto asked =

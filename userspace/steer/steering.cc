@@ -148,22 +148,22 @@ Result<void> Steering::set_endpoint(const SocketAddress& endpoint, bool present)
 Result<void> Steering::refresh() {
   auto found = listening_.on(options_.ports);
   if (!found) return found.error();
-  std::erase_if(*found, [this](const SocketAddress& endpoint) {
-    return endpoint.address.family == IpFamily::ipv4 ? !steers_ipv4_ : !steers_ipv6_;
+  std::erase_if(*found, [this](const auto& listener) {
+    return listener.first.address.family == IpFamily::ipv4 ? !steers_ipv4_ : !steers_ipv6_;
   });
   const std::lock_guard lock(endpoints_mutex_);
   for (auto old = endpoints_.begin(); old != endpoints_.end();) {
-    if (found->contains(*old)) {
+    if (found->contains(old->first)) {
       ++old;
       continue;
     }
-    if (const auto done = set_endpoint(*old, false); !done) return done;
+    if (const auto done = set_endpoint(old->first, false); !done) return done;
     old = endpoints_.erase(old);
   }
-  for (const SocketAddress& endpoint : *found) {
-    if (endpoints_.contains(endpoint)) continue;
-    if (const auto done = set_endpoint(endpoint, true); !done) return done;
-    endpoints_.insert(endpoint);
+  for (const auto& [endpoint, owner] : *found) {
+    if (!endpoints_.contains(endpoint))
+      if (const auto done = set_endpoint(endpoint, true); !done) return done;
+    endpoints_[endpoint] = owner;
   }
   return {};
 }
@@ -178,7 +178,19 @@ bool Steering::bypassed() const {
 
 std::set<SocketAddress> Steering::endpoints() const {
   const std::lock_guard lock(endpoints_mutex_);
-  return endpoints_;
+  std::set<SocketAddress> addresses;
+  for (const auto& [endpoint, owner] : endpoints_) addresses.insert(endpoint);
+  return addresses;
+}
+
+void Steering::give_to_model(int accepted, const SocketAddress& destination) const {
+  const std::lock_guard lock(endpoints_mutex_);
+  auto listener = endpoints_.find(destination);
+  if (listener == endpoints_.end())
+    listener = endpoints_.find({IpAddress::wildcard(destination.address.family), destination.port});
+  if (listener == endpoints_.end() || listener->second == ::geteuid()) return;
+  // Without the privilege (CAP_CHOWN) the connection serves all the same.
+  [[maybe_unused]] const int done = ::fchown(accepted, listener->second, static_cast<gid_t>(-1));
 }
 
 Result<SteeringCounters> Steering::counters() const {

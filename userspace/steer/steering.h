@@ -69,6 +69,12 @@ class Steering {
   [[nodiscard]] std::set<SocketAddress> endpoints() const;
   [[nodiscard]] Result<SteeringCounters> counters() const;
 
+  // Gives a steered connection's socket to the user whose model it was meant for. It occupies the model's
+  // port, and a server that binds with SO_REUSEPORT alone (cpp-httplib, so llama-server) could not start
+  // again while a client stays connected, but beside sockets of its own user it can. For each accepted
+  // connection; any thread.
+  void give_to_model(int accepted, const SocketAddress& destination) const;
+
   // Makes the sockets for the agent's own connections; any thread; may outlive this.
   [[nodiscard]] Dialer dialer() const { return {own_ports_, options_.ports}; }
 
@@ -97,7 +103,7 @@ class Steering {
   std::shared_ptr<OwnPorts> own_ports_;
 
   mutable std::mutex endpoints_mutex_;
-  std::set<SocketAddress> endpoints_;
+  Listeners endpoints_;
 };
 
 }  // namespace tasklane

@@ -1,0 +1,207 @@
+// The whole agent in a namespace: who serves a new connection while it runs, hangs, dies or cannot start?
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/bpf.h>
+
+#include "tests/support/agent.h"
+#include "tests/support/http_model.h"
+#include "tests/support/privilege.h"
+#include "tests/support/requirements.h"
+
+namespace tasklane {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+using std::chrono_literals::operator""s;
+using test::AgentProcess;
+using test::at;
+using test::Client;
+using test::DualStack;
+using test::eventually;
+using test::how_answered;
+using test::HttpModel;
+using test::Launch;
+using test::Namespace;
+
+constexpr std::uint16_t model_port = 11434;
+
+class SteeringAgentTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    REQUIRE_ROOT_AND_BPF();
+    host_ = std::make_unique<Namespace>();
+  }
+  [[nodiscard]] const Namespace& host() const { return *host_; }
+  [[nodiscard]] std::string asked(std::string_view address = "127.0.0.1") const {
+    return how_answered(host(), at(address, model_port));
+  }
+
+ private:
+  std::unique_ptr<Namespace> host_;
+};
+
+TEST_F(SteeringAgentTest, AClientIsServedThroughTheAgentInBothFamilies) {
+  const HttpModel model(host(), at("::", model_port), DualStack::yes);
+  EXPECT_EQ(asked(), "directly");
+  AgentProcess agent(host());
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  EXPECT_EQ(asked("127.0.0.1"), "through the agent");
+  EXPECT_EQ(asked("::1"), "through the agent");
+}
+
+TEST_F(SteeringAgentTest, TheAgentEntersTheNamespaceThatItIsTold) {
+  const HttpModel model(host(), at("127.0.0.1", model_port));
+  AgentProcess agent(Launch{}, test::steer_one_port, {"--netns", host().name()});
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  EXPECT_EQ(asked(), "through the agent");
+}
+
+TEST_F(SteeringAgentTest, AnUnknownNamespaceEndsIt) {
+  AgentProcess agent(Launch{}, test::steer_one_port, {"--netns", "no-such-namespace"});
+  EXPECT_EQ(agent->wait(), 2);
+  EXPECT_THAT(agent->err(), AllOf(HasSubstr("'no-such-namespace'"), HasSubstr(host().name())));
+}
+
+TEST_F(SteeringAgentTest, OnceTheAgentIsKilledTheVeryNextConnectionReachesTheModel) {
+  const HttpModel model(host(), at("127.0.0.1", model_port));
+  AgentProcess agent(host());
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  EXPECT_EQ(asked(), "through the agent");
+  agent->signal(SIGKILL);
+  EXPECT_EQ(agent->wait(), 128 + SIGKILL);
+  EXPECT_EQ(asked(), "directly");
+}
+
+TEST_F(SteeringAgentTest, AStoppedAgentIsPassedByAndServesAgainWhenItGoesOn) {
+  const HttpModel model(host(), at("127.0.0.1", model_port));
+  AgentProcess agent(host());
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  agent->signal(SIGSTOP);
+  std::this_thread::sleep_for(3s);  // longer than an agent may be silent (2 s)
+  EXPECT_EQ(asked(), "directly");
+  agent->signal(SIGCONT);
+  EXPECT_TRUE(eventually([&] { return asked() == "through the agent"; }));
+}
+
+TEST_F(SteeringAgentTest, WhoConnectedToAStoppedAgentIsServedWhenItGoesOn) {
+  const HttpModel model(host(), at("127.0.0.1", model_port));
+  AgentProcess agent(host());
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  agent->signal(SIGSTOP);
+  auto client = Client::connect(host(), at("127.0.0.1", model_port));
+  agent->signal(SIGCONT);
+  ASSERT_TRUE(client);
+  EXPECT_EQ(how_answered(*client), "through the agent");
+}
+
+TEST_F(SteeringAgentTest, AnAgentToldToEndLeavesTheModelToItsClients) {
+  const HttpModel model(host(), at("127.0.0.1", model_port));
+  AgentProcess agent(host());
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  agent->signal(SIGTERM);
+  EXPECT_EQ(agent->wait(), 0);
+  EXPECT_EQ(asked(), "directly");
+}
+
+TEST_F(SteeringAgentTest, AStreamFromBeforeOutlivesTheAgent) {
+  const UniqueFd listener = test::listen_in(host(), at("127.0.0.1", model_port));
+  auto client = Client::connect(host(), at("127.0.0.1", model_port)).value();
+  Client model_side(UniqueFd(::accept(listener.get(), nullptr, nullptr)));
+  const auto stream_goes_on = [&](std::string_view word) {
+    return model_side.send(word) && client.receive(word.size()) == word && client.send(word) &&
+           model_side.receive(word.size()) == word;
+  };
+  ASSERT_TRUE(stream_goes_on("before"));
+  for (const int end : {SIGTERM, SIGKILL}) {
+    AgentProcess agent(host());
+    ASSERT_TRUE(agent.steers()) << agent->err();
+    EXPECT_TRUE(stream_goes_on("while it runs"));
+    agent->signal(end);
+    agent->wait();
+    EXPECT_TRUE(stream_goes_on("afterwards"));
+  }
+}
+
+TEST_F(SteeringAgentTest, AnotherHostReachesWhatItReachedBefore) {
+  const Namespace other;
+  const test::Cable cable = connect(host(), other);
+  const auto from_other = [&](std::string_view address) {
+    return how_answered(other, at(address, model_port));
+  };
+  AgentProcess agent(host());
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  {
+    const HttpModel on_loopback(host(), at("127.0.0.1", model_port));
+    EXPECT_TRUE(eventually([&] { return asked() == "through the agent"; }));
+    EXPECT_EQ(from_other(cable.first_ipv4), "refused");
+  }
+  const HttpModel everywhere(host(), at("::", model_port), DualStack::yes);
+  EXPECT_TRUE(eventually([&] { return from_other(cable.first_ipv4) == "through the agent"; }));
+  EXPECT_EQ(from_other(cable.first_ipv6), "through the agent");
+}
+
+TEST_F(SteeringAgentTest, AModelIsFollowedAsItComesAndGoes) {
+  AgentProcess agent(host());
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  EXPECT_EQ(asked(), "refused");
+  for (int times = 0; times < 2; ++times) {
+    {
+      const HttpModel model(host(), at("127.0.0.1", model_port));
+      EXPECT_TRUE(eventually([&] { return asked() == "through the agent"; }));
+    }
+    EXPECT_TRUE(eventually([&] { return asked() == "refused"; }));
+  }
+}
+
+TEST_F(SteeringAgentTest, ASecondAgentForThePortRefusesToStart) {
+  const HttpModel model(host(), at("127.0.0.1", model_port));
+  AgentProcess first(host());
+  ASSERT_TRUE(first.steers()) << first->err();
+  AgentProcess second(host());
+  EXPECT_EQ(second->wait(), 2);
+  EXPECT_THAT(second->err(), AllOf(HasSubstr("port 11434"),
+                                   HasSubstr("process " + std::to_string(first->pid())), HasSubstr("stop")));
+  EXPECT_EQ(asked(), "through the agent") << "the first goes on";
+}
+
+TEST_F(SteeringAgentTest, ABrokenConfigurationKeepsItFromStartingAndTheTrafficDirect) {
+  const HttpModel model(host(), at("127.0.0.1", model_port));
+  AgentProcess agent(host(), R"({"version": 1, "intercept": [{"port": 11434}], "rulez": []})");
+  EXPECT_EQ(agent->wait(), 2);
+  EXPECT_THAT(agent->err(), HasSubstr("rulez"));
+  EXPECT_EQ(asked(), "directly");
+}
+
+TEST_F(SteeringAgentTest, ABrokenReloadKeepsTheRunningConfiguration) {
+  const HttpModel model(host(), at("127.0.0.1", model_port));
+  AgentProcess agent(host());
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  agent.rewrite_config(R"({"version": 1, "intercept": [{"port": 11434}], "rulez": []})");
+  agent->signal(SIGHUP);
+  EXPECT_TRUE(agent->wait_for_output("rulez")) << agent->err();
+  EXPECT_TRUE(agent->running());
+  EXPECT_EQ(asked(), "through the agent");
+}
+
+TEST_F(SteeringAgentTest, WithoutPrivilegeItSaysWhatIsMissingAndTheTrafficIsDirect) {
+  const HttpModel model(host(), at("127.0.0.1", model_port));
+  AgentProcess agent(
+      Launch{.command = {"setpriv", "--inh-caps=-all", "--bounding-set=-all"}, .where = &host()});
+  EXPECT_EQ(agent->wait(), 3);
+  EXPECT_THAT(agent->err(), AllOf(HasSubstr("CAP_BPF, CAP_NET_ADMIN"), HasSubstr("\"listen\"")));
+  EXPECT_EQ(asked(), "directly");
+}
+
+TEST_F(SteeringAgentTest, OnAKernelWithoutSkLookupItSaysSoAndTheTrafficIsDirect) {
+  const HttpModel model(host(), at("127.0.0.1", model_port));
+  AgentProcess agent(
+      Launch{.command = {}, .where = &host(), .before = [] { test::make_bpf_fail(BPF_PROG_LOAD, EINVAL); }});
+  EXPECT_EQ(agent->wait(), 3);
+  EXPECT_THAT(agent->err(), AllOf(HasSubstr("no sk_lookup"), HasSubstr("Linux 5.9")));
+  EXPECT_EQ(asked(), "directly");
+}
+
+}  // namespace
+}  // namespace tasklane

@@ -27,10 +27,10 @@ std::string suggest(std::string_view word, const std::vector<std::string_view>& 
   const auto closest = std::min_element(known.begin(), known.end(), [&](auto a, auto b) {
     return edit_distance(word, a) < edit_distance(word, b);
   });
-  if (closest != known.end() && edit_distance(word, *closest) <= std::max<std::size_t>(1, word.size() / 3))
+  if (closest != known.end() && edit_distance(word, *closest) <= (word.size() + 2) / 3)
     return "did you mean '" + std::string(*closest) + "'?";
   std::string all = "known are: ";
-  for (const std::string_view name : known) all.append(&name == &known.front() ? "" : ", ").append(name);
+  for (std::size_t i = 0; i < known.size(); ++i) all.append(i == 0 ? "" : ", ").append(known[i]);
   return all;
 }
 

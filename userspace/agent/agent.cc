@@ -13,6 +13,8 @@
 #include <utility>
 
 #include "shaper/classify/pack.h"
+#include "userspace/control/control_server.h"
+#include "userspace/control/metrics.h"
 #include "userspace/relay/acceptor.h"
 #include "userspace/steer/netns.h"
 #include "userspace/steer/steering.h"
@@ -84,11 +86,16 @@ struct Agent::Parts {
   std::unique_ptr<UpstreamConnections> upstreams;
   std::unique_ptr<RelayContext> relay;
   std::unique_ptr<Acceptor> acceptor;
+  ControlServer control{io};
   asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
 
   Result<void> configure();
   Result<void> steer();
   Result<void> listen();
+  Result<void> open_metrics();
+  Result<void> open_control();
+  [[nodiscard]] SteeringState steering_state() const;
+  ControlAnswer set_bypass(const std::string& body);
   Awaitable<void> keep_time();
   Awaitable<void> obey_signals();
   void sign_of_life();
@@ -131,6 +138,51 @@ Result<void> Agent::Parts::listen() {
   if (listeners.ipv4) acceptor->add_steered(listeners.ipv4.release());
   if (listeners.ipv6) acceptor->add_steered(listeners.ipv6.release());
   return {};
+}
+
+SteeringState Agent::Parts::steering_state() const {
+  SteeringState state;
+  state.bypassed = relay->bypass;
+  if (!steering) return state;
+  state.attached = true;
+  for (const SocketAddress& endpoint : steering->endpoints()) state.endpoints.push_back(to_text(endpoint));
+  if (const Result<SteeringCounters> counters = steering->counters(); counters)
+    for (const auto& [name, count] : counters->named()) state.connections.emplace(name, count);
+  return state;
+}
+
+ControlAnswer Agent::Parts::set_bypass(const std::string& body) {
+  const nlohmann::json wish = nlohmann::json::parse(body, nullptr, false);
+  if (!wish.is_object() || !wish.contains("on") || !wish["on"].is_boolean())
+    return {400, "application/json", R"({"error":"the body must be {\"on\": true} or {\"on\": false}"})"};
+  relay->bypass = wish["on"].get<bool>();
+  if (steering) steering->bypass(relay->bypass);
+  return {200, "application/json", nlohmann::json{{"bypassed", relay->bypass}}.dump() + "\n"};
+}
+
+// In the agent's own network namespace: called before it moves.
+Result<void> Agent::Parts::open_metrics() {
+  if (!config->metrics) return {};
+  return control.listen_tcp(*config->metrics, {{{"GET", "/metrics"}, [this](const std::string&) {
+                                                  return ControlAnswer{
+                                                      200, "text/plain; version=0.0.4",
+                                                      prometheus_text(statistics, steering_state())};
+                                                }}});
+}
+
+Result<void> Agent::Parts::open_control() {
+  ControlServer::Routes routes;
+  routes[{"GET", "/stats"}] = [this](const std::string&) {
+    return ControlAnswer{200, "application/json", stats_json(statistics, steering_state()).dump() + "\n"};
+  };
+  routes[{"GET", "/metrics"}] = [this](const std::string&) {
+    return ControlAnswer{200, "text/plain; version=0.0.4", prometheus_text(statistics, steering_state())};
+  };
+  routes[{"GET", "/health"}] = [](const std::string&) {
+    return ControlAnswer{200, "application/json", "{\"ok\":true}\n"};
+  };
+  routes[{"POST", "/bypass"}] = [this](const std::string& body) { return set_bypass(body); };
+  return control.listen_unix(config->control_socket, std::move(routes));
 }
 
 // An agent that has all it can carry falls silent: the kernel passes new connections by until there is room
@@ -186,7 +238,9 @@ Awaitable<void> Agent::Parts::obey_signals() {
     else
       spdlog::error("the running configuration stays: {}", reloaded.error().text());
   }
-  steering.reset();  // new connections go to the model from here on
+  if (steering) steering->suspend();  // new connections go to the model from here on
+  steering.reset();
+  control.close();
   acceptor->close();
   io.stop();
 }
@@ -199,9 +253,11 @@ Result<std::unique_ptr<Agent>> Agent::start(const AgentOptions& options) {
   parts->options = options;
   if (const Result<void> done = parts->configure(); !done) return done.error();
   raise_descriptor_limit();
+  if (const Result<void> done = parts->open_metrics(); !done) return done.error();
   if (options.netns)
     if (const Result<void> entered = enter_network_namespace(*options.netns); !entered)
       return entered.error();
+  if (const Result<void> done = parts->open_control(); !done) return done.error();
   if (const Result<void> done = parts->steer(); !done) return done.error();
   if (const Result<void> done = parts->listen(); !done) return done.error();
   return std::unique_ptr<Agent>(new Agent(std::move(parts)));  // NOLINT: the constructor is private

@@ -1,0 +1,149 @@
+#include "tools/tasklane/stats.h"
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <vector>
+
+#include "shaper/base/units.h"
+#include "tools/tasklane/control_client.h"
+
+namespace tasklane {
+namespace {
+
+using Json = nlohmann::json;
+
+struct StatsOptions {
+  bool json = false;
+  bool watch = false;
+};
+
+std::string milliseconds(const Json& figures, const char* name) {
+  if (figures.value("count", 0) == 0) return "-";
+  const double value = figures.value(name, 0.0);
+  char text[32];
+  if (value >= 10000)
+    std::snprintf(text, sizeof(text), "%.1f s", value / 1000);
+  else
+    std::snprintf(text, sizeof(text), value >= 100 ? "%.0f ms" : "%.1f ms", value);
+  return text;
+}
+
+std::string bytes(std::uint64_t count) { return to_text(ByteSize{count}); }
+
+using Row = std::vector<std::string>;
+
+// Columns as wide as their widest cell; the first two are left-aligned.
+std::string aligned(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths;
+  for (const Row& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string out;
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string pad(widths[i] - row[i].size(), ' ');
+      line += (i == 0 ? "" : "  ") + (i < 2 ? row[i] + pad : pad + row[i]);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  }
+  return out;
+}
+
+Row row_of(const Json& c) {
+  const auto number = [&](const char* name) { return std::to_string(c.value(name, std::uint64_t{0})); };
+  const Json ttft = c.value("ttft_ms", Json::object());
+  const Json total = c.value("total_ms", Json::object());
+  return {c.value("class", ""),
+          c.value("upstream", ""),
+          number("requests"),
+          number("answered"),
+          number("redirected"),
+          number("failed_over"),
+          number("failed"),
+          number("in_flight"),
+          bytes(c.value("bytes_up", std::uint64_t{0})),
+          bytes(c.value("bytes_down", std::uint64_t{0})),
+          milliseconds(ttft, "p50"),
+          milliseconds(ttft, "p95"),
+          milliseconds(ttft, "p99"),
+          milliseconds(total, "p50"),
+          milliseconds(total, "p95"),
+          milliseconds(total, "p99")};
+}
+
+std::string counts_line(const std::string& title, const Json& counts) {
+  std::string line = title + ":";
+  for (const auto& [name, count] : counts.items())
+    if (count.is_number()) line += " " + name + " " + count.dump() + ",";
+  if (line.ends_with(',')) line.pop_back();
+  return line + "\n";
+}
+
+std::string steering_lines(const Json& steering) {
+  if (!steering.value("attached", false))
+    return steering.value("bypassed", false) ? "bypass on: everything goes to the model untouched\n" : "";
+  std::string out = steering.value("bypassed", false) ? "steering: bypassed" : "steering: on";
+  const Json endpoints = steering.value("endpoints", Json::array());
+  out += endpoints.empty() ? ", no model listens\n" : ", models at";
+  for (const Json& endpoint : endpoints) out += " " + endpoint.get<std::string>();
+  if (!endpoints.empty()) out += "\n";
+  return out + counts_line("new connections", steering.value("connections", Json::object()));
+}
+
+ExitCode print_once(const std::string& control, const StatsOptions& options) {
+  const Result<ControlReply> reply = ask_agent(control, "GET", "/stats");
+  if (!reply) {
+    std::cerr << "tasklane: " << reply.error().text() << "\n";
+    return reply.error().exit;
+  }
+  const Json stats = Json::parse(reply->body, nullptr, false);
+  if (reply->status != 200 || !stats.is_object()) {
+    std::cerr << "tasklane: the agent said: " << reply->body << "\n";
+    return ExitCode::found;
+  }
+  if (options.watch && !options.json) std::cout << "\x1b[H\x1b[2J";
+  std::cout << (options.json ? stats.dump(options.watch ? -1 : 2) + "\n" : stats_table(stats)) << std::flush;
+  return ExitCode::done;
+}
+
+ExitCode run_stats(const std::string& control, const StatsOptions& options) {
+  for (;;) {
+    const ExitCode code = print_once(control, options);
+    if (!options.watch || code != ExitCode::done) return code;
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+}
+
+}  // namespace
+
+std::string stats_table(const Json& stats) {
+  std::vector<Row> rows{{"CLASS", "UPSTREAM", "REQUESTS", "ANSWERED", "REDIRECTED", "FAILED OVER", "FAILED",
+                         "IN FLIGHT", "UP", "DOWN", "TTFT p50", "p95", "p99", "TOTAL p50", "p95", "p99"}};
+  for (const Json& each : stats.value("classes", Json::array())) rows.push_back(row_of(each));
+  std::string out = rows.size() > 1 ? aligned(rows) : "no request yet\n";
+  out += "\n" + steering_lines(stats.value("steering", Json::object()));
+  out += counts_line("evidence", stats.value("evidence", Json::object()));
+  out += counts_line("relay", stats.value("relay", Json::object()));
+  char note[64];
+  std::snprintf(note, sizeof(note), "percentiles are within %.1f %%\n",
+                stats.value("percentile_error", 0.0) * 100);
+  return out + note;
+}
+
+void add_stats(CLI::App& app, const std::string& control, ExitCode& exit) {
+  CLI::App* verb = app.add_subcommand("stats", "What the agent has seen and done");
+  const auto options = std::make_shared<StatsOptions>();
+  verb->add_flag("--json", options->json, "As JSON");
+  verb->add_flag("--watch", options->watch, "Again every second");
+  verb->callback([options, &control, &exit] { exit = run_stats(control, *options); });
+}
+
+}  // namespace tasklane

@@ -1,0 +1,47 @@
+// The agent's control socket: HTTP/1.1 with JSON over a UNIX stream socket, and, where configured, metrics
+// alone over TCP. Knows nothing of the agent: routes are functions.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "shaper/base/result.h"
+#include "userspace/relay/io.h"
+
+namespace tasklane {
+
+struct ControlAnswer {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+};
+
+class ControlServer {
+ public:
+  using Handler = std::function<ControlAnswer(const std::string& body)>;
+  using Routes = std::map<std::pair<std::string, std::string>, Handler>;  // {method, path}
+
+  explicit ControlServer(asio::io_context& io);
+  ~ControlServer();  // removes the socket's file
+  ControlServer(const ControlServer&) = delete;
+  ControlServer& operator=(const ControlServer&) = delete;
+
+  // Binds the socket: mode 0660 from its first moment on, its folder made where missing. A file that a dead
+  // agent left is replaced; a living one is an error.
+  Result<void> listen_unix(const std::string& path, Routes routes);
+  // "address:port"; opened in the network namespace of the calling thread.
+  Result<void> listen_tcp(const std::string& address, Routes routes);
+  void close();
+
+ private:
+  struct Listening;
+  asio::io_context& io_;
+  std::string path_;
+  std::vector<std::shared_ptr<Listening>> listening_;
+};
+
+}  // namespace tasklane

@@ -1,0 +1,132 @@
+#include "userspace/control/metrics.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <array>
+#include <limits>
+#include <utility>
+
+namespace tasklane {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+using Key = std::pair<RequestClass, std::string>;
+
+constexpr std::array<double, 13> bounds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
+
+MetricFamily family(std::string name, std::string help, MetricType type) {
+  MetricFamily made;
+  made.name = std::move(name);
+  made.help = std::move(help);
+  made.type = type;
+  return made;
+}
+
+void add(MetricFamily& to, std::uint64_t value, Labels labels = {}) {
+  ClientMetric metric;
+  metric.label = std::move(labels);
+  if (to.type == MetricType::Gauge)
+    metric.gauge.value = static_cast<double>(value);
+  else
+    metric.counter.value = static_cast<double>(value);
+  to.metric.push_back(std::move(metric));
+}
+
+void add(MetricFamily& to, const Histogram& from, Labels labels) {
+  ClientMetric metric;
+  metric.label = std::move(labels);
+  metric.histogram.sample_count = from.count();
+  metric.histogram.sample_sum = seconds_of(from.sum());
+  for (const double bound : bounds)
+    metric.histogram.bucket.push_back({from.count_up_to(from_seconds(bound)), bound});
+  metric.histogram.bucket.push_back({from.count(), std::numeric_limits<double>::infinity()});
+  to.metric.push_back(std::move(metric));
+}
+
+Labels labels_of(const Key& key) {
+  return {{"class", std::string(to_text(key.first))}, {"upstream", key.second}};
+}
+
+template <class Owner>
+struct Counter {
+  const char* name;
+  const char* help;
+  std::uint64_t Owner::*value;
+};
+
+constexpr std::array<Counter<Row>, 8> row_counters{{
+    {"tasklane_requests_total", "Requests begun", &Row::requests},
+    {"tasklane_answered_total", "Requests answered to their end", &Row::answered},
+    {"tasklane_redirected_total", "Requests sent to another upstream than the original", &Row::redirected},
+    {"tasklane_failed_over_total", "Requests handed over to the next upstream", &Row::failed_over},
+    {"tasklane_client_gone_total", "Requests whose client left", &Row::client_gone},
+    {"tasklane_failed_total", "Requests that failed", &Row::failed},
+    {"tasklane_upstream_bytes_total", "Bytes sent to upstreams", &Row::bytes_up},
+    {"tasklane_client_bytes_total", "Bytes sent to clients", &Row::bytes_down},
+}};
+
+constexpr std::array<Counter<RelayCounters>, 7> relay_counters{{
+    {"tasklane_connections_total", "Client connections accepted", &RelayCounters::connections},
+    {"tasklane_tunnels_total", "Connections passed on unread", &RelayCounters::tunnels},
+    {"tasklane_refused_requests_total", "Requests refused for ambiguous framing",
+     &RelayCounters::refused_requests},
+    {"tasklane_over_limit_total", "Requests and connections over a limit", &RelayCounters::over_limit},
+    {"tasklane_unclassified_large_total", "Bodies past max_body", &RelayCounters::unclassified_large},
+    {"tasklane_upstream_reconnects_total", "Kept upstream connections found closed",
+     &RelayCounters::upstream_reconnects},
+    {"tasklane_task_shaped_unrecognised_total", "Requests shaped like a task, taken for a chat",
+     &RelayCounters::task_shaped_unrecognised},
+}};
+
+void add_rows(std::vector<MetricFamily>& families, const Statistics& statistics) {
+  for (const auto& counter : row_counters) {
+    MetricFamily& made = families.emplace_back(family(counter.name, counter.help, MetricType::Counter));
+    for (const auto& [key, row] : statistics.rows()) add(made, row.*counter.value, labels_of(key));
+  }
+  auto in_flight = family("tasklane_requests_in_flight", "Requests under way", MetricType::Gauge);
+  auto ttft = family("tasklane_ttft_seconds", "From the complete request to the answer's first byte",
+                     MetricType::Histogram);
+  auto total = family("tasklane_request_seconds", "From the complete request to the answer's end",
+                      MetricType::Histogram);
+  for (const auto& [key, row] : statistics.rows()) {
+    add(in_flight, row.in_flight, labels_of(key));
+    add(ttft, row.ttft, labels_of(key));
+    add(total, row.total, labels_of(key));
+  }
+  for (MetricFamily* made : {&in_flight, &ttft, &total}) families.push_back(std::move(*made));
+}
+
+}  // namespace
+
+std::string prometheus_text(const Statistics& statistics, const SteeringState& steering) {
+  std::vector<MetricFamily> families;
+  add_rows(families, statistics);
+  for (const auto& counter : relay_counters)
+    add(families.emplace_back(family(counter.name, counter.help, MetricType::Counter)),
+        statistics.relay().*counter.value);
+  add(families.emplace_back(
+          family("tasklane_open_connections", "Client connections open", MetricType::Gauge)),
+      statistics.relay().open_connections);
+  add(families.emplace_back(family("tasklane_bypassed", "1 while bypassed", MetricType::Gauge)),
+      steering.bypassed ? 1 : 0);
+  MetricFamily& verdicts =
+      families.emplace_back(family("tasklane_steering_connections_total",
+                                   "New connections seen by the kernel program", MetricType::Counter));
+  for (const auto& [verdict, count] : steering.connections) add(verdicts, count, {{"verdict", verdict}});
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+nlohmann::json stats_json(const Statistics& statistics, const SteeringState& steering) {
+  nlohmann::json json = statistics.to_json();
+  json["steering"] = {{"attached", steering.attached},
+                      {"bypassed", steering.bypassed},
+                      {"connections", steering.connections},
+                      {"endpoints", steering.endpoints}};
+  return json;
+}
+
+}  // namespace tasklane

@@ -1,0 +1,24 @@
+// Statistics and steering counters, as JSON and in Prometheus' text format.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "shaper/count/statistics.h"
+
+namespace tasklane {
+
+struct SteeringState {
+  bool attached = false;
+  bool bypassed = false;
+  std::map<std::string, std::uint64_t> connections;  // by verdict
+  std::vector<std::string> endpoints;                // where models listen, "address:port"
+};
+
+std::string prometheus_text(const Statistics& statistics, const SteeringState& steering);
+nlohmann::json stats_json(const Statistics& statistics, const SteeringState& steering);
+
+}  // namespace tasklane

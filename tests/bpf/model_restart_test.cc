@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sys/syscall.h>
 
 #include "tests/support/bare_agent.h"
 
@@ -15,26 +14,11 @@ using test::model_port;
 
 constexpr uid_t model_user = 64321;
 
-// How a server binds its port. Go, Python and Node set SO_REUSEADDR; cpp-httplib, so llama-server,
-// SO_REUSEPORT alone.
 struct Server {
   const char* what;
   int option;
   uid_t user;
 };
-
-void become(uid_t user) { ::syscall(SYS_setresuid, -1, user, -1); }  // this thread alone
-
-UniqueFd start(const Server& server, const SocketAddress& on) {
-  become(server.user);
-  UniqueFd socket(::socket(to_kernel(on.address.family), SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const int yes = 1;
-  ::setsockopt(socket.get(), SOL_SOCKET, server.option, &yes, sizeof(yes));
-  const KernelAddress name = to_kernel(on);
-  const bool up = ::bind(socket.get(), name.get(), name.length) == 0 && ::listen(socket.get(), 8) == 0;
-  become(0);
-  return up ? std::move(socket) : UniqueFd();
-}
 
 UniqueFd accept_one(int listener) {
   pollfd waiting{listener, POLLIN, 0};
@@ -50,7 +34,8 @@ TEST_P(ModelRestartTest, WhileAClientIsConnectedAndAfterwards) {
   const SocketAddress on = at(address, model_port);
   const SocketAddress to = on.address.is_wildcard() ? at("::1", model_port) : on;
   const test::InsideNamespace inside(host());
-  UniqueFd model = start(server, on);
+  const test::ServerSocket how{server.option, server.user};
+  auto model = test::start_server(host(), on, how);
   ASSERT_TRUE(model);
   const SteeringListeners listeners = make_steering_listeners().value();
   const auto steering =
@@ -63,12 +48,12 @@ TEST_P(ModelRestartTest, WhileAClientIsConnectedAndAfterwards) {
   steering->give_to_model(accepted.get(), original_destination(accepted.get()).value());
 
   model.reset();
-  model = start(server, on);
+  model = test::start_server(host(), on, how);
   EXPECT_TRUE(model) << "while the client is connected";
   accepted.reset();  // the agent closes first: TIME_WAIT is on the model's port
   client.close();
   model.reset();
-  EXPECT_TRUE(start(server, on)) << "in TIME_WAIT";
+  EXPECT_TRUE(test::start_server(host(), on, how)) << "in TIME_WAIT";
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -155,6 +155,45 @@ TEST_F(SteeringAgentTest, AModelIsFollowedAsItComesAndGoes) {
   }
 }
 
+// llama-server's way to bind, as a user of its own.
+TEST_F(SteeringAgentTest, AModelRestartsWhileAClientStaysConnected) {
+  const test::ServerSocket how{SO_REUSEPORT, 64321};
+  auto model = test::start_server(host(), at("127.0.0.1", model_port), how);
+  ASSERT_TRUE(model);
+  AgentProcess agent(host());
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  const auto client = Client::connect(host(), at("127.0.0.1", model_port));
+  ASSERT_TRUE(client);
+  EXPECT_TRUE(eventually([&] {
+    model.reset();
+    model = test::start_server(host(), at("127.0.0.1", model_port), how);
+    return model.has_value();
+  }));
+}
+
+TEST_F(SteeringAgentTest, BypassStopsAndResumesSteeringAtOnce) {
+  const HttpModel model(host(), at("127.0.0.1", model_port));
+  AgentProcess agent(host());
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  const auto bypass = [&](const char* wish) {
+    return test::run_to_end(
+        {.command = {test::program("tasklane"), "--control", agent.control_socket(), "bypass", wish}});
+  };
+  EXPECT_EQ(bypass("on").status, 0);
+  EXPECT_EQ(asked(), "directly");
+  EXPECT_EQ(bypass("off").status, 0);
+  EXPECT_EQ(asked(), "through the agent");
+}
+
+// Its clock differs from the kernel's: its heartbeat says nothing about its health.
+TEST_F(SteeringAgentTest, AnAgentInAnotherTimeNamespaceIsPassedBy) {
+  const HttpModel model(host(), at("127.0.0.1", model_port));
+  AgentProcess agent(Launch{
+      .command = {"unshare", "--time", "--monotonic", "100000", "--fork", "--kill-child"}, .where = &host()});
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  EXPECT_EQ(asked(), "directly");
+}
+
 TEST_F(SteeringAgentTest, ASecondAgentForThePortRefusesToStart) {
   const HttpModel model(host(), at("127.0.0.1", model_port));
   AgentProcess first(host());

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 
 #include <array>
@@ -116,6 +117,23 @@ UniqueFd listen_in(const Namespace& where, const SocketAddress& on, DualStack du
   if (::bind(socket.get(), name.get(), name.length) != 0 || ::listen(socket.get(), SOMAXCONN) != 0)
     throw std::runtime_error(system_error("listen on " + to_text(on)).text());
   return socket;
+}
+
+std::optional<UniqueFd> start_server(const Namespace& where, const SocketAddress& on,
+                                     const ServerSocket& how) {
+  const auto become = [](uid_t user) { ::syscall(SYS_setresuid, -1, user, -1); };  // this thread alone
+  const uid_t self = ::geteuid();
+  UniqueFd socket = where.run([&] {
+    become(how.user);
+    UniqueFd made = tcp_socket(on.address.family);
+    become(self);
+    return made;
+  });
+  const int yes = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, how.option, &yes, sizeof(yes));
+  const KernelAddress name = to_kernel(on);
+  const bool up = ::bind(socket.get(), name.get(), name.length) == 0 && ::listen(socket.get(), 8) == 0;
+  return up ? std::optional(std::move(socket)) : std::nullopt;
 }
 
 Greeter::Greeter(const Namespace& where, const SocketAddress& on, std::string word, DualStack dual_stack)

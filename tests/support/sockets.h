@@ -53,6 +53,16 @@ std::string ask_who(const Namespace& where, const SocketAddress& to, std::option
 
 enum class DualStack { no, yes };
 
+// How a server shares its port with what is left of its last run: Go, Python and Node set SO_REUSEADDR;
+// cpp-httplib, so llama-server, SO_REUSEPORT alone.
+struct ServerSocket {
+  int option;
+  uid_t user;  // needs root for another than its own
+};
+// None: the port is taken.
+std::optional<UniqueFd> start_server(const Namespace& where, const SocketAddress& on,
+                                     const ServerSocket& how);
+
 UniqueFd listen_in(const Namespace& where, const SocketAddress& on, DualStack dual_stack = DualStack::no);
 
 // A server in a thread that says its word and a line feed to everyone who connects, then where the connection

@@ -132,6 +132,7 @@ Result<void> Agent::Parts::listen() {
                                                     config->limits.connect_timeout);
   relay = std::make_unique<RelayContext>(
       RelayContext{io, config, *classifier, body_reader, statistics, *upstreams});
+  relay->steering = steering.get();
   acceptor = std::make_unique<Acceptor>(*relay);
   for (const Listen& wanted : config->listen)
     if (const Result<void> listening = acceptor->add_listener(wanted); !listening) return listening.error();
@@ -239,6 +240,7 @@ Awaitable<void> Agent::Parts::obey_signals() {
       spdlog::error("the running configuration stays: {}", reloaded.error().text());
   }
   if (steering) steering->suspend();  // new connections go to the model from here on
+  relay->steering = nullptr;
   steering.reset();
   control.close();
   acceptor->close();

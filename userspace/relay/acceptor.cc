@@ -6,6 +6,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <utility>
 
+#include "userspace/steer/steering.h"
+
 namespace tasklane {
 namespace {
 
@@ -84,6 +86,9 @@ void Acceptor::admit(TcpSocket socket, Origin origin) {
   error_code error;
   if (origin.steered) origin.destination = unmapped(socket.local_endpoint(error));
   if (error) return;  // reset while it waited
+  if (origin.steered && context_.steering != nullptr)
+    if (const auto wanted = original_destination(socket.native_handle()))
+      context_.steering->give_to_model(socket.native_handle(), *wanted);
   const bool pass_through = crowded();
   auto connection = std::make_shared<Connection>(context_, std::move(socket), std::move(origin));
   connections_.push_back(connection);

@@ -13,6 +13,8 @@
 
 namespace tasklane {
 
+class Steering;
+
 struct RelayContext {
   asio::io_context& io;
   std::shared_ptr<const Config> config;  // replaced whole on reload; a request keeps the one it began with
@@ -23,7 +25,8 @@ struct RelayContext {
   bool bypass = false;  // everything passes untouched
   RequestId last_request_id = 0;
   std::uint64_t open_connections = 0;
-  std::uint64_t buffered_bytes = 0;  // of request bodies that are read whole
+  const Steering* steering = nullptr;  // null: nothing is steered
+  std::uint64_t buffered_bytes = 0;    // of request bodies that are read whole
 };
 
 // Where a client wanted to go.

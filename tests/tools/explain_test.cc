@@ -1,0 +1,148 @@
+// `tasklane explain` as a person uses it: requests in, words or JSON out.
+#include "tools/tasklane/explain.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace tasklane {
+namespace {
+
+using testing::HasSubstr;
+using Json = nlohmann::json;
+
+struct Ran {
+  int exit = -1;
+  std::string out;
+  std::string err;
+  [[nodiscard]] std::vector<Json> objects() const {
+    std::vector<Json> list;
+    std::istringstream lines(out);
+    for (std::string line; std::getline(lines, line);) list.push_back(Json::parse(line));
+    return list;
+  }
+};
+
+Ran explain(const std::string& input, ExplainOptions options) {
+  std::istringstream in(input);
+  std::ostringstream out;
+  std::ostringstream err;
+  Ran ran;
+  ran.exit = run_explain(options, leave_alone, in, out, err);
+  ran.out = out.str();
+  ran.err = err.str();
+  return ran;
+}
+
+ExplainOptions lines_as_json() {
+  ExplainOptions options;
+  options.json_lines = true;
+  options.json = true;
+  return options;
+}
+
+const std::string framed_title =
+    R"({"model":"m","messages":[{"role":"user","content":"### Task:\nName it. { \"title\": \"x\" }\n<chat_history>\nUSER: hi\n</chat_history>"}],"stream":false})";
+
+TEST(Explain, SaysInWordsWhatARawRequestIs) {
+  const std::string raw =
+      "POST /api/chat HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(framed_title.size()) +
+      "\r\n\r\n" + framed_title;
+  const Ran ran = explain(raw, {});
+  EXPECT_EQ(ran.exit, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("POST /api/chat"));
+  EXPECT_THAT(ran.out, HasSubstr("class     title"));
+  EXPECT_THAT(ran.out, HasSubstr("evidence  pack open-webui/title"));
+  EXPECT_THAT(ran.out, HasSubstr("asks for the JSON key \"title\""));
+  EXPECT_THAT(ran.out, HasSubstr("rule      none"));
+}
+
+TEST(Explain, TakesHeadersAsPairsOrObjectsAndBodiesAsObjectsOrStrings) {
+  const std::string body_as_string = Json(framed_title).dump();
+  const Ran ran = explain(
+      R"({"path":"/api/chat","headers":[["Host","x"]],"body":)" + framed_title + "}\n" +
+          R"({"path":"/v1/chat/completions","headers":{"X-OpenWebUI-Task":"tags_generation"},"body":)" +
+          body_as_string + "}\n\n" + R"({"method":"GET","path":"/api/tags","headers":{},"body":null})" + "\n",
+      lines_as_json());
+  ASSERT_EQ(ran.exit, 0) << ran.err;
+  const auto objects = ran.objects();
+  ASSERT_EQ(objects.size(), 3u);
+  EXPECT_EQ(objects[0]["class"], "title");
+  EXPECT_EQ(objects[0]["evidence"], "pack");
+  EXPECT_EQ(objects[0]["route"], Json::array({"model"}));
+  EXPECT_TRUE(objects[0]["rule"].is_null());
+  EXPECT_EQ(objects[1]["class"], "tags");
+  EXPECT_EQ(objects[1]["evidence"], "header");
+  EXPECT_EQ(objects[2]["class"], "admin");
+}
+
+std::string custom_title_line(double t) {
+  return R"({"t":)" + std::to_string(t) +
+         R"(,"path":"/api/chat","headers":{},"body":{"model":"m","messages":[{"role":"user","content":"Titre en JSON {\"title\": \"\"}\nUSER: Comment tailler un vieux pommier en hiver ?\nASSISTANT: "}],"stream":false}})"
+         "\n";
+}
+std::string chat_line(double t) {
+  return R"({"t":)" + std::to_string(t) +
+         R"(,"path":"/api/chat","headers":{},"body":{"model":"m","messages":[{"role":"user","content":"Comment tailler un vieux pommier en hiver ?"}],"stream":true}})"
+         "\n";
+}
+
+TEST(Explain, ShowsTheClassThatTheLateEchoGives) {
+  const auto objects = explain(custom_title_line(0) + chat_line(0.05), lines_as_json()).objects();
+  ASSERT_EQ(objects.size(), 2u);
+  EXPECT_EQ(objects[0]["class"], "chat");
+  EXPECT_EQ(objects[0]["class_late"], "title");
+  EXPECT_EQ(objects[0]["lane"], "background");
+  EXPECT_FALSE(objects[1].contains("class_late"));
+}
+
+TEST(Explain, GoesByTheTimesThatAreGiven) {
+  const auto late = explain(chat_line(0) + custom_title_line(590), lines_as_json()).objects();
+  EXPECT_EQ(late[1]["class"], "title");
+  const auto too_late = explain(chat_line(0) + custom_title_line(700), lines_as_json()).objects();
+  EXPECT_EQ(too_late[1]["class"], "chat");
+  const auto another = explain(chat_line(100) + custom_title_line(3), lines_as_json()).objects();
+  EXPECT_EQ(another[1]["class"], "chat") << "time went back: another recording";
+}
+
+TEST(Explain, ScoresLabelsAndSetsAmbiguousOnesApart) {
+  ExplainOptions options = lines_as_json();
+  options.score = true;
+  const std::string labelled =
+      R"({"label":"title","path":"/api/chat","headers":{},"body":)" + framed_title + "}\n" +
+      R"({"label":"chat","ambiguous":true,"path":"/api/chat","headers":{},"body":)" + framed_title + "}\n";
+  const Ran good = explain(labelled, options);
+  EXPECT_EQ(good.exit, 0);
+  const Json score = Json::parse(good.out);
+  EXPECT_EQ(score["requests"], 1);
+  EXPECT_EQ(score["classes"]["title"]["recall"], 1.0);
+  EXPECT_EQ(score["ambiguous"]["title"], 1);
+  const Ran bad =
+      explain(labelled + R"({"label":"chat","path":"/api/chat","headers":{},"body":)" + framed_title + "}\n",
+              options);
+  EXPECT_EQ(bad.exit, 1) << "a chat was taken for a task";
+  EXPECT_EQ(Json::parse(bad.out)["confusion"]["chat"]["title"], 1);
+  options.json = false;
+  EXPECT_THAT(explain(labelled, options).out, HasSubstr("0 chats taken for a task"));
+}
+
+TEST(Explain, SaysWhereInputIsWrong) {
+  const Ran no_path = explain(R"({"path":"/api/chat","headers":{},"body":{}})"
+                              "\n{\"headers\":{}}\n",
+                              lines_as_json());
+  EXPECT_EQ(no_path.exit, 2);
+  EXPECT_THAT(no_path.err, HasSubstr("standard input:2: \"path\" is missing"));
+  EXPECT_EQ(explain("{\n", lines_as_json()).exit, 2);
+  EXPECT_THAT(explain("hello", {}).err, HasSubstr("not an HTTP request"));
+  ExplainOptions no_file;
+  no_file.input = "/no/such/file";
+  EXPECT_THAT(explain("", no_file).err, HasSubstr("/no/such/file: the file cannot be read"));
+  ExplainOptions no_pack;
+  no_pack.packs = {"nope"};
+  EXPECT_THAT(explain("", no_pack).err, HasSubstr("no pack of the name \"nope\""));
+}
+
+}  // namespace
+}  // namespace tasklane

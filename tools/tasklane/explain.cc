@@ -1,0 +1,156 @@
+#include "tools/tasklane/explain.h"
+
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+
+#include "shaper/classify/pack.h"
+#include "tools/tasklane/score.h"
+#include "tools/tasklane/traffic.h"
+
+namespace tasklane {
+namespace {
+
+// One request's account, kept to the end: a later chat may change what it is.
+struct Account {
+  std::string id;
+  std::string line;  // method and target
+  std::optional<std::string> label;
+  bool ambiguous = false;
+  Classification classification;
+  Treatment treatment;
+  std::optional<RequestClass> class_late;
+};
+
+void write_json(const Account& account, std::ostream& out) {
+  const Classification& found = account.classification;
+  nlohmann::ordered_json json;
+  if (!account.id.empty()) json["id"] = account.id;
+  json["class"] = to_text(found.request_class);
+  if (account.class_late) json["class_late"] = to_text(*account.class_late);
+  json["lane"] = to_text(default_lane(account.class_late.value_or(found.request_class)));
+  json["evidence"] = to_text(found.evidence);
+  json["score"] = found.score;
+  if (!found.mark.empty()) json["mark"] = found.mark;
+  json["task_shaped"] = found.task_shaped;
+  json["rule"] = account.treatment.rule.empty() ? nlohmann::ordered_json()
+                                                : nlohmann::ordered_json(account.treatment.rule);
+  json["route"] = account.treatment.route;
+  json["does"] = account.treatment.does;
+  json["reasons"] = found.reasons;
+  if (account.label) json["label"] = *account.label;
+  out << json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+}
+
+void write_text(const Account& account, std::ostream& out) {
+  const Classification& found = account.classification;
+  out << account.line << (account.id.empty() ? "" : "  (" + account.id + ")") << "\n";
+  out << "  class     " << to_text(found.request_class);
+  if (account.class_late)
+    out << ", later " << to_text(*account.class_late)
+        << ": a chat that came after it is the one that it quotes";
+  out << "\n  evidence  " << to_text(found.evidence);
+  if (!found.mark.empty()) out << " " << found.mark;
+  out << ", score " << std::fixed << std::setprecision(2) << found.score << "\n";
+  const char* head = "  why       ";
+  for (const std::string& reason : found.reasons) {
+    out << head << reason << "\n";
+    head = "            ";
+  }
+  out << "  rule      " << (account.treatment.rule.empty() ? "none" : account.treatment.rule)
+      << "\n  done      ";
+  for (std::size_t i = 0; i < account.treatment.route.size(); ++i)
+    out << (i == 0 ? "goes to " : ", else to ") << account.treatment.route[i];
+  for (const std::string& what : account.treatment.does) out << "; " << what;
+  out << "\n";
+}
+
+class Explanation {
+ public:
+  explicit Explanation(const Treat& treat) : treat_(treat) {}
+
+  void add(const SeenRequest& seen) {
+    Account account;
+    account.id = seen.request.id;
+    account.line = seen.request.head.method + " " + seen.request.head.target;
+    account.label = seen.request.label;
+    account.ambiguous = seen.request.ambiguous;
+    account.classification = seen.classification;
+    account.treatment = treat_({seen.request.head, seen.endpoint, seen.body, seen.request.body.size(),
+                                seen.classification, seen.request.client});
+    accounts_.push_back(std::move(account));
+    for (const Unmasked& earlier : seen.classification.unmasked)
+      accounts_.at(earlier.id - 1).class_late = earlier.request_class;
+  }
+
+  void write(bool json, std::ostream& out) const {
+    for (const Account& account : accounts_) {
+      if (json)
+        write_json(account, out);
+      else
+        write_text(account, out);
+    }
+  }
+
+  int write_score(bool json, std::ostream& out) const {
+    Score score;
+    for (const Account& account : accounts_) {
+      const RequestClass soon = account.classification.request_class;
+      if (account.label)
+        score.add(*account.label, soon, account.class_late.value_or(soon), account.ambiguous);
+    }
+    if (json)
+      out << score.to_json().dump(2) << "\n";
+    else
+      score.print(out);
+    return static_cast<int>(score.chats_taken_for_tasks() > 0 ? ExitCode::found : ExitCode::done);
+  }
+
+ private:
+  const Treat& treat_;
+  std::vector<Account> accounts_;
+};
+
+int refuse(const Error& error, std::ostream& err) {
+  err << "tasklane explain: " << error.text() << "\n";
+  return static_cast<int>(error.exit);
+}
+
+}  // namespace
+
+Treatment leave_alone(const DecideInput&) { return {{}, {"model"}, {"untouched"}}; }
+
+int run_explain(const ExplainOptions& options, const Treat& treat, std::istream& in, std::ostream& out,
+                std::ostream& err) {
+  auto packs = find_packs(options.packs, options.pack_directories);
+  if (!packs) return refuse(packs.error(), err);
+  std::ifstream file;
+  const bool from_stdin = options.input == "-";
+  if (!from_stdin) file.open(options.input, std::ios::binary);
+  if (!from_stdin && !file)
+    return refuse({"the file cannot be read", options.input, "is it there, and readable?", ExitCode::usage},
+                  err);
+  std::istream& source = from_stdin ? in : file;
+  const std::string name = from_stdin ? "standard input" : options.input;
+  TrafficReader traffic(Classifier(std::move(*packs), {options.threshold, 1, 2}));
+  Explanation explanation(treat);
+  const auto add = [&](const SeenRequest& seen) { explanation.add(seen); };
+  if (options.json_lines) {
+    const auto read = traffic.read_lines(source, name, add);
+    if (!read) return refuse(read.error(), err);
+  } else {
+    std::ostringstream raw;
+    raw << source.rdbuf();
+    const auto request = parse_raw_request(raw.str(), name);
+    if (!request) return refuse(request.error(), err);
+    traffic.classify(*request, add);
+  }
+  if (options.score) return explanation.write_score(options.json, out);
+  explanation.write(options.json, out);
+  return static_cast<int>(ExitCode::done);
+}
+
+}  // namespace tasklane

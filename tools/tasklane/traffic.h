@@ -1,0 +1,46 @@
+// Requests from a file, classified as one stream: what `explain` and `learn` work on.
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "shaper/base/result.h"
+#include "shaper/classify/classifier.h"
+#include "shaper/read/body.h"
+#include "tools/tasklane/request_lines.h"
+
+namespace tasklane {
+
+// Views are valid during the visit only.
+struct SeenRequest {
+  const RequestLine& request;
+  Endpoint endpoint;
+  const BodyFacts* body;  // null where the endpoint generates nothing
+  const Classification& classification;
+};
+
+class TrafficReader {
+ public:
+  explicit TrafficReader(Classifier classifier) : classifier_(std::move(classifier)) {}
+
+  // Classifies one request. Its id is its number, from 1.
+  Classification classify(const RequestLine& request, const std::function<void(const SeenRequest&)>& visit);
+
+  // All lines of `in`; empty ones are skipped. `source` goes into errors.
+  Result<std::size_t> read_lines(std::istream& in, const std::string& source,
+                                 const std::function<void(const SeenRequest&)>& visit);
+
+ private:
+  Time next_time(const RequestLine& request);
+
+  Classifier classifier_;
+  BodyReader reader_;
+  RequestId last_id_ = 0;
+  Time now_{};
+  Duration last_at_{};
+};
+
+}  // namespace tasklane

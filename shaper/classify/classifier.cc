@@ -219,7 +219,9 @@ bool Classifier::State::is_unfilled(const ClassifyInput& input) const {
 void Classifier::State::by_echo(const ClassifyInput& input, Classification& result, Reasons& why) {
   const BodyFacts& body = *input.body;
   const EchoPrompt prompt{body.messages.back().text, asking_of(body)};
-  const auto quote = echo.find(prompt, input.now);
+  const bool ui_order = is_openai(input.endpoint.dialect) && !body.model_first;
+  const bool may_wait = result.evidence == Evidence::none && !ui_order;
+  const auto quote = echo.find(prompt, may_wait ? input.id : 0, options.threshold, input.now);
   if (quote) {
     if (result.chat == 0) result.chat = quote->chat;
     if (result.typist == 0) result.typist = quote->typist;
@@ -230,7 +232,6 @@ void Classifier::State::by_echo(const ClassifyInput& input, Classification& resu
   if (result.evidence != Evidence::none) return;
   why.add(prompt.asking.asks ? "asks for the JSON key of " : "asks for no known JSON key",
           prompt.asking.asks ? to_text(prompt.asking.asked_class) : std::string_view());
-  const bool ui_order = is_openai(input.endpoint.dialect) && !body.model_first;
   if (ui_order) why.add("against a task: \"model\" is not the first key");
   if (quote && !ui_order) {
     result.score = std::max(result.score, quote->score);
@@ -252,7 +253,6 @@ void Classifier::State::by_echo(const ClassifyInput& input, Classification& resu
         "seen");
     return;
   }
-  if (!ui_order) echo.wait_for_chat(input.id, prompt, input.now);
 }
 
 void Classifier::State::remember_chat(const ClassifyInput& input, Classification& result, Reasons& why) {

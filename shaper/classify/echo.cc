@@ -1,7 +1,6 @@
 #include "shaper/classify/echo.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace tasklane {
 namespace {
@@ -11,9 +10,8 @@ constexpr std::string_view assistant_label = "ASSISTANT:";
 constexpr std::string_view fence = "\"\"\"";  // around each message in the old tool selection
 
 // What is searched of a prompt: instructions and the newest messages stand at its ends.
-constexpr std::size_t searched_at_start = 64U << 10;
-constexpr std::size_t searched_at_end = 192U << 10;
-constexpr std::size_t windows_kept = 8192;  // of a waiting prompt
+constexpr std::size_t searched_at_start = 16U << 10;
+constexpr std::size_t searched_at_end = 48U << 10;
 constexpr std::size_t candidates_kept = 64;
 constexpr std::size_t messages_of_a_chat = 8;  // the last ones; tasks quote six at most, and the first
 constexpr std::size_t filter_bits = 1U << 18U;
@@ -26,34 +24,6 @@ void each_line_of(std::string_view text, std::string_view label, Visit visit) {
   for (std::size_t at = text.find(label); at != std::string_view::npos;
        at = text.find(label, at + label.size()))
     if (at == 0 || text[at - 1] == '\n') visit(at);
-}
-
-// Two ends of a long text, else all of it.
-template <class Search>
-void search_ends(std::string_view text, Search search) {
-  if (text.size() <= searched_at_start + searched_at_end) {
-    search(text);
-    return;
-  }
-  search(text.substr(0, searched_at_start));
-  search(text.substr(text.size() - searched_at_end));
-}
-
-// 32 bits of a window's hash, never 0.
-std::uint32_t short_hash(WindowHash hash) { return static_cast<std::uint32_t>(hash >> 32U) | 1U; }
-
-void insert(std::vector<std::uint32_t>& set, WindowHash hash) {
-  const std::uint32_t value = short_hash(hash);
-  std::size_t at = static_cast<std::size_t>(hash) & (set.size() - 1);
-  while (set[at] != 0 && set[at] != value) at = (at + 1) & (set.size() - 1);
-  set[at] = value;
-}
-
-bool contains(const std::vector<std::uint32_t>& set, WindowHash hash) {
-  const std::uint32_t value = short_hash(hash);
-  std::size_t at = static_cast<std::size_t>(hash) & (set.size() - 1);
-  while (set[at] != 0 && set[at] != value) at = (at + 1) & (set.size() - 1);
-  return set[at] == value;
 }
 
 bool contains(const std::vector<WindowHash>& list, WindowHash hash) {
@@ -140,49 +110,45 @@ Echo::Frame Echo::frame_of(std::string_view text) const {
   return frame;
 }
 
-void Echo::note(std::vector<Candidate>& list, WindowHash hash) const {
-  const auto found = by_window_.find(hash);
-  if (found == by_window_.end()) return;
-  for (const Slot slot : found->second) {
-    auto candidate =
-        std::find_if(list.begin(), list.end(), [&](const Candidate& c) { return c.slot == slot; });
-    if (candidate == list.end()) {
-      if (list.size() >= candidates_kept) continue;
-      candidate = list.insert(list.end(), {slot, 0});
-    }
-    const MessagePrint& print = known_[slot - first_slot_].print;
-    for (std::uint32_t i = 0; i < print.count; ++i)
-      if (print.windows[i] == hash) candidate->found |= 1U << i;
-  }
-}
-
-std::vector<Echo::Candidate> Echo::candidates(std::string_view text, const Frame& frame) const {
-  std::vector<Candidate> list;
-  search_ends(text, [&](std::string_view part) {
-    hasher_.each_window(part, [&](std::size_t, WindowHash hash) {
-      if (may_know(hash)) note(list, hash);
+// Takes down the windows of the prompt's ends, and the messages whose first or last window is among them.
+void Echo::window(std::string_view text, Frame& frame, std::vector<Slot>& candidates) const {
+  const bool all = text.size() <= searched_at_start + searched_at_end;
+  const std::size_t end_from = all ? 0 : text.size() - searched_at_end;
+  const auto search = [&](std::size_t from, std::size_t length) {
+    hasher_.each_window(text.substr(from, length), [&](std::size_t at, WindowHash hash) {
+      frame.windows.insert(hash, from + at);
+      if (!may_know(hash)) return true;
+      const auto found = by_window_.find(hash);
+      if (found == by_window_.end() || candidates.size() >= candidates_kept) return true;
+      candidates.insert(candidates.end(), found->second.begin(), found->second.end());
       return true;
     });
-  });
+  };
+  constexpr std::size_t bytes_per_window =
+      3;  // at least, of English prose; the set grows where there are more
+  frame.windows = WindowSet(std::min(text.size(), searched_at_start + searched_at_end) / bytes_per_window);
+  if (!all) search(0, searched_at_start);
+  search(end_from, text.size() - end_from);
   for (const WindowHash hash : frame.rendered) {
     const auto whole = by_whole_.find(hash);
-    if (whole != by_whole_.end() && list.size() < candidates_kept) list.push_back({whole->second, 0});
+    if (whole != by_whole_.end()) candidates.push_back(whole->second);
   }
-  return list;
+  std::sort(candidates.begin(), candidates.end());
+  candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
 }
 
-QuoteEvidence Echo::judge(const Known& known, std::uint32_t found, const Frame& frame, const Asking& asking,
-                          Time now) {
+QuoteEvidence Echo::judge(const Known& known, const Frame& frame, const Asking& asking, Time now) {
   constexpr Duration just_now = std::chrono::minutes(2);
   constexpr std::size_t instructions = 2048;  // bytes that a template may have around a quote
   const MessagePrint& print = known.print;
-  const bool is_short = print.count == 0;  // then only a rendered line can have found it
-  const Overlap overlap = is_short ? Overlap{true, print.length} : overlap_of(print, found);
   QuoteEvidence evidence;
+  const bool is_short = print.count == 0;  // then only a rendered line can show it
+  evidence.rendered = contains(frame.rendered, is_short ? print.whole : print.windows[0]);
+  const Overlap overlap =
+      is_short ? Overlap{true, evidence.rendered ? print.length : 0} : overlap_of(print, frame.windows);
   evidence.whole = overlap.whole;
   evidence.bytes = overlap.bytes;
   evidence.from_chat = known.surely;
-  evidence.rendered = contains(frame.rendered, is_short ? print.whole : print.windows[0]);
   evidence.asks = asking.asks;
   evidence.asks_in_quote = asking.asks && known.braces && !evidence.rendered;
   evidence.recent = now - known.seen <= just_now;
@@ -195,43 +161,26 @@ QuoteEvidence Echo::judge(const Known& known, std::uint32_t found, const Frame& 
   return evidence;
 }
 
-std::optional<Quote> Echo::find(const EchoPrompt& prompt, Time now) const {
+std::optional<Quote> Echo::find(const EchoPrompt& prompt, RequestId id, double threshold, Time now) {
   const std::string_view text = trimmed(prompt.text);
-  const Frame frame = frame_of(text);
+  Frame frame = frame_of(text);
+  std::vector<Slot> candidates;
+  window(text, frame, candidates);
   std::optional<Quote> best;
-  for (const Candidate& candidate : candidates(text, frame)) {
-    const Known& known = known_[candidate.slot - first_slot_];
+  for (const Slot slot : candidates) {
+    const Known& known = known_[slot - first_slot_];
     if (now - known.seen > options_.keep) continue;
-    const QuoteEvidence evidence = judge(known, candidate.found, frame, prompt.asking, now);
+    const QuoteEvidence evidence = judge(known, frame, prompt.asking, now);
     const double score = score_of(evidence);
     // Of several messages the longest quote names the chat, the newest where they are equally long.
     const bool better =
         !best || score > best->score || (score == best->score && evidence.bytes >= best->evidence.bytes);
     if (score > 0 && better) best = Quote{known.chat, known.typist, score, evidence};
   }
-  return best;
-}
-
-void Echo::wait_for_chat(RequestId id, const EchoPrompt& prompt, Time now) {
-  if (id == 0) return;
-  const std::string_view text = trimmed(prompt.text);
-  Waiting waiting;
-  waiting.id = id;
-  waiting.frame = frame_of(text);
-  waiting.asking = prompt.asking;
-  waiting.since = now;
-  // At most half full: at most one window starts at a byte.
-  const std::size_t most = std::min(windows_kept, std::max<std::size_t>(text.size(), 16));
-  waiting.windows.resize(2 * std::bit_ceil(most));
-  std::size_t kept = 0;
-  search_ends(text, [&](std::string_view part) {
-    hasher_.each_window(part, [&](std::size_t, WindowHash hash) {
-      insert(waiting.windows, hash);
-      return ++kept < most;
-    });
-  });
-  waiting_.push_back(std::move(waiting));
+  if (id == 0 || (best && best->score >= threshold)) return best;
+  waiting_.push_back({id, std::move(frame), prompt.asking, now});
   if (waiting_.size() > options_.waiting) waiting_.pop_front();
+  return best;
 }
 
 void Echo::ended(RequestId id) {
@@ -274,11 +223,7 @@ std::vector<Unmasked> Echo::remember(const BodyFacts& chat, bool surely, ChatKey
   }
   std::erase_if(waiting_, [&](const Waiting& waiting) {
     for (const Known& known : last) {
-      std::uint32_t found = 0;
-      for (std::uint32_t i = 0; i < known.print.count; ++i)
-        if (contains(waiting.windows, known.print.windows[i])) found |= 1U << i;
-      if (known.print.count == 0 && !contains(waiting.frame.rendered, known.print.whole)) continue;
-      if (score_of(judge(known, found, waiting.frame, waiting.asking, now)) < threshold) continue;
+      if (score_of(judge(known, waiting.frame, waiting.asking, now)) < threshold) continue;
       unmasked.push_back({waiting.id, waiting.asking.asks ? waiting.asking.asked_class : RequestClass::task});
       return true;
     }
@@ -288,7 +233,7 @@ std::vector<Unmasked> Echo::remember(const BodyFacts& chat, bool surely, ChatKey
 }
 
 void Echo::keep(Known known) {
-  constexpr std::size_t slots_per_window = 8;  // a phrase that many messages share tells nothing
+  constexpr std::size_t slots_per_window = 32;  // a phrase that many messages share tells nothing
   const auto seen = by_whole_.find(known.print.whole);
   if (seen != by_whole_.end()) {
     Known& old = known_[seen->second - first_slot_];
@@ -298,7 +243,8 @@ void Echo::keep(Known known) {
   }
   const Slot slot = first_slot_ + static_cast<Slot>(known_.size());
   by_whole_.emplace(known.print.whole, slot);
-  for (std::uint32_t i = 0; i < known.print.count; ++i) {
+  for (const std::uint32_t i : {std::uint32_t{0}, known.print.count - 1}) {
+    if (known.print.count == 0) break;
     std::vector<Slot>& slots = by_window_[known.print.windows[i]];
     if (!slots.empty() && slots.back() == slot) continue;
     if (slots.size() >= slots_per_window) slots.erase(slots.begin());
@@ -318,7 +264,8 @@ void Echo::forget_old(Time now) {
 void Echo::forget_first() {
   const MessagePrint& print = known_.front().print;
   by_whole_.erase(print.whole);
-  for (std::uint32_t i = 0; i < print.count; ++i) {
+  for (const std::uint32_t i : {std::uint32_t{0}, print.count - 1}) {
+    if (print.count == 0) break;
     const auto found = by_window_.find(print.windows[i]);
     if (found == by_window_.end()) continue;
     std::erase(found->second, first_slot_);

@@ -16,6 +16,7 @@
 #include "shaper/base/time.h"
 #include "shaper/classify/classification.h"
 #include "shaper/classify/text_print.h"
+#include "shaper/classify/window_set.h"
 #include "shaper/read/body.h"
 
 namespace tasklane {
@@ -24,7 +25,7 @@ struct EchoOptions {
   Duration keep = std::chrono::minutes(10);  // how long a chat's messages are known
   std::size_t messages = 4096;
   Duration wait = std::chrono::seconds(60);  // how long an unrecognised request may wait for its chat
-  std::size_t waiting = 64;
+  std::size_t waiting = 32;
 };
 
 // What speaks for and against a quote being a task's.
@@ -80,11 +81,9 @@ class Echo {
   // A keyed hash, as ChatKey and TypistKey are made; never 0.
   [[nodiscard]] std::uint64_t key_of(std::string_view text) const;
 
-  // The best quote of a known message in the prompt.
-  [[nodiscard]] std::optional<Quote> find(const EchoPrompt& prompt, Time now) const;
-
-  // The prompt waits for its chat.
-  void wait_for_chat(RequestId id, const EchoPrompt& prompt, Time now);
+  // The best quote of a known message in the prompt; where it is worth less than `threshold`, the prompt
+  // waits for its chat under `id` (0: it does not wait).
+  std::optional<Quote> find(const EchoPrompt& prompt, RequestId id, double threshold, Time now);
   void ended(RequestId id);
 
   // Keeps the messages of a chat, and says which waiting requests quote its last user message. `surely`
@@ -109,26 +108,19 @@ class Echo {
     WindowHash first_window = 0;
     std::size_t user_lines = 0;  // lines that begin with "USER: "
     bool assistant_lines = false;
-    std::vector<WindowHash>
-        rendered;  // what follows "USER: ": the first window, or the whole of a short line
+    // What follows "USER: ": the first window, or the whole of a short line.
+    std::vector<WindowHash> rendered;
+    WindowSet windows;
   };
   struct Waiting {
     RequestId id = 0;
     Frame frame;
     Asking asking;
-    std::vector<std::uint32_t> windows;  // an open-addressed set; 0 is an empty place
     Time since;
   };
-  struct Candidate {
-    Slot slot = 0;
-    std::uint32_t found = 0;  // windows of the message, by bit
-  };
-
   [[nodiscard]] Frame frame_of(std::string_view text) const;
-  [[nodiscard]] std::vector<Candidate> candidates(std::string_view text, const Frame& frame) const;
-  void note(std::vector<Candidate>& list, WindowHash hash) const;
-  static QuoteEvidence judge(const Known& known, std::uint32_t found, const Frame& frame,
-                             const Asking& asking, Time now);
+  void window(std::string_view text, Frame& frame, std::vector<Slot>& candidates) const;
+  static QuoteEvidence judge(const Known& known, const Frame& frame, const Asking& asking, Time now);
   Known known_of(std::string_view text, bool surely, ChatKey key, TypistKey typist, Time now) const;
   void keep(Known known);
   void forget_old(Time now);

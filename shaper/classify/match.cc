@@ -130,6 +130,8 @@ std::string describe(const Mark& mark) {
 
 bool shows(const Mark& mark, const Prompt& prompt) {
   const std::string_view text = window(mark.where, prompt);
+  if (!mark.asks.empty() && text.find(mark.asks) == std::string_view::npos)
+    return false;  // sooner than the pattern
   if (mark.pattern) return shows_pattern(mark, text);
   switch (mark.where) {
     case Where::start:

@@ -10,7 +10,8 @@ namespace {
 
 // Distances of windows from an end of the message: close together where cuts keep text, wide apart further
 // in.
-constexpr std::array<std::size_t, 8> distances{0, 16, 48, 112, 240, 496, 1008, 2032};
+constexpr std::array<std::size_t, MessagePrint::max_windows / 2> distances{
+    0, 16, 32, 48, 64, 80, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 3072};
 
 enum class ByteKind : std::uint8_t { boundary, letter, space, continuation };
 
@@ -39,15 +40,6 @@ bool two_byte_letter_ends_before(std::string_view text, std::size_t at) {
   return lead >= 0xC3 && lead <= 0xDF;
 }
 
-bool is_start(std::string_view text, std::size_t at) {
-  const ByteKind here = kind_at(text, at);
-  if (here == ByteKind::continuation || here == ByteKind::space) return false;
-  if (at == 0) return true;
-  const ByteKind before = kind_at(text, at - 1);
-  if (before == ByteKind::continuation) return !two_byte_letter_ends_before(text, at);
-  return before != ByteKind::letter;
-}
-
 }  // namespace
 
 std::string_view trimmed(std::string_view text) {
@@ -55,23 +47,6 @@ std::string_view trimmed(std::string_view text) {
   const auto first = text.find_first_not_of(white_space);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(white_space) - first + 1);
-}
-
-Overlap overlap_of(const MessagePrint& print, std::uint32_t found_windows) {
-  const auto found = [&](std::uint32_t window) { return (found_windows >> window & 1U) != 0; };
-  std::uint32_t head = 0;
-  while (head < print.count && found(head)) ++head;
-  if (head == print.count) return {print.count > 0, print.count > 0 ? print.length : 0};
-  std::uint32_t tail = 0;
-  while (tail < print.count && found(print.count - 1 - tail)) ++tail;
-  // Many messages share their first or last words. A front end that cuts keeps far more than that.
-  constexpr std::size_t least_of_both_ends = 160;
-  constexpr std::size_t least_of_the_end = 256;
-  const std::size_t head_bytes = head >= 2 ? print.offsets[head - 1] + window_bytes : 0;
-  const std::size_t tail_bytes = tail >= 2 ? print.length - print.offsets[print.count - tail] : 0;
-  const std::size_t bytes = head_bytes + tail_bytes;
-  const bool enough = head_bytes > 0 ? bytes >= least_of_both_ends : bytes >= least_of_the_end;
-  return {false, enough ? bytes : 0};
 }
 
 TextHasher::TextHasher(std::uint64_t secret_low, std::uint64_t secret_high) {
@@ -92,10 +67,24 @@ WindowHash TextHasher::hash_window(const char* bytes) const {
   return XXH3_64bits_withSecret(bytes, window_bytes, secret_.data(), secret_.size());
 }
 
-std::size_t TextHasher::next_start(std::string_view text, std::size_t from) {
-  for (std::size_t at = from; at + window_bytes <= text.size(); ++at)
-    if (is_start(text, at)) return at;
-  return text.size();
+bool TextHasher::is_start(std::string_view text, std::size_t at) {
+  const ByteKind here = kind_at(text, at);
+  if (here == ByteKind::continuation || here == ByteKind::space) return false;
+  if (at == 0) return true;
+  const ByteKind before = kind_at(text, at - 1);
+  if (before == ByteKind::continuation) return !two_byte_letter_ends_before(text, at);
+  return before != ByteKind::letter;
+}
+
+bool TextHasher::is_end(std::string_view text, std::size_t at) {
+  if (at == text.size()) return true;
+  const ByteKind here = kind_at(text, at);
+  if (here == ByteKind::letter || here == ByteKind::continuation) return false;
+  const ByteKind before = kind_at(text, at - 1);
+  if (before == ByteKind::space || here == ByteKind::space) return before != ByteKind::space;
+  const bool letter_here =
+      static_cast<unsigned char>(text[at]) >= 0xC3 && static_cast<unsigned char>(text[at]) <= 0xDF;
+  return !letter_here;
 }
 
 MessagePrint TextHasher::print(std::string_view untrimmed) const {
@@ -106,11 +95,13 @@ MessagePrint TextHasher::print(std::string_view untrimmed) const {
   std::array<std::size_t, MessagePrint::max_windows> places{};
   std::size_t count = 0;
   for (const std::size_t distance : distances) {
-    const std::size_t from_start = next_start(text, distance);
-    if (from_start < text.size()) places[count++] = from_start;
-    if (text.size() < distance + window_bytes) continue;
-    std::size_t from_end = text.size() - distance - window_bytes;
-    while (from_end > 0 && !is_start(text, from_end)) --from_end;
+    if (text.size() < distance + window_bytes) break;
+    const std::size_t last = text.size() - window_bytes;
+    std::size_t from_start = distance;
+    while (from_start < last && !is_start(text, from_start)) ++from_start;
+    places[count++] = from_start;  // at `last` the window ends where the text ends
+    std::size_t from_end = last - distance;
+    while (distance > 0 && from_end > 0 && !is_start(text, from_end)) --from_end;
     places[count++] = from_end;
   }
   std::sort(places.begin(), places.begin() + static_cast<long>(count));

@@ -1,8 +1,8 @@
 // Fingerprints of texts: keyed hashes of short windows of them, by which one text is found again inside
 // another. A print holds hashes alone; without the key nothing of the text can be guessed from it.
 //
-// Windows are 16 bytes long and start where a word starts (in scripts without spaces: at every character), so
-// that the same words give the same windows wherever they stand.
+// Windows are 16 bytes long and start where a word starts, or end where one ends (in scripts without spaces:
+// at every character), so that the same words give the same windows wherever they stand.
 #pragma once
 
 #include <array>
@@ -19,20 +19,13 @@ inline constexpr std::size_t window_bytes = 16;
 // Of a message: its windows at growing distances from both of its ends, so that a front end that cuts its
 // middle, its start or its end leaves some of them whole.
 struct MessagePrint {
-  static constexpr std::size_t max_windows = 16;
+  static constexpr std::size_t max_windows = 32;
   WindowHash whole = 0;
   std::uint32_t length = 0;  // in bytes; 0: nothing to find
   std::uint32_t count = 0;
   std::array<WindowHash, max_windows> windows{};
   std::array<std::uint32_t, max_windows> offsets{};
 };
-
-// How much of a message another text holds.
-struct Overlap {
-  bool whole = false;
-  std::size_t bytes = 0;  // at least; 0: too little to speak of a quote
-};
-Overlap overlap_of(const MessagePrint& print, std::uint32_t found_windows);
 
 class TextHasher {
  public:
@@ -41,18 +34,24 @@ class TextHasher {
   [[nodiscard]] WindowHash hash(std::string_view text) const;
   [[nodiscard]] MessagePrint print(std::string_view text) const;  // white space around it is left out
 
-  // Calls visit(offset, hash) for each window of `text`, in order, until it returns false.
+  // Calls visit(offset, hash) for each window of `text` until it returns false; the first one is at the first
+  // word.
   template <class Visit>
   void each_window(std::string_view text, Visit visit) const {
-    for (std::size_t at = next_start(text, 0); at < text.size(); at = next_start(text, at + 1))
-      if (!visit(at, hash_window(text.data() + at))) return;
+    for (std::size_t at = 0; at <= text.size(); ++at) {
+      if (at + window_bytes <= text.size() && is_start(text, at) && !visit(at, hash_window(text.data() + at)))
+        return;
+      if (at < window_bytes || !is_end(text, at)) continue;
+      const std::size_t from = at - window_bytes;
+      if (!visit(from, hash_window(text.data() + from))) return;
+    }
   }
 
  private:
   static constexpr std::size_t secret_bytes = 192;
 
-  // The first place from `from` on where a window starts and fits, else text.size().
-  static std::size_t next_start(std::string_view text, std::size_t from);
+  static bool is_start(std::string_view text, std::size_t at);
+  static bool is_end(std::string_view text, std::size_t at);
   [[nodiscard]] WindowHash hash_window(const char* bytes) const;
 
   std::array<unsigned char, secret_bytes> secret_{};

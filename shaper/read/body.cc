@@ -75,19 +75,17 @@ class Walk {
 
  private:
   // simdjson's own unescaping is not used: it refuses the lone surrogates that Python writes and servers
-  // take. `token` starts at the opening quote and may run on behind the closing one.
-  std::string_view unquote(std::string_view token) {
-    const std::string_view inside = token.substr(1, token.rfind('"') - 1);
-    if (inside.find('\\') == std::string_view::npos) return inside;
-    return keep(unescape_leniently(token.substr(1)));
+  // take.
+  std::string_view unescaped(std::string_view inside) {
+    return inside.find('\\') == std::string_view::npos ? inside : keep(unescape_leniently(inside));
   }
 
   std::string_view key(od::field& field) {
     const char* const start = field.key().raw();
     const std::string_view rest(start, static_cast<std::size_t>(facts_.json.end() - start));
-    const std::string_view simple = rest.substr(0, rest.find('"'));
-    if (simple.find('\\') == std::string_view::npos) return simple;
-    return keep(unescape_leniently(rest));
+    std::size_t end = 0;
+    while (end < rest.size() && rest[end] != '"') end += rest[end] == '\\' ? 2 : 1;
+    return unescaped(rest.substr(0, end));
   }
 
   std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
@@ -96,7 +94,8 @@ class Walk {
   std::optional<std::string_view> string(od::value value) {
     od::json_type type;
     if (value.type().get(type) || type != od::json_type::string) return std::nullopt;
-    return unquote(value.raw_json_token());
+    const std::string_view token = value.raw_json_token();  // white space may follow the closing quote
+    return unescaped(token.substr(1, token.rfind('"') - 1));
   }
 
   static std::optional<double> number(od::value value) {

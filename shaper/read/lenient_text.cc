@@ -101,18 +101,19 @@ std::string repair_utf8(std::string_view bytes) {
   return out;
 }
 
-std::string unescape_leniently(std::string_view quoted) {
+std::string unescape_leniently(std::string_view inside) {
   constexpr std::string_view letters = "\"\\/bfnrt";
   constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
   std::string out;
+  out.reserve(inside.size());
   while (true) {
-    const std::size_t plain = quoted.find_first_of("\"\\");
-    out += quoted.substr(0, plain);
-    if (plain == std::string_view::npos || quoted[plain] == '"' || plain + 1 == quoted.size()) return out;
-    const char letter = quoted[plain + 1];
-    quoted.remove_prefix(plain + 2);
+    const std::size_t plain = inside.find('\\');
+    out += inside.substr(0, plain);
+    if (plain == std::string_view::npos || plain + 1 == inside.size()) return out;
+    const char letter = inside[plain + 1];
+    inside.remove_prefix(plain + 2);
     if (letter == 'u') {
-      quoted.remove_prefix(unescape_unicode(quoted, out));
+      inside.remove_prefix(unescape_unicode(inside, out));
     } else if (const auto known = letters.find(letter); known != std::string_view::npos) {
       out.push_back(meanings[known]);
     } else {

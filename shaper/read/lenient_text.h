@@ -10,8 +10,7 @@ namespace tasklane {
 // `bytes` with every byte that is no part of valid UTF-8 replaced by U+FFFD.
 std::string repair_utf8(std::string_view bytes);
 
-// The inside of a JSON string, unescaped. `quoted` starts behind the opening quote; reading ends at the first
-// quote that is not escaped. A wrong escape stands as it is written.
-std::string unescape_leniently(std::string_view quoted);
+// What stands between the quotes of a JSON string, unescaped. A wrong escape stays as it is written.
+std::string unescape_leniently(std::string_view inside);
 
 }  // namespace tasklane

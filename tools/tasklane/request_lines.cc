@@ -73,6 +73,7 @@ simdjson::error_code field_into(std::string_view name, od::value value, RequestL
   if (name == "method") request.head.method = string_of(value);
   if (name == "client") request.client = string_of(value);
   if (name == "release" || name == "version") request.group = string_of(value);
+  if (name == "template") request.kind = string_of(value);
   if (name == "id") request.id = string_of(value);
   if (name == "label") request.label = string_of(value);
   if (name == "ambiguous") return value.get_bool().get(request.ambiguous);

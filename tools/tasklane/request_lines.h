@@ -20,6 +20,7 @@ struct RequestLine {
   std::optional<std::string> label;  // what a person says it is
   bool ambiguous = false;            // nothing in the request tells which it is
   std::string group;                 // "release" or "version", for scores
+  std::string kind;                  // "template": default, custom ...
   std::string id;
 };
 

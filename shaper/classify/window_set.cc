@@ -1,0 +1,78 @@
+#include "shaper/classify/window_set.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace tasklane {
+namespace {
+
+// Of a phrase that a text repeats, the first places are enough; more would make probing slow.
+constexpr int places_per_window = 8;
+
+// Many messages share their first or last words. A front end that cuts keeps far more than that.
+constexpr std::size_t least_of_both_ends = 160;
+constexpr std::size_t least_of_the_end = 256;
+
+// How many windows of the message stand in the text at their distances from its first window (step 1) or from
+// its last one (step -1), one after the other.
+std::uint32_t longest_run(const MessagePrint& message, const WindowSet& text, bool from_start) {
+  std::uint32_t best = 0;
+  const std::uint32_t anchor = from_start ? 0 : message.count - 1;
+  text.each_place(message.windows[anchor], [&](std::size_t place) {
+    std::uint32_t run = 0;
+    while (run < message.count) {
+      const std::uint32_t window = from_start ? run : anchor - run;
+      const std::size_t expected = place + message.offsets[window] - message.offsets[anchor];
+      if (!text.contains(message.windows[window], expected)) break;
+      ++run;
+    }
+    best = std::max(best, run);
+  });
+  return best;
+}
+
+}  // namespace
+
+WindowSet::WindowSet(std::size_t expected)
+    : entries_(2 * std::bit_ceil(std::max<std::size_t>(expected, 16))) {}
+
+void WindowSet::insert(WindowHash hash, std::size_t place) {
+  if (2 * (size_ + 1) > entries_.size()) grow();
+  const std::uint32_t value = value_of(hash);
+  std::size_t at = slot_of(value);
+  for (int same = 0; entries_[at].value != 0; at = (at + 1) & (entries_.size() - 1))
+    if (entries_[at].value == value && ++same >= places_per_window) return;
+  entries_[at] = {value, static_cast<std::uint32_t>(place)};
+  ++size_;
+}
+
+bool WindowSet::contains(WindowHash hash, std::size_t place) const {
+  bool found = false;
+  each_place(hash, [&](std::size_t known) { found = found || known == place; });
+  return found;
+}
+
+void WindowSet::grow() {
+  std::vector<Entry> old(std::max<std::size_t>(32, 2 * entries_.size()));
+  old.swap(entries_);
+  for (const Entry& entry : old) {
+    if (entry.value == 0) continue;
+    std::size_t at = slot_of(entry.value);
+    while (entries_[at].value != 0) at = (at + 1) & (entries_.size() - 1);
+    entries_[at] = entry;
+  }
+}
+
+Overlap overlap_of(const MessagePrint& message, const WindowSet& text) {
+  if (message.count == 0) return {};
+  const std::uint32_t head = longest_run(message, text, true);
+  if (head == message.count) return {true, message.length};
+  const std::uint32_t tail = longest_run(message, text, false);
+  const std::size_t head_bytes = head >= 2 ? message.offsets[head - 1] + window_bytes : 0;
+  const std::size_t tail_bytes = tail >= 2 ? message.length - message.offsets[message.count - tail] : 0;
+  const std::size_t bytes = head_bytes + tail_bytes;
+  const bool enough = head_bytes > 0 ? bytes >= least_of_both_ends : bytes >= least_of_the_end;
+  return {false, enough ? bytes : 0};
+}
+
+}  // namespace tasklane

@@ -86,10 +86,7 @@ std::uint64_t Echo::key_of(std::string_view text) const { return hasher_.hash(te
 Echo::Frame Echo::frame_of(std::string_view text) const {
   Frame frame;
   frame.length = text.size();
-  hasher_.each_window(text.substr(0, std::min(text.size(), window_bytes)), [&](std::size_t, WindowHash hash) {
-    frame.first_window = hash;
-    return false;
-  });
+  frame.first_window = hasher_.first_window(text);
   each_line_of(text, user_label, [&](std::size_t at) {
     ++frame.user_lines;
     if (frame.rendered.size() >= 2 * candidates_kept) return;
@@ -100,11 +97,7 @@ Echo::Frame Echo::frame_of(std::string_view text) const {
     line = trimmed(line);
     if (!line.empty() && line.size() < window_bytes) frame.rendered.push_back(hasher_.hash(line));
     said.remove_prefix(std::min(said.find_first_not_of(" \t\r\n"), said.size()));
-    hasher_.each_window(said.substr(0, std::min(said.size(), window_bytes)),
-                        [&](std::size_t, WindowHash hash) {
-                          frame.rendered.push_back(hash);
-                          return false;
-                        });
+    if (const WindowHash first = hasher_.first_window(said); first != 0) frame.rendered.push_back(first);
   });
   each_line_of(text, assistant_label, [&](std::size_t) { frame.assistant_lines = true; });
   return frame;
@@ -112,23 +105,21 @@ Echo::Frame Echo::frame_of(std::string_view text) const {
 
 // Takes down the windows of the prompt's ends, and the messages whose first or last window is among them.
 void Echo::window(std::string_view text, Frame& frame, std::vector<Slot>& candidates) const {
-  const bool all = text.size() <= searched_at_start + searched_at_end;
-  const std::size_t end_from = all ? 0 : text.size() - searched_at_end;
-  const auto search = [&](std::size_t from, std::size_t length) {
-    hasher_.each_window(text.substr(from, length), [&](std::size_t at, WindowHash hash) {
-      frame.windows.insert(hash, from + at);
-      if (!may_know(hash)) return true;
-      const auto found = by_window_.find(hash);
-      if (found == by_window_.end() || candidates.size() >= candidates_kept) return true;
+  std::vector<Window> windows;
+  if (text.size() <= searched_at_start + searched_at_end) {
+    hasher_.windows_into(windows, text);
+  } else {
+    hasher_.windows_into(windows, text.substr(0, searched_at_start));
+    const std::size_t from = text.size() - searched_at_end;
+    hasher_.windows_into(windows, text.substr(from), from);
+  }
+  for (const Window& one : windows) {
+    if (!may_know(one.hash) || candidates.size() >= candidates_kept) continue;
+    const auto found = by_window_.find(one.hash);
+    if (found != by_window_.end())
       candidates.insert(candidates.end(), found->second.begin(), found->second.end());
-      return true;
-    });
-  };
-  constexpr std::size_t bytes_per_window =
-      3;  // at least, of English prose; the set grows where there are more
-  frame.windows = WindowSet(std::min(text.size(), searched_at_start + searched_at_end) / bytes_per_window);
-  if (!all) search(0, searched_at_start);
-  search(end_from, text.size() - end_from);
+  }
+  frame.windows = WindowSet(windows);
   for (const WindowHash hash : frame.rendered) {
     const auto whole = by_whole_.find(hash);
     if (whole != by_whole_.end()) candidates.push_back(whole->second);

@@ -40,6 +40,25 @@ bool two_byte_letter_ends_before(std::string_view text, std::size_t at) {
   return lead >= 0xC3 && lead <= 0xDF;
 }
 
+bool is_start(std::string_view text, std::size_t at) {
+  const ByteKind here = kind_at(text, at);
+  if (here == ByteKind::continuation || here == ByteKind::space) return false;
+  if (at == 0) return true;
+  const ByteKind before = kind_at(text, at - 1);
+  if (before == ByteKind::continuation) return !two_byte_letter_ends_before(text, at);
+  return before != ByteKind::letter;
+}
+
+bool is_end(std::string_view text, std::size_t at) {
+  const ByteKind here = kind_at(text, at);
+  if (here == ByteKind::letter || here == ByteKind::continuation) return false;
+  const ByteKind before = kind_at(text, at - 1);
+  if (before == ByteKind::space || here == ByteKind::space) return before != ByteKind::space;
+  const bool letter_here =
+      static_cast<unsigned char>(text[at]) >= 0xC3 && static_cast<unsigned char>(text[at]) <= 0xDF;
+  return !letter_here;
+}
+
 }  // namespace
 
 std::string_view trimmed(std::string_view text) {
@@ -67,24 +86,20 @@ WindowHash TextHasher::hash_window(const char* bytes) const {
   return XXH3_64bits_withSecret(bytes, window_bytes, secret_.data(), secret_.size());
 }
 
-bool TextHasher::is_start(std::string_view text, std::size_t at) {
-  const ByteKind here = kind_at(text, at);
-  if (here == ByteKind::continuation || here == ByteKind::space) return false;
-  if (at == 0) return true;
-  const ByteKind before = kind_at(text, at - 1);
-  if (before == ByteKind::continuation) return !two_byte_letter_ends_before(text, at);
-  return before != ByteKind::letter;
+void TextHasher::windows_into(std::vector<Window>& list, std::string_view text, std::size_t shift) const {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (at + window_bytes <= text.size() && is_start(text, at))
+      list.push_back({hash_window(text.data() + at), shift + at});
+    if (at >= window_bytes && is_end(text, at))
+      list.push_back({hash_window(text.data() + at - window_bytes), shift + at - window_bytes});
+  }
+  if (text.size() < window_bytes) return;
+  const std::size_t last = text.size() - window_bytes;
+  list.push_back({hash_window(text.data() + last), shift + last});
 }
 
-bool TextHasher::is_end(std::string_view text, std::size_t at) {
-  if (at == text.size()) return true;
-  const ByteKind here = kind_at(text, at);
-  if (here == ByteKind::letter || here == ByteKind::continuation) return false;
-  const ByteKind before = kind_at(text, at - 1);
-  if (before == ByteKind::space || here == ByteKind::space) return before != ByteKind::space;
-  const bool letter_here =
-      static_cast<unsigned char>(text[at]) >= 0xC3 && static_cast<unsigned char>(text[at]) <= 0xDF;
-  return !letter_here;
+WindowHash TextHasher::first_window(std::string_view text) const {
+  return text.size() < window_bytes ? 0 : hash_window(text.data());
 }
 
 MessagePrint TextHasher::print(std::string_view untrimmed) const {

@@ -16,6 +16,11 @@ using WindowHash = std::uint64_t;
 
 inline constexpr std::size_t window_bytes = 16;
 
+struct Window {
+  WindowHash hash = 0;
+  std::size_t place = 0;
+};
+
 // Of a message: its windows at growing distances from both of its ends, so that a front end that cuts its
 // middle, its start or its end leaves some of them whole.
 struct MessagePrint {
@@ -34,24 +39,14 @@ class TextHasher {
   [[nodiscard]] WindowHash hash(std::string_view text) const;
   [[nodiscard]] MessagePrint print(std::string_view text) const;  // white space around it is left out
 
-  // Calls visit(offset, hash) for each window of `text` until it returns false; the first one is at the first
-  // word.
-  template <class Visit>
-  void each_window(std::string_view text, Visit visit) const {
-    for (std::size_t at = 0; at <= text.size(); ++at) {
-      if (at + window_bytes <= text.size() && is_start(text, at) && !visit(at, hash_window(text.data() + at)))
-        return;
-      if (at < window_bytes || !is_end(text, at)) continue;
-      const std::size_t from = at - window_bytes;
-      if (!visit(from, hash_window(text.data() + from))) return;
-    }
-  }
+  // Appends all windows of `text`; `shift` is added to their places.
+  void windows_into(std::vector<Window>& list, std::string_view text, std::size_t shift = 0) const;
+  // The window at the very start; 0 where the text is shorter than one.
+  [[nodiscard]] WindowHash first_window(std::string_view text) const;
 
  private:
   static constexpr std::size_t secret_bytes = 192;
 
-  static bool is_start(std::string_view text, std::size_t at);
-  static bool is_end(std::string_view text, std::size_t at);
   [[nodiscard]] WindowHash hash_window(const char* bytes) const;
 
   std::array<unsigned char, secret_bytes> secret_{};

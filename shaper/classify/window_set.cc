@@ -33,34 +33,24 @@ std::uint32_t longest_run(const MessagePrint& message, const WindowSet& text, bo
 
 }  // namespace
 
-WindowSet::WindowSet(std::size_t expected)
-    : entries_(2 * std::bit_ceil(std::max<std::size_t>(expected, 16))) {}
-
-void WindowSet::insert(WindowHash hash, std::size_t place) {
-  if (2 * (size_ + 1) > entries_.size()) grow();
-  const std::uint32_t value = value_of(hash);
-  std::size_t at = slot_of(value);
-  for (int same = 0; entries_[at].value != 0; at = (at + 1) & (entries_.size() - 1))
-    if (entries_[at].value == value && ++same >= places_per_window) return;
-  entries_[at] = {value, static_cast<std::uint32_t>(place)};
-  ++size_;
+WindowSet::WindowSet(const std::vector<Window>& windows)
+    : entries_(2 * std::bit_ceil(std::max<std::size_t>(windows.size(), 4))) {
+  for (const Window& window : windows) {
+    const std::uint32_t value = value_of(window.hash);
+    std::size_t at = slot_of(value);
+    int same = 0;
+    while (entries_[at].value != 0 && same < places_per_window) {
+      if (entries_[at].value == value) ++same;
+      at = (at + 1) & (entries_.size() - 1);
+    }
+    if (same < places_per_window) entries_[at] = {value, static_cast<std::uint32_t>(window.place)};
+  }
 }
 
 bool WindowSet::contains(WindowHash hash, std::size_t place) const {
   bool found = false;
   each_place(hash, [&](std::size_t known) { found = found || known == place; });
   return found;
-}
-
-void WindowSet::grow() {
-  std::vector<Entry> old(std::max<std::size_t>(32, 2 * entries_.size()));
-  old.swap(entries_);
-  for (const Entry& entry : old) {
-    if (entry.value == 0) continue;
-    std::size_t at = slot_of(entry.value);
-    while (entries_[at].value != 0) at = (at + 1) & (entries_.size() - 1);
-    entries_[at] = entry;
-  }
 }
 
 Overlap overlap_of(const MessagePrint& message, const WindowSet& text) {

@@ -12,11 +12,9 @@ namespace tasklane {
 class WindowSet {
  public:
   WindowSet() = default;
-  explicit WindowSet(std::size_t expected);
+  explicit WindowSet(const std::vector<Window>& windows);
 
-  void insert(WindowHash hash, std::size_t place);
   [[nodiscard]] bool contains(WindowHash hash, std::size_t place) const;
-  [[nodiscard]] std::size_t size() const { return size_; }
 
   template <class Visit>
   void each_place(WindowHash hash, Visit visit) const {
@@ -36,10 +34,8 @@ class WindowSet {
   [[nodiscard]] std::size_t slot_of(std::uint32_t value) const {
     return (value * std::size_t{0x9E3779B1U} >> 8U) & (entries_.size() - 1);
   }
-  void grow();
 
-  std::vector<Entry> entries_;  // open addressing, never more than half full
-  std::size_t size_ = 0;
+  std::vector<Entry> entries_;  // open addressing, at most half full
 };
 
 // How much of a message a text holds.

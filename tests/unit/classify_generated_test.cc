@@ -97,8 +97,9 @@ TEST(TenThousandChats, HoldNoneThatIsTakenForATask) {
   for (int i = 0; i < 10000; ++i) {
     const Json body = a_chat(writer);
     const Classification result = i % 2 == 0 ? front_end.ollama(body) : front_end.openai(body);
-    ASSERT_FALSE(is_task(result.request_class)) << i << " as " << to_text(result.request_class) << testing::PrintToString(result.reasons) << "\n"
-                                                << body.dump();
+    ASSERT_FALSE(is_task(result.request_class))
+        << i << " as " << to_text(result.request_class) << testing::PrintToString(result.reasons) << "\n"
+        << body.dump();
     ASSERT_TRUE(result.unmasked.empty()) << i;
     task_shaped += result.task_shaped ? 1 : 0;
     front_end.wait(std::chrono::milliseconds(70));

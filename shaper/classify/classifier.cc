@@ -67,6 +67,14 @@ RequestClass class_without_evidence(const BodyFacts* body, Dialect dialect) {
   return is_chat_dialect(dialect) || body->streamed ? RequestClass::chat : RequestClass::other;
 }
 
+// What speaks against a task before a word is read.
+std::string_view against_shape(const BodyFacts& body) {
+  if (body.streamed) return "it is streamed";
+  if (body.has_tools) return "it has tools";
+  if (body.has_images) return "it has images";
+  return single_prompt(body) ? "" : "its messages are not just [user] or [system, user]";
+}
+
 bool task_shaped(const BodyFacts& body) {
   return body.readable && !body.streamed && !body.has_tools && !body.has_images && single_prompt(body);
 }
@@ -296,6 +304,7 @@ Classification Classifier::classify(const ClassifyInput& input) {
   result.request_class = class_without_evidence(input.body, input.endpoint.dialect);
   if (input.body != nullptr && input.body->readable) {
     result.task_shaped = is_chat_dialect(input.endpoint.dialect) && task_shaped(*input.body);
+    if (why.wanted() && !against_shape(*input.body).empty()) why.add("against a task: ", against_shape(*input.body));
   } else {
     why.add("body not read: ", input.body == nullptr ? "past the limit" : input.body->problem);
   }

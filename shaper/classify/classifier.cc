@@ -304,7 +304,8 @@ Classification Classifier::classify(const ClassifyInput& input) {
   result.request_class = class_without_evidence(input.body, input.endpoint.dialect);
   if (input.body != nullptr && input.body->readable) {
     result.task_shaped = is_chat_dialect(input.endpoint.dialect) && task_shaped(*input.body);
-    if (why.wanted() && !against_shape(*input.body).empty()) why.add("against a task: ", against_shape(*input.body));
+    if (why.wanted() && !against_shape(*input.body).empty())
+      why.add("against a task: ", against_shape(*input.body));
   } else {
     why.add("body not read: ", input.body == nullptr ? "past the limit" : input.body->problem);
   }

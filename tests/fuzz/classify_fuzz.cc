@@ -1,8 +1,8 @@
-// From bytes to classes: whatever a client sends, reading and classifying it neither crashes nor hangs, and what is
-// streamed or has tools is never a task.
+// From bytes to classes: whatever a client sends, reading and classifying it neither crashes nor hangs, and
+// what is streamed or has tools is never a task.
 //
-// An input is a sequence of requests, divided by the line "---". The first byte of each chooses path and encoding;
-// with its fifth bit, the first line is the value of a task header.
+// An input is a sequence of requests, divided by the line "---". The first byte of each chooses path and
+// encoding; with its fifth bit, the first line is the value of a task header.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -16,7 +16,8 @@
 namespace tasklane {
 namespace {
 
-constexpr std::string_view paths[] = {"/api/chat", "/v1/chat/completions", "/api/generate", "/v1/completions"};
+constexpr std::string_view paths[] = {"/api/chat", "/v1/chat/completions", "/api/generate",
+                                      "/v1/completions"};
 
 const std::vector<std::shared_ptr<const Pack>>& packs() {
   static const auto loaded = find_packs({"open-webui", "librechat"}, {}).value();
@@ -36,7 +37,8 @@ void one_request(std::string_view bytes, RequestId id, BodyReader& reader, Class
   const Endpoint endpoint = endpoint_of(head.method, head.target);
   const BodyFacts& facts = reader.read(bytes, endpoint.dialect, (choice & 8U) != 0 ? "gzip" : "");
   const Time now{std::chrono::milliseconds(100 * id)};
-  const Classification result = classifier.classify({id, head, endpoint, &facts, "client", now, (choice & 32U) != 0});
+  const Classification result =
+      classifier.classify({id, head, endpoint, &facts, "client", now, (choice & 32U) != 0});
   const bool may_be_task = result.evidence == Evidence::header || result.task_shaped;
   if (is_task(result.request_class) && !may_be_task) std::abort();
   if (result.score < 0 || result.score > 1) std::abort();

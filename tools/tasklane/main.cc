@@ -5,10 +5,9 @@
 #include "tools/tasklane/bypass.h"
 #include "tools/tasklane/check.h"
 #include "tools/tasklane/control_client.h"
-#include "tools/tasklane/stats.h"
-#if __has_include("tools/tasklane/explain.h")
 #include "tools/tasklane/explain.h"
-#endif
+#include "tools/tasklane/learn.h"
+#include "tools/tasklane/stats.h"
 
 int main(int argc, char** argv) {
   using namespace tasklane;
@@ -22,9 +21,8 @@ int main(int argc, char** argv) {
   add_stats(app, control, exit);
   add_bypass(app, control, exit);
   add_check(app, exit);
-#if __has_include("tools/tasklane/explain.h")
   add_explain(app, exit);
-#endif
+  add_learn(app, exit);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

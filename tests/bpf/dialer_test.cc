@@ -34,8 +34,8 @@ TEST_F(DialerTest, TheAgentsOwnDialReachesTheModel) {
 }
 
 TEST_F(DialerTest, TheAgentsOwnDialReachesAModelAtAnyAddressOfTheHost) {
-  host().ip("address add 10.1.2.3/32 dev lo");
-  host().ip("address add fd01::3/128 dev lo nodad");
+  host().add_address("10.1.2.3/32");
+  host().add_address("fd01::3/128");
   const Greeter everywhere = model("::", DualStack::yes);
   const BareAgent agent(host());
   for (const char* address : {"10.1.2.3", "127.9.9.9", "fd01::3", "0.0.0.0"})

@@ -86,8 +86,8 @@ TEST_F(ExposureTest, AModelBoundToOneInterfaceIsLeftAlone) {
 }
 
 TEST_F(ExposureTest, AConnectionToALinkLocalAddressPasses) {
-  host().ip("address add fe80::77/64 dev cable0 nodad");
-  other().ip("address add fe80::78/64 dev cable0 nodad");
+  host().add_address("fe80::77/64", "cable0");
+  other().add_address("fe80::78/64", "cable0");
   const Greeter everywhere = model("::", DualStack::yes);
   const BareAgent agent(host());
   UniqueFd socket = other().run([] { return UniqueFd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)); });

@@ -31,7 +31,7 @@ class ListeningSocketsTest : public test::HostTest {
 TEST_F(ListeningSocketsTest, NothingListensInANewNamespace) { EXPECT_THAT(found({80, 11434}), IsEmpty()); }
 
 TEST_F(ListeningSocketsTest, EveryKindOfBindIsFoundOnThePortsAskedFor) {
-  host().ip("address add 10.1.2.3/32 dev lo");
+  host().add_address("10.1.2.3/32");
   std::vector<UniqueFd> sockets;
   sockets.push_back(listen_in(host(), at("127.0.0.1", 80)));
   sockets.push_back(listen_in(host(), at("10.1.2.3", 80)));

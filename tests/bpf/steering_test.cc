@@ -37,7 +37,7 @@ TEST_F(SteeringTest, AConnectionToAModelOnIpv6LoopbackReachesTheAgent) {
 }
 
 TEST_F(SteeringTest, AModelOnTheWildcardIsSteeredAtEveryAddress) {
-  host().ip("address add 10.1.2.3/32 dev lo");
+  host().add_address("10.1.2.3/32");
   const Greeter everywhere = model("0.0.0.0");
   const BareAgent agent(host());
   EXPECT_EQ(who("127.0.0.1"), "agent");
@@ -47,8 +47,8 @@ TEST_F(SteeringTest, AModelOnTheWildcardIsSteeredAtEveryAddress) {
 }
 
 TEST_F(SteeringTest, AModelOnTheDualStackWildcardIsSteeredInBothFamilies) {
-  host().ip("address add 10.1.2.3/32 dev lo");
-  host().ip("address add fd01::3/128 dev lo nodad");
+  host().add_address("10.1.2.3/32");
+  host().add_address("fd01::3/128");
   const Greeter everywhere = model("::", DualStack::yes);
   const BareAgent agent(host());
   EXPECT_EQ(who("127.0.0.1"), "agent");
@@ -65,7 +65,7 @@ TEST_F(SteeringTest, AModelOnTheWildcardOfIpv6AloneIsNotSteeredInIpv4) {
 }
 
 TEST_F(SteeringTest, AModelOnOneAddressIsSteeredThereAlone) {
-  host().ip("address add 10.1.2.3/32 dev lo");
+  host().add_address("10.1.2.3/32");
   const Greeter on_one = model("10.1.2.3");
   const BareAgent agent(host());
   EXPECT_EQ(who("10.1.2.3"), "agent");
@@ -80,8 +80,8 @@ TEST_F(SteeringTest, AModelOnAMappedIpv4AddressIsSteeredInIpv4) {
 }
 
 TEST_F(SteeringTest, TheAgentLearnsWhereTheClientWantedToGo) {
-  host().ip("address add 10.1.2.3/32 dev lo");
-  host().ip("address add fd01::3/128 dev lo nodad");
+  host().add_address("10.1.2.3/32");
+  host().add_address("fd01::3/128");
   const Greeter everywhere = model("::", DualStack::yes);
   const BareAgent agent(host());
   auto client = Client::connect(host(), at("10.1.2.3", model_port)).value();

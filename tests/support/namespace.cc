@@ -12,6 +12,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "tests/support/sockets.h"
+#include "userspace/steer/dialer.h"
 #include "userspace/steer/netns.h"
 
 namespace tasklane::test {
@@ -64,6 +66,18 @@ void Namespace::ip(std::string_view arguments) const {
   must_run("ip -n " + name_ + " " + std::string(arguments));
 }
 
+void Namespace::add_address(std::string_view address_and_prefix, std::string_view device) const {
+  const IpAddress address =
+      parse_ip_address(address_and_prefix.substr(0, address_and_prefix.find('/'))).value();
+  // nodad: without the seconds of duplicate detection. The kernel adds IPv6's route a moment after the
+  // address.
+  const char* at_once = address.family == IpFamily::ipv6 ? " nodad" : "";
+  ip("address add " + std::string(address_and_prefix) + " dev " + std::string(device) + at_once);
+  const bool serves =
+      run([&] { return eventually([&] { return is_address_of_this_host(address).value(); }); });
+  if (!serves) throw std::runtime_error("no route to " + to_text(address));
+}
+
 void Namespace::set_sysctl(std::string_view setting, std::string_view value) const {
   const bool done = run([&] {
     std::ofstream file("/proc/sys/net/" + std::string(setting));
@@ -85,13 +99,12 @@ InsideNamespace::~InsideNamespace() {
 Cable connect(const Namespace& first, const Namespace& second) {
   const Cable cable;
   first.ip("link add cable0 type veth peer name cable0 netns " + second.name());
-  // nodad: the addresses serve at once, without the seconds of duplicate detection.
-  first.ip("address add " + cable.first_ipv4 + "/24 dev cable0");
-  first.ip("address add " + cable.first_ipv6 + "/64 dev cable0 nodad");
-  second.ip("address add " + cable.second_ipv4 + "/24 dev cable0");
-  second.ip("address add " + cable.second_ipv6 + "/64 dev cable0 nodad");
   first.ip("link set cable0 up");
   second.ip("link set cable0 up");
+  first.add_address(cable.first_ipv4 + "/24", "cable0");
+  first.add_address(cable.first_ipv6 + "/64", "cable0");
+  second.add_address(cable.second_ipv4 + "/24", "cable0");
+  second.add_address(cable.second_ipv6 + "/64", "cable0");
   return cable;
 }
 

@@ -22,6 +22,8 @@ class Namespace {
 
   // `ip -n <this> <arguments>`; throws with its words where it fails.
   void ip(std::string_view arguments) const;
+  // Adds "10.1.2.3/32" or "fd01::3/128" to a device (which is up), and waits until it serves.
+  void add_address(std::string_view address_and_prefix, std::string_view device = "lo") const;
   // A setting under /proc/sys/net: set_sysctl("ipv6/conf/all/disable_ipv6", "1").
   void set_sysctl(std::string_view setting, std::string_view value) const;
 

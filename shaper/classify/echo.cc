@@ -18,12 +18,14 @@ constexpr std::size_t filter_bits = 1U << 18U;
 constexpr std::size_t short_prompt = 4U << 10;  // a title's; a compaction's is longer
 constexpr double title_tokens = 100;            // releases that ask for plain titles cap them at 50
 
-// Visits the content behind each line-leading `label`.
+bool is_ascii_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+// Visits each place of `label`, at the start of a word.
 template <class Visit>
-void each_line_of(std::string_view text, std::string_view label, Visit visit) {
+void each_label(std::string_view text, std::string_view label, Visit visit) {
   for (std::size_t at = text.find(label); at != std::string_view::npos;
        at = text.find(label, at + label.size()))
-    if (at == 0 || text[at - 1] == '\n') visit(at);
+    if (at == 0 || !is_ascii_letter(text[at - 1])) visit(at);
 }
 
 bool contains(const std::vector<WindowHash>& list, WindowHash hash) {
@@ -67,7 +69,7 @@ PromptEnds ends_of(std::string_view text) {
   std::size_t first = text.size();
   std::size_t last = 0;
   for (const std::string_view label : {user_label, assistant_label})
-    each_line_of(text, label, [&](std::size_t at) {
+    each_label(text, label, [&](std::size_t at) {
       first = std::min(first, at);
       last = std::max(last, at);
     });
@@ -87,7 +89,7 @@ Echo::Frame Echo::frame_of(std::string_view text) const {
   Frame frame;
   frame.length = text.size();
   frame.first_window = hasher_.first_window(text);
-  each_line_of(text, user_label, [&](std::size_t at) {
+  each_label(text, user_label, [&](std::size_t at) {
     ++frame.user_lines;
     if (frame.rendered.size() >= 2 * candidates_kept) return;
     std::string_view said = text.substr(at + user_label.size());
@@ -99,7 +101,7 @@ Echo::Frame Echo::frame_of(std::string_view text) const {
     said.remove_prefix(std::min(said.find_first_not_of(" \t\r\n"), said.size()));
     if (const WindowHash first = hasher_.first_window(said); first != 0) frame.rendered.push_back(first);
   });
-  each_line_of(text, assistant_label, [&](std::size_t) { frame.assistant_lines = true; });
+  each_label(text, assistant_label, [&](std::size_t) { frame.assistant_lines = true; });
   return frame;
 }
 

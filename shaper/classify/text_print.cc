@@ -59,6 +59,32 @@ bool is_end(std::string_view text, std::size_t at) {
   return !letter_here;
 }
 
+// Where the windows of a message start, in order: at each word of a short one, at growing distances from the
+// ends of a long one; and one that ends where the message ends.
+std::vector<std::size_t> places_of(std::string_view text) {
+  std::vector<std::size_t> places;
+  if (text.size() < window_bytes) return places;
+  const std::size_t last = text.size() - window_bytes;
+  for (std::size_t at = 0; at < last && places.size() < MessagePrint::max_windows; ++at)
+    if (is_start(text, at)) places.push_back(at);
+  if (places.size() < MessagePrint::max_windows) {
+    places.push_back(last);
+    return places;
+  }
+  places.clear();
+  for (const std::size_t distance : distances) {
+    if (last < distance) break;
+    std::size_t from_start = distance;
+    while (from_start < last && !is_start(text, from_start)) ++from_start;
+    std::size_t from_end = last - distance;
+    while (distance > 0 && from_end > 0 && !is_start(text, from_end)) --from_end;
+    places.insert(places.end(), {from_start, from_end});
+  }
+  std::sort(places.begin(), places.end());
+  places.erase(std::unique(places.begin(), places.end()), places.end());
+  return places;
+}
+
 }  // namespace
 
 std::string_view trimmed(std::string_view text) {
@@ -107,23 +133,10 @@ MessagePrint TextHasher::print(std::string_view untrimmed) const {
   MessagePrint print;
   print.whole = hash(text);
   print.length = static_cast<std::uint32_t>(std::min<std::size_t>(text.size(), UINT32_MAX));
-  std::array<std::size_t, MessagePrint::max_windows> places{};
-  std::size_t count = 0;
-  for (const std::size_t distance : distances) {
-    if (text.size() < distance + window_bytes) break;
-    const std::size_t last = text.size() - window_bytes;
-    std::size_t from_start = distance;
-    while (from_start < last && !is_start(text, from_start)) ++from_start;
-    places[count++] = from_start;  // at `last` the window ends where the text ends
-    std::size_t from_end = last - distance;
-    while (distance > 0 && from_end > 0 && !is_start(text, from_end)) --from_end;
-    places[count++] = from_end;
-  }
-  std::sort(places.begin(), places.begin() + static_cast<long>(count));
-  const auto end = std::unique(places.begin(), places.begin() + static_cast<long>(count));
-  for (auto place = places.begin(); place != end; ++place) {
-    print.offsets[print.count] = static_cast<std::uint32_t>(*place);
-    print.windows[print.count++] = hash_window(text.data() + *place);
+  const std::vector<std::size_t> places = places_of(text);
+  for (const std::size_t place : places) {
+    print.offsets[print.count] = static_cast<std::uint32_t>(place);
+    print.windows[print.count++] = hash_window(text.data() + place);
   }
   return print;
 }

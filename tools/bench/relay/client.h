@@ -1,0 +1,25 @@
+// What is measured on one way: each function plays one short round against a port and gives its figures.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace tasklane::bench {
+
+struct Round {
+  std::vector<double> microseconds;  // one for each request, or for each chunk
+  double per_second = 0;             // requests
+};
+
+// One connection kept open, one small chat after the other: from the first byte sent to the first received.
+Round small_requests(std::uint16_t port, int count);
+// 64 connections kept open, each with one small chat under way: from the send to the whole answer.
+Round many_connections(std::uint16_t port, int count);
+// A connection made and closed for each small chat: from before the connect to the answer's end.
+Round connection_each(std::uint16_t port, int count);
+// One streamed answer: how old each chunk is when it arrives.
+Round streamed_chunks(std::uint16_t port, int count);
+// Chats of 1 MiB on one connection: from the first byte sent to the first received.
+Round large_bodies(std::uint16_t port, int count);
+
+}  // namespace tasklane::bench

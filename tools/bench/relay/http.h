@@ -1,0 +1,30 @@
+// The little of HTTP that both ends of the benchmark need, and its requests.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tasklane::bench {
+
+// With the empty line; 0: it is not whole yet.
+std::size_t head_length(std::string_view bytes);
+// In any case of letters, for HAProxy writes header names in its own.
+bool contains(std::string_view head, std::string_view text);
+std::optional<std::size_t> number_after(std::string_view head, std::string_view text);
+
+// A chat as Open WebUI sends it to Ollama, of about `bytes`. `serial` makes its last message a new one: no
+// two chats of a run are equal.
+class ChatRequest {
+ public:
+  ChatRequest(std::size_t bytes, std::string_view more_headers);
+  const std::string& next();
+
+ private:
+  std::string text_;
+  std::size_t serial_at_ = 0;
+  std::size_t serial_ = 0;
+};
+
+}  // namespace tasklane::bench

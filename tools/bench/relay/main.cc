@@ -1,0 +1,128 @@
+// bench_relay: what a relay costs, each way against the direct one, interleaved round by round in one run.
+// JSON on standard output, or a table. Where it may, it works in a network namespace of its own.
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <exception>
+#include <iostream>
+
+#include "tools/bench/relay/client.h"
+#include "tools/bench/relay/report.h"
+#include "tools/bench/relay/sockets.h"
+#include "tools/bench/relay/ways.h"
+
+namespace tasklane::bench {
+namespace {
+
+struct Row {
+  const char* name;
+  Round (*measure)(std::uint16_t port, int count);
+  int count;  // in one round: short enough that the ways take turns quickly
+};
+
+constexpr std::array<Row, 5> rows{{{"small_request", small_requests, 300},
+                                   {"connections_64", many_connections, 2000},
+                                   {"connection_each", connection_each, 200},
+                                   {"streamed_chunk", streamed_chunks, 200},
+                                   {"body_1_mib", large_bodies, 10}}};
+
+struct Options {
+  int rounds = 20;
+  bool table = false;
+  std::vector<std::string> only;
+  std::filesystem::path agent;
+  std::filesystem::path haproxy;
+};
+
+std::filesystem::path beside_this_program(const char* name) {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
+}
+
+std::optional<std::filesystem::path> find_haproxy(const std::filesystem::path& wanted) {
+  for (const std::filesystem::path& candidate :
+       {wanted, std::filesystem::path("/usr/sbin/haproxy"), std::filesystem::path("/usr/local/sbin/haproxy")})
+    if (!candidate.empty() && std::filesystem::exists(candidate)) return candidate;
+  return std::nullopt;
+}
+
+bool enter_own_network_namespace() {
+  if (::unshare(CLONE_NEWNET) != 0) return false;
+  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  std::strncpy(request.ifr_name, "lo", sizeof(request.ifr_name) - 1);
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  return ::ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0;
+}
+
+Measured measure(const Ways& ways, const Options& options) {
+  Measured measured;
+  for (int round = 0; round < options.rounds; ++round) {
+    if (::isatty(STDERR_FILENO) != 0) std::cerr << "\rround " << round + 1 << " of " << options.rounds;
+    for (const Row& row : rows) {
+      const auto& only = options.only;
+      if (!only.empty() && std::find(only.begin(), only.end(), row.name) == only.end()) continue;
+      // Another way begins each round, so that none always follows the same one.
+      for (std::size_t i = 0; i < ways.all().size(); ++i) {
+        const Way& way = ways.all()[(i + static_cast<std::size_t>(round)) % ways.all().size()];
+        measured[row.name][way.name].push_back(row.measure(way.port, row.count));
+      }
+    }
+  }
+  if (::isatty(STDERR_FILENO) != 0) std::cerr << "\n";
+  return measured;
+}
+
+ExitCode run(const Options& options) {
+  const bool own_namespace = ::geteuid() == 0 && enter_own_network_namespace();
+  const Result<Ways> ways = Ways::start({options.agent, find_haproxy(options.haproxy), own_namespace});
+  if (!ways) {
+    std::cerr << "bench_relay: " << ways.error().text() << "\n";
+    return ways.error().exit;
+  }
+  nlohmann::json report = report_of(measure(*ways, options));
+  report["rounds"] = options.rounds;
+  for (const Row& row : rows) report["count_per_round"][row.name] = row.count;
+  report["agents_counted"] = ways->agents_counted();
+  report["left_out"] = nlohmann::json::array();
+  for (const LeftOut& way : ways->left_out())
+    report["left_out"].push_back({{"way", way.name}, {"why", way.why}});
+  std::cout << (options.table ? table_of(report) : report.dump(2) + "\n");
+  return ExitCode::done;
+}
+
+}  // namespace
+}  // namespace tasklane::bench
+
+int main(int argc, char** argv) {
+  using namespace tasklane;
+  CLI::App app{"What a relay costs: direct, epoll copy loop, HAProxy and Tasklane, interleaved",
+               "bench_relay"};
+  bench::Options options;
+  options.agent = bench::beside_this_program("tasklaned");
+  app.add_option("--rounds", options.rounds, "Rounds that each way plays in each row")
+      ->check(CLI::Range(1, 10000));
+  app.add_flag("--table", options.table, "A table for a person instead of JSON");
+  app.add_option("--only", options.only, "These rows alone")
+      ->check(CLI::IsMember(std::vector<std::string>{"small_request", "connections_64", "connection_each",
+                                                     "streamed_chunk", "body_1_mib"}));
+  app.add_option("--agent", options.agent, "The agent's program");
+  app.add_option("--haproxy", options.haproxy, "HAProxy's program");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
+  }
+  try {
+    return static_cast<int>(bench::run(options));
+  } catch (const std::exception& problem) {
+    std::cerr << "bench_relay: " << problem.what() << "\n";
+    return static_cast<int>(ExitCode::found);
+  }
+}

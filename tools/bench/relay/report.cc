@@ -1,0 +1,140 @@
+#include "tools/bench/relay/report.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+namespace tasklane::bench {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr double goal_added_to_epoll_loop = 1.3;
+
+double quantile(std::vector<double> values, double share) {
+  if (values.empty()) return 0;
+  const auto at = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1) + 0.5);
+  std::nth_element(values.begin(), values.begin() + at, values.end());
+  return values[static_cast<std::size_t>(at)];
+}
+
+double rounded(double value) { return std::round(value * 100) / 100; }
+
+template <class Figure>
+double median_of(const Rounds& rounds, Figure figure) {
+  std::vector<double> values;
+  for (const Round& round : rounds) values.push_back(figure(round));
+  return quantile(std::move(values), 0.5);
+}
+
+double p50_of(const Round& round) { return quantile(round.microseconds, 0.5); }
+
+std::vector<double> pooled(const Rounds& rounds) {
+  std::vector<double> all;
+  for (const Round& round : rounds)
+    all.insert(all.end(), round.microseconds.begin(), round.microseconds.end());
+  return all;
+}
+
+// Round by round against the direct way of the same moment, so that a slow moment of the machine cancels out.
+double added_p50(const Rounds& rounds, const Rounds& direct) {
+  std::vector<double> added;
+  for (std::size_t i = 0; i < rounds.size(); ++i) added.push_back(p50_of(rounds[i]) - p50_of(direct[i]));
+  return quantile(std::move(added), 0.5);
+}
+
+Json figures_of(const Rounds& rounds, const Rounds& direct) {
+  const double p99 = quantile(pooled(rounds), 0.99);
+  Json figures{{"p50_us", rounded(median_of(rounds, p50_of))},
+               {"p99_us", rounded(p99)},
+               {"added_p50_us", rounded(added_p50(rounds, direct))},
+               {"added_p99_us", rounded(p99 - quantile(pooled(direct), 0.99))}};
+  const double per_second = median_of(rounds, [](const Round& round) { return round.per_second; });
+  if (per_second > 0) figures["per_second"] = rounded(per_second);
+  return figures;
+}
+
+void add_ratio(Json& way, const char* name, const Json& row, const char* other, const char* figure) {
+  if (!row.contains(other) || row[other].value(figure, 0.0) <= 0) return;
+  way[name] = rounded(way.value(figure, 0.0) / row[other].value(figure, 0.0));
+}
+
+Json row_of(const std::map<std::string, Rounds>& ways) {
+  Json row = Json::object();
+  for (const auto& [name, rounds] : ways) row[name] = figures_of(rounds, ways.at("direct"));
+  for (auto& [name, way] : row.items()) {
+    if (name == "direct") continue;
+    add_ratio(way, "p50_to_direct", row, "direct", "p50_us");
+    if (name != "epoll_loop") add_ratio(way, "added_p50_to_epoll_loop", row, "epoll_loop", "added_p50_us");
+    if (name != "haproxy") add_ratio(way, "p50_to_haproxy", row, "haproxy", "p50_us");
+    if (name != "haproxy" && way.contains("per_second"))
+      add_ratio(way, "per_second_to_haproxy", row, "haproxy", "per_second");
+  }
+  return row;
+}
+
+bool is_tasklane(const std::string& way) { return way.starts_with("tasklane"); }
+
+Json goals_of(const Json& rows) {
+  Json goals = Json::array();
+  for (const auto& [row_name, row] : rows.items())
+    for (const auto& [name, way] : row.items()) {
+      if (!is_tasklane(name)) continue;
+      if (row_name == "small_request" && way.contains("added_p50_to_epoll_loop")) {
+        const double ratio = way["added_p50_to_epoll_loop"];
+        goals.push_back(
+            {{"goal", "small_request, " + name + ": added p50 at most 1.3 times the epoll loop's"},
+             {"figure", ratio},
+             {"met", ratio <= goal_added_to_epoll_loop}});
+      }
+      // More is better for a rate, less for a time.
+      const bool by_rate = way.contains("per_second_to_haproxy");
+      const char* figure = by_rate ? "per_second_to_haproxy" : "p50_to_haproxy";
+      if (!way.contains(figure)) continue;
+      const double ratio = way[figure];
+      goals.push_back({{"goal", row_name + ", " + name + ": not behind HAProxy"},
+                       {"figure", ratio},
+                       {"met", by_rate ? ratio >= 1 : ratio <= 1}});
+    }
+  return goals;
+}
+
+std::string cell(const Json& way, const char* figure, int width, int digits) {
+  std::array<char, 32> text{};
+  if (way.contains(figure))
+    std::snprintf(text.data(), text.size(), "%*.*f", width, digits, way[figure].get<double>());
+  else
+    std::snprintf(text.data(), text.size(), "%*s", width, "-");
+  return text.data();
+}
+
+}  // namespace
+
+nlohmann::json report_of(const Measured& measured) {
+  Json rows = Json::object();
+  for (const auto& [name, ways] : measured) rows[name] = row_of(ways);
+  return {{"rows", rows}, {"goals", goals_of(rows)}};
+}
+
+std::string table_of(const nlohmann::json& report) {
+  std::string table =
+      "row                 way                 p50 us    p99 us  added p50  added p99  requests/s  "
+      "added/epoll loop  p50/HAProxy\n";
+  for (const auto& [row_name, row] : report["rows"].items())
+    for (const auto& [name, way] : row.items()) {
+      std::array<char, 48> begin{};
+      std::snprintf(begin.data(), begin.size(), "%-19s %-16s", row_name.c_str(), name.c_str());
+      table += begin.data() + cell(way, "p50_us", 10, 1) + cell(way, "p99_us", 10, 1) +
+               cell(way, "added_p50_us", 11, 1) + cell(way, "added_p99_us", 11, 1) +
+               cell(way, "per_second", 12, 0) + cell(way, "added_p50_to_epoll_loop", 18, 2) +
+               cell(way, "p50_to_haproxy", 13, 2) + "\n";
+    }
+  table += "\n";
+  for (const Json& goal : report["goals"])
+    table += std::string(goal["met"].get<bool>() ? "met      " : "NOT MET  ") +
+             goal["goal"].get<std::string>() + " (" + cell(goal, "figure", 0, 2) + ")\n";
+  return table;
+}
+
+}  // namespace tasklane::bench

@@ -1,0 +1,60 @@
+// The ways from the client to the far end, side by side: direct, the copy loop, HAProxy, Tasklane as an
+// ordinary listener and Tasklane that steers. Started together, taken down together.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shaper/base/result.h"
+#include "tools/bench/relay/child.h"
+
+namespace tasklane::bench {
+
+struct Way {
+  std::string name;
+  std::uint16_t port;
+};
+
+struct LeftOut {
+  std::string name;
+  std::string why;
+};
+
+struct WayOptions {
+  std::filesystem::path agent;
+  std::optional<std::filesystem::path> haproxy;  // none: that way is left out
+  bool steered = false;                          // needs a network namespace of our own, and root
+};
+
+class Ways {
+ public:
+  static Result<Ways> start(const WayOptions& options);
+  Ways(Ways&&) = default;
+  Ways& operator=(Ways&&) = delete;
+  ~Ways();
+
+  [[nodiscard]] const std::vector<Way>& all() const { return all_; }
+  [[nodiscard]] const std::vector<LeftOut>& left_out() const { return left_out_; }
+  // What each agent counted: proof that requests took the way and were classified.
+  [[nodiscard]] nlohmann::json agents_counted() const;
+
+ private:
+  explicit Ways(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  Result<void> start_haproxy(const std::filesystem::path& program, std::uint16_t far);
+  Result<void> start_agent(const std::filesystem::path& program, const std::string& name,
+                           const nlohmann::json& where, std::uint16_t port);
+  [[nodiscard]] std::string control_of(const std::string& name) const;
+  [[nodiscard]] std::string last_words(const std::string& name) const;
+
+  std::filesystem::path folder_;
+  std::vector<Child> children_;
+  std::vector<Way> all_;
+  std::vector<LeftOut> left_out_;
+  std::vector<std::string> agents_;
+};
+
+}  // namespace tasklane::bench

@@ -1,0 +1,51 @@
+// A long background prompt asked in growing prefixes of itself, one generated token each, so that a chat
+// which arrives waits for a slice and not for a whole batch of prefill. Asked whole at the end, it finds its
+// prefix in the cache. Only for upstreams whose figures show that they keep it.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shaper/base/result.h"
+#include "shaper/read/endpoint.h"
+#include "shaper/rewrite/json_body.h"
+#include "shaper/rewrite/token_estimate.h"
+
+namespace tasklane {
+
+struct SliceOptions {
+  std::size_t slice_tokens = 256;                  // how much one slice adds
+  double bytes_per_token = usual_bytes_per_token;  // learnt from the upstream
+  std::size_t first_tokens = 0;  // at least, in the first slice: sliding-window models keep nothing below 600
+  std::size_t most_slices = 64;  // past it the slices grow
+};
+
+class Slices {
+ public:
+  // Error: no JSON object, or no user message with text.
+  static Result<Slices> cut(std::string_view body, Dialect dialect, const SliceOptions& options);
+
+  // How many requests go before the whole one: 0 where the prompt is no longer than one slice.
+  [[nodiscard]] std::size_t count() const { return ends_.size(); }
+  // Estimated, of the prompt up to and with slice k.
+  [[nodiscard]] std::size_t tokens(std::size_t k) const { return ends_.at(k).tokens; }
+  // Request k (from 0): the last user message cut at a word's end and within no character, one token to
+  // generate, streamed, no format. Everything else, load options too, as in the whole.
+  [[nodiscard]] std::string body(std::size_t k) const;
+
+ private:
+  struct End {
+    std::size_t offset = 0;  // in the last user message
+    std::size_t tokens = 0;
+  };
+  Slices() = default;
+
+  Dialect dialect_ = Dialect::none;
+  OrderedJson prepared_;  // with the message empty
+  std::string text_;
+  std::vector<End> ends_;
+};
+
+}  // namespace tasklane

@@ -1,0 +1,341 @@
+// Streams as Ollama and llama-server send them, fed in any pieces, become the answer that the client's own
+// request would have got.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+
+#include "shaper/answer/assemble.h"
+
+namespace tasklane {
+namespace {
+
+using nlohmann::json;
+using namespace std::chrono_literals;
+
+constexpr std::string_view ollama_title =
+    R"({"model":"smol","created_at":"2026-11-25T09:41:38.406Z","message":{"role":"assistant","content":"{\"ti"},"done":false}
+{"model":"smol","created_at":"2026-11-25T09:41:38.602Z","message":{"role":"assistant","content":"tle\": \"Bröt"},"done":false}
+{"model":"smol","created_at":"2026-11-25T09:41:38.798Z","message":{"role":"assistant","content":"chen 🥖\"}"},"done":false}
+{"model":"smol","created_at":"2026-11-25T09:41:38.799Z","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","total_duration":3912975544,"load_duration":2913378280,"prompt_eval_count":10,"prompt_eval_duration":601802000,"eval_count":3,"eval_duration":393442000}
+)";
+
+constexpr std::string_view llama_title =
+    R"(data: {"choices":[{"finish_reason":null,"index":0,"delta":{"role":"assistant","content":null}}],"created":1795599700,"id":"chatcmpl-LJ","model":"smol.gguf","system_fingerprint":"b0","object":"chat.completion.chunk"}
+
+: a ping
+
+data: {"choices":[{"finish_reason":null,"index":0,"delta":{"content":"{\"title\": \""}}],"created":1795599700,"id":"chatcmpl-LJ","model":"smol.gguf","system_fingerprint":"b0","object":"chat.completion.chunk"}
+
+data: {"choices":[{"finish_reason":null,"index":0,"delta":{"content":"Bread\"}"}}],"created":1795599700,"id":"chatcmpl-LJ","model":"smol.gguf","system_fingerprint":"b0","object":"chat.completion.chunk"}
+
+data: {"choices":[{"finish_reason":"stop","index":0,"delta":{}}],"created":1795599700,"id":"chatcmpl-LJ","model":"smol.gguf","system_fingerprint":"b0","object":"chat.completion.chunk"}
+
+data: {"choices":[],"created":1795599700,"id":"chatcmpl-LJ","model":"smol.gguf","system_fingerprint":"b0","object":"chat.completion.chunk","usage":{"completion_tokens":9,"prompt_tokens":31,"total_tokens":40,"prompt_tokens_details":{"cached_tokens":24}},"timings":{"cache_n":24,"prompt_n":7,"prompt_ms":406.5,"predicted_n":9,"predicted_ms":35.25}}
+
+data: [DONE]
+
+)";
+
+AnswerAssembler fed(Dialect dialect, std::string_view stream, Keep keep = Keep::answer) {
+  AnswerAssembler assembler(dialect, keep);
+  assembler.feed(stream);
+  assembler.finish();
+  return assembler;
+}
+
+json rendered(const AnswerAssembler& assembler, const AnswerForm& form) {
+  return json::parse(render(assembler.answer(), form).body);
+}
+
+TEST(Assemble, AnOllamaStreamBecomesTheObjectOfANonStreamedRequest) {
+  const AnswerAssembler assembler = fed(Dialect::ollama_chat, ollama_title);
+  ASSERT_EQ(assembler.state(), StreamState::complete);
+  const LocalAnswer answer = render(assembler.answer(), {Dialect::ollama_chat, false, false, "smol:latest"});
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.content_type, "application/json; charset=utf-8");
+  EXPECT_EQ(
+      answer.body,
+      R"({"model":"smol:latest","created_at":"2026-11-25T09:41:38.799Z","message":{"role":"assistant","content":"{\"title\": \"Brötchen 🥖\"}"},"done":true,"done_reason":"stop","total_duration":3912975544,"load_duration":2913378280,"prompt_eval_count":10,"prompt_eval_duration":601802000,"eval_count":3,"eval_duration":393442000})");
+}
+
+TEST(Assemble, ALlamaServerStreamBecomesOneChoiceWithUsageAndTimings) {
+  const AnswerAssembler assembler = fed(Dialect::openai_chat, llama_title);
+  ASSERT_EQ(assembler.state(), StreamState::complete);
+  const LocalAnswer answer = render(assembler.answer(), {Dialect::openai_chat, false, false, "asked"});
+  EXPECT_EQ(answer.content_type, "application/json");
+  EXPECT_EQ(json::parse(answer.body), json::parse(R"({"choices":[{"finish_reason":"stop","index":0,"message":
+      {"role":"assistant","content":"{\"title\": \"Bread\"}"}}],"created":1795599700,"id":"chatcmpl-LJ",
+      "model":"asked","system_fingerprint":"b0","object":"chat.completion",
+      "usage":{"completion_tokens":9,"prompt_tokens":31,"total_tokens":40,"prompt_tokens_details":{"cached_tokens":24}},
+      "timings":{"cache_n":24,"prompt_n":7,"prompt_ms":406.5,"predicted_n":9,"predicted_ms":35.25}})"));
+}
+
+TEST(Assemble, AnySplitOfTheBytesGivesTheSameAnswer) {
+  std::mt19937 random(7);
+  for (const auto& [dialect, stream] :
+       {std::pair{Dialect::ollama_chat, ollama_title}, std::pair{Dialect::openai_chat, llama_title}}) {
+    const AnswerForm form{dialect, false, false, "m"};
+    const std::string expected = render(fed(dialect, stream).answer(), form).body;
+    for (int round = 0; round < 300; ++round) {
+      AnswerAssembler assembler(dialect, Keep::raw);
+      std::uniform_int_distribution<std::size_t> length(1, round % 3 == 0 ? 3 : 200);
+      for (std::size_t at = 0; at < stream.size();) {
+        const std::size_t n = length(random);
+        assembler.feed(stream.substr(at, n));
+        at += n;
+      }
+      assembler.finish();
+      ASSERT_EQ(assembler.state(), StreamState::complete);
+      ASSERT_EQ(render(assembler.answer(), form).body, expected);
+      ASSERT_EQ(assembler.raw(), stream);
+    }
+  }
+}
+
+TEST(Assemble, EveryStreamThatEndsEarlyIsNotComplete) {
+  for (const auto& [dialect, stream] :
+       {std::pair{Dialect::ollama_chat, ollama_title}, std::pair{Dialect::openai_chat, llama_title}}) {
+    const std::size_t whole = stream.find_last_not_of('\n') + 1;
+    for (std::size_t length = 0; length < whole; ++length) {
+      AnswerAssembler assembler(dialect);
+      assembler.feed(stream.substr(0, length));
+      ASSERT_EQ(assembler.state(), StreamState::open) << length;
+      assembler.finish(false);
+      ASSERT_EQ(assembler.state(), StreamState::failed) << length;
+      ASSERT_EQ(assembler.problem(), "the connection broke in mid-answer");
+    }
+    AnswerAssembler assembler(dialect);
+    assembler.feed(stream.substr(0, whole));
+    assembler.finish(false);
+    EXPECT_EQ(assembler.state(), StreamState::complete) << "the last line break may be missing";
+  }
+}
+
+TEST(Assemble, TellsTheFiguresOfEachServer) {
+  const UpstreamFigures ollama = fed(Dialect::ollama_chat, ollama_title, Keep::figures).figures();
+  EXPECT_EQ(ollama.prompt_tokens, 10u);
+  EXPECT_EQ(ollama.cached_tokens, std::nullopt) << "Ollama does not tell";
+  EXPECT_EQ(ollama.generated_tokens, 3u);
+  EXPECT_EQ(ollama.prompt_time, 601802us);
+  EXPECT_EQ(ollama.generation_time, 393442us);
+  EXPECT_NEAR(seconds_of(*ollama.load_time), 2.913378280, 1e-6);
+  EXPECT_NEAR(seconds_of(*ollama.total_time), 3.912975544, 1e-6);
+  const UpstreamFigures llama = fed(Dialect::openai_chat, llama_title, Keep::figures).figures();
+  EXPECT_EQ(llama.prompt_tokens, 31u);
+  EXPECT_EQ(llama.cached_tokens, 24u);
+  EXPECT_EQ(llama.computed_tokens, 7u);
+  EXPECT_EQ(llama.prompt_time, 406500us);
+  EXPECT_EQ(llama.generated_tokens, 9u);
+  EXPECT_EQ(llama.generation_time, 35250us);
+}
+
+TEST(Assemble, AddsUpThePromptWhereLlamaServerGivesTimingsWithoutUsage) {
+  const AnswerAssembler assembler = fed(
+      Dialect::openai_chat,
+      R"(data: {"choices":[{"finish_reason":"length","index":0,"delta":{}}],"model":"m","timings":{"cache_n":30,"prompt_n":1,"prompt_ms":31.9,"predicted_n":2,"predicted_ms":28}}
+
+data: [DONE]
+)");
+  EXPECT_EQ(assembler.figures().prompt_tokens, 31u);
+  const json answer = rendered(assembler, {Dialect::openai_chat, false, false, "m"});
+  EXPECT_EQ(answer.at("usage").at("total_tokens"), 33);
+}
+
+TEST(Assemble, OfAPassingChatItKeepsNoText) {
+  const AnswerAssembler assembler = fed(Dialect::openai_chat, llama_title, Keep::figures);
+  EXPECT_EQ(assembler.state(), StreamState::complete);
+  EXPECT_TRUE(assembler.any_text());
+  EXPECT_EQ(assembler.answer().finish_reason, "stop");
+  EXPECT_EQ(assembler.answer().content, "");
+  EXPECT_TRUE(assembler.answer().envelope.empty());
+  EXPECT_EQ(assembler.raw(), "");
+}
+
+TEST(Assemble, OfAPassingChatALongLineIsSkippedAndTheFiguresStillCome) {
+  AnswerAssembler assembler(Dialect::ollama_chat, Keep::figures, {1024});
+  for (int i = 0; i < 100; ++i) assembler.feed(std::string(100, 'x'));
+  assembler.feed("\n");
+  assembler.feed(ollama_title);
+  EXPECT_EQ(assembler.state(), StreamState::complete);
+  EXPECT_EQ(assembler.figures().prompt_tokens, 10u);
+}
+
+TEST(Assemble, AnErrorLineInMidStreamFailsWithItsText) {
+  const AnswerAssembler assembler =
+      fed(Dialect::ollama_chat,
+          R"({"model":"smol","message":{"role":"assistant","content":"The"},"done":false}
+{"error":"an error was encountered while running the model: unexpected EOF"}
+)");
+  EXPECT_EQ(assembler.state(), StreamState::failed);
+  EXPECT_EQ(assembler.problem(), "an error was encountered while running the model: unexpected EOF");
+}
+
+TEST(Assemble, AnErrorEventFailsWithItsText) {
+  for (const std::string_view event :
+       {R"(data: {"error":{"code":500,"message":"context shift is off","type":"server_error"}})",
+        R"(error: {"code":500,"message":"context shift is off","type":"server_error"})",
+        R"(data: {"error":"context shift is off"})"}) {
+    AnswerAssembler assembler(Dialect::openai_chat);
+    assembler.feed(llama_title.substr(0, 700));
+    assembler.feed("\n\n");
+    AnswerAssembler fresh(Dialect::openai_chat);
+    fresh.feed(std::string(event) + "\n\n");
+    fresh.finish();
+    EXPECT_EQ(fresh.state(), StreamState::failed) << event;
+    EXPECT_EQ(fresh.problem(), "context shift is off") << event;
+  }
+}
+
+TEST(Assemble, OllamasRunnerThatDiesBehindItsV1PathIsAFailure) {
+  const AnswerAssembler assembler = fed(
+      Dialect::openai_chat,
+      R"(data: {"id":"chatcmpl-244","object":"chat.completion.chunk","created":1,"model":"smol","choices":[{"index":0,"delta":{"role":"assistant","content":"the"},"finish_reason":null}]}
+
+data: {"id":"chatcmpl-244","object":"chat.completion.chunk","created":1,"model":"","choices":[{"index":0,"delta":{},"finish_reason":null}]}
+
+)");
+  EXPECT_EQ(assembler.state(), StreamState::failed);
+}
+
+TEST(Assemble, OllamasStopAfterEqualTokensIsCutAndRendersAsOllamaDoes) {
+  const AnswerAssembler assembler =
+      fed(Dialect::ollama_chat,
+          R"({"model":"smol","created_at":"t1","message":{"role":"assistant","content":"ha"},"done":false}
+{"model":"smol","created_at":"t2","message":{"role":"assistant","content":"ha"},"done":false}
+)");
+  EXPECT_EQ(assembler.state(), StreamState::cut);
+  EXPECT_EQ(
+      render(assembler.answer(), {Dialect::ollama_chat, false, false, "smol"}).body,
+      R"({"model":"smol","created_at":"t2","message":{"role":"assistant","content":"haha"},"done":false})");
+}
+
+TEST(Assemble, AnEmptyBodyIsCutAndGarbageFails) {
+  EXPECT_EQ(fed(Dialect::ollama_chat, "").state(), StreamState::cut);
+  EXPECT_EQ(fed(Dialect::openai_chat, "").state(), StreamState::cut);
+  EXPECT_EQ(fed(Dialect::ollama_chat, "<html>\n").state(), StreamState::failed);
+  EXPECT_EQ(fed(Dialect::openai_chat, "data: <html>\n").state(), StreamState::failed);
+  EXPECT_EQ(fed(Dialect::ollama_chat, std::string(100000, '[') + "\n").state(), StreamState::failed);
+}
+
+TEST(Assemble, PastTheLimitItFailsAndHoldsNoMore) {
+  AnswerAssembler assembler(Dialect::ollama_chat, Keep::raw, {4096});
+  for (int i = 0; i < 1000; ++i)
+    assembler.feed(R"({"model":"m","message":{"role":"assistant","content":"word "},"done":false})"
+                   "\n");
+  EXPECT_EQ(assembler.state(), StreamState::failed);
+  EXPECT_EQ(assembler.problem(), "the answer is larger than the limit");
+  EXPECT_LE(assembler.raw().size(), 4096u);
+}
+
+TEST(Assemble, AServerThatSendsOneObjectInsteadOfAStreamIsUnderstood) {
+  const AnswerAssembler assembler =
+      fed(Dialect::openai_chat,
+          "{\n  \"id\":\"x\",\"object\":\"chat.completion\",\"created\":5,\"model\":\"m\",\n  "
+          "\"choices\":[{\"index\":0,"
+          "\"message\":{\"role\":\"assistant\",\"content\":\"hi\"},\"finish_reason\":\"stop\"}],"
+          "\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1,\"total_tokens\":2}}");
+  ASSERT_EQ(assembler.state(), StreamState::complete);
+  EXPECT_EQ(assembler.answer().content, "hi");
+  EXPECT_EQ(assembler.figures().prompt_tokens, 1u);
+  EXPECT_EQ(fed(Dialect::openai_chat, R"({"error":{"message":"no","code":400}})").problem(), "no");
+}
+
+TEST(Assemble, GenerateAndCompletionsAreGivenBackToo) {
+  const AnswerAssembler generate = fed(Dialect::ollama_generate,
+                                       R"({"model":"smol","created_at":"t","response":"In","done":false}
+{"model":"smol","created_at":"t","response":" an","done":false}
+{"model":"smol","created_at":"t","response":"","done":true,"done_reason":"length","context":[1,4093],"eval_count":2}
+)");
+  EXPECT_EQ(
+      render(generate.answer(), {Dialect::ollama_generate, false, false, "g"}).body,
+      R"({"model":"g","created_at":"t","response":"In an","done":true,"done_reason":"length","context":[1,4093],"eval_count":2})");
+  const AnswerAssembler completions = fed(
+      Dialect::openai_completions,
+      R"(data: {"id":"cmpl-970","object":"text_completion","created":1,"choices":[{"text":"When","index":0,"finish_reason":null}],"model":"smol","usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}
+
+data: {"id":"cmpl-970","object":"text_completion","created":1,"choices":[{"text":"","index":0,"finish_reason":"length"}],"model":"smol","usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}
+
+data: {"id":"cmpl-970","object":"text_completion","created":1,"choices":[],"model":"smol","usage":{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12}}
+
+data: [DONE]
+
+)");
+  const json answer = rendered(completions, {Dialect::openai_completions, false, false, "c"});
+  EXPECT_EQ(answer.at("choices"),
+            json::parse(R"([{"text":"When","index":0,"logprobs":null,"finish_reason":"length"}])"));
+  EXPECT_EQ(answer.at("usage").at("prompt_tokens"), 10);
+  EXPECT_EQ(answer.at("model"), "c");
+}
+
+TEST(Assemble, ThinkingComesBackUnderTheNameThatTheServerUses) {
+  const AnswerAssembler ollama = fed(
+      Dialect::ollama_chat,
+      R"({"model":"q","created_at":"t","message":{"role":"assistant","content":"","thinking":"hm"},"done":false}
+{"model":"q","created_at":"t","message":{"role":"assistant","content":"ok"},"done":true,"done_reason":"stop"}
+)");
+  EXPECT_EQ(rendered(ollama, {Dialect::ollama_chat, false, false, "q"}).at("message"),
+            json::parse(R"({"role":"assistant","content":"ok","thinking":"hm"})"));
+  for (const std::string field : {"reasoning_content", "reasoning"}) {
+    const AnswerAssembler openai =
+        fed(Dialect::openai_chat, R"(data: {"model":"q","choices":[{"index":0,"delta":{")" + field +
+                                      R"(":"hm"}}]}
+data: {"model":"q","choices":[{"index":0,"delta":{},"finish_reason":"length"}]}
+data: [DONE]
+)");
+    const json message =
+        rendered(openai, {Dialect::openai_chat, false, false, "q"}).at("choices")[0].at("message");
+    EXPECT_EQ(message.at(field), "hm");
+    EXPECT_TRUE(starved_by_cap(openai.answer()));
+  }
+  EXPECT_FALSE(starved_by_cap(ollama.answer()));
+}
+
+TEST(Assemble, ToolCallsInPiecesAreJoinedByTheirIndex) {
+  const AnswerAssembler assembler = fed(
+      Dialect::openai_chat,
+      R"(data: {"model":"m","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","type":"function","function":{"name":"get_weather","arguments":"{\"ci"}}]}}]}
+data: {"model":"m","choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"b","type":"function","function":{"name":"get_time","arguments":"{}"}}]}}]}
+data: {"model":"m","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"ty\":\"Gent\"}"}}]}}]}
+data: {"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}
+data: [DONE]
+)");
+  const json choice = rendered(assembler, {Dialect::openai_chat, false, false, "m"}).at("choices")[0];
+  EXPECT_EQ(choice.at("finish_reason"), "tool_calls");
+  EXPECT_EQ(choice.at("message").at("tool_calls"), json::parse(R"([
+      {"id":"a","type":"function","function":{"name":"get_weather","arguments":"{\"city\":\"Gent\"}"}},
+      {"id":"b","type":"function","function":{"name":"get_time","arguments":"{}"}}])"));
+  const AnswerAssembler ollama = fed(
+      Dialect::ollama_chat,
+      R"({"model":"m","created_at":"t","message":{"role":"assistant","content":"","tool_calls":[{"id":"a","function":{"index":0,"name":"f","arguments":{"x":1}}}]},"done":false}
+{"model":"m","created_at":"t","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop"}
+)");
+  EXPECT_EQ(rendered(ollama, {Dialect::ollama_chat, false, false, "m"}).at("message").at("tool_calls"),
+            json::parse(R"([{"function":{"index":0,"name":"f","arguments":{"x":1}},"id":"a"}])"));
+}
+
+TEST(Assemble, AnAssembledAnswerStreamedAgainAssemblesToTheSame) {
+  for (const auto& [dialect, stream] :
+       {std::pair{Dialect::ollama_chat, ollama_title}, std::pair{Dialect::openai_chat, llama_title}}) {
+    const Answer first = fed(dialect, stream).answer();
+    const LocalAnswer again = render(first, {dialect, true, true, "m"});
+    EXPECT_EQ(again.content_type,
+              dialect == Dialect::ollama_chat ? "application/x-ndjson" : "text/event-stream");
+    const AnswerAssembler second = fed(dialect, again.body);
+    ASSERT_EQ(second.state(), StreamState::complete);
+    const AnswerForm form{dialect, false, false, "m"};
+    EXPECT_EQ(json::parse(render(second.answer(), form).body), json::parse(render(first, form).body));
+  }
+}
+
+TEST(Assemble, UsageIsStreamedOnlyToAClientThatAskedForIt) {
+  const Answer answer = fed(Dialect::openai_chat, llama_title).answer();
+  EXPECT_THAT(render(answer, {Dialect::openai_chat, true, false, "m"}).body,
+              testing::Not(testing::HasSubstr("\"usage\"")));
+  EXPECT_THAT(render(answer, {Dialect::openai_chat, true, true, "m"}).body, testing::HasSubstr("\"usage\""));
+}
+
+}  // namespace
+}  // namespace tasklane

@@ -1,0 +1,96 @@
+// Requests asked as streams, asked again for the cache's sake, and asked ahead of a chat.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "shaper/rewrite/as_stream.h"
+#include "shaper/rewrite/rewarm.h"
+
+namespace tasklane {
+namespace {
+
+using nlohmann::json;
+
+TEST(AsStream, ANonStreamedTaskIsAskedAsAStreamAndNothingElseChanges) {
+  const auto ollama = as_stream(R"({"model":"m","messages":[],"options":{"temperature":0.1},"stream":false})",
+                                Dialect::ollama_chat);
+  ASSERT_TRUE(ollama && *ollama);
+  EXPECT_EQ(**ollama, R"({"model":"m","messages":[],"options":{"temperature":0.1},"stream":true})");
+  const auto openai = as_stream(R"({"model":"m","messages":[],"max_tokens":5})", Dialect::openai_chat);
+  ASSERT_TRUE(openai && *openai);
+  EXPECT_EQ(
+      **openai,
+      R"({"model":"m","messages":[],"max_tokens":5,"stream":true,"stream_options":{"include_usage":true}})");
+}
+
+TEST(AsStream, AClientThatAskedForAStreamIsLeftAlone) {
+  EXPECT_FALSE(*as_stream(R"({"stream":true})", Dialect::openai_chat));
+  EXPECT_FALSE(*as_stream(R"({"stream":true})", Dialect::ollama_chat));
+  EXPECT_FALSE(*as_stream(R"({"model":"m"})", Dialect::ollama_generate)) << "Ollama's default";
+}
+
+TEST(AsStream, WhatCannotBePutTogetherIsRefused) {
+  for (const std::string_view key :
+       {R"("n":2)", R"("best_of":3)", R"("logprobs":true)", R"("top_logprobs":5)", R"("echo":true)"})
+    EXPECT_TRUE(as_stream("{" + std::string(key) + "}", Dialect::openai_chat).has_error()) << key;
+  EXPECT_TRUE(as_stream("[]", Dialect::openai_chat).has_error());
+  for (const std::string_view key :
+       {R"("n":1)", R"("logprobs":false)", R"("top_logprobs":null)", R"("logprobs":0)"})
+    EXPECT_TRUE(as_stream("{" + std::string(key) + "}", Dialect::openai_chat).has_value()) << key;
+}
+
+TEST(Rewarm, AsksTheChatsOwnPromptForOneToken) {
+  const std::string chat =
+      R"({"model":"m","messages":[{"role":"user","content":"ü"}],"options":{"num_ctx":8192,"num_predict":-1},"tools":[{"a":1}],"think":true,"stream":true})";
+  const auto body = rewarm_body(chat, Dialect::ollama_chat);
+  ASSERT_TRUE(body);
+  json expected = json::parse(chat);
+  expected["options"]["num_predict"] = 1;
+  EXPECT_EQ(json::parse(*body), expected);
+}
+
+TEST(Rewarm, InOpenaisDialectLowersTheLimitThatTheChatUses) {
+  const json body = json::parse(*rewarm_body(
+      R"({"stream":true,"messages":[],"max_completion_tokens":900,"n":2})", Dialect::openai_chat));
+  EXPECT_EQ(body, json::parse(R"({"stream":true,"messages":[],"max_completion_tokens":1,
+      "stream_options":{"include_usage":true}})"));
+  EXPECT_EQ(json::parse(*rewarm_body("{}", Dialect::openai_chat)).at("max_tokens"), 1);
+  EXPECT_TRUE(rewarm_body("", Dialect::openai_chat).has_error());
+}
+
+TEST(Prewarm, KeepsWhatTheNextChatWillShare) {
+  const auto requests =
+      prewarm_requests({{R"({"stream":true,"model":"m","messages":[{"role":"system","content":"be kind"},
+            {"role":"user","content":"secret"},{"role":"assistant","content":"x"},{"role":"user","content":"y"}],
+            "tools":[{"type":"function"}],"response_format":{"type":"text"},"max_tokens":900})",
+                         Dialect::openai_chat}});
+  ASSERT_EQ(requests.size(), 1u);
+  EXPECT_EQ(json::parse(requests[0].body), json::parse(R"({"stream":true,"model":"m","messages":[
+      {"role":"system","content":"be kind"},{"role":"user","content":"."}],"tools":[{"type":"function"}],
+      "max_tokens":1,"stream_options":{"include_usage":true}})"));
+  EXPECT_EQ(requests[0].dialect, Dialect::openai_chat);
+}
+
+TEST(Prewarm, AsksEachCommonPartOnceAndNoMoreThanAllowed) {
+  const auto chat = [](const std::string& model, const std::string& text) {
+    return json({{"model", model}, {"messages", {{{"role", "user"}, {"content", text}}}}}).dump();
+  };
+  const std::string a1 = chat("a", "one");
+  const std::string a2 = chat("a", "two");
+  const std::string b = chat("b", "three");
+  const std::string c = chat("c", "four");
+  const std::vector<PrewarmSource> chats{{a1, Dialect::ollama_chat},
+                                         {"broken", Dialect::ollama_chat},
+                                         {a2, Dialect::ollama_chat},
+                                         {b, Dialect::ollama_chat},
+                                         {c, Dialect::ollama_chat}};
+  const auto requests = prewarm_requests(chats, 2);
+  ASSERT_EQ(requests.size(), 2u);
+  EXPECT_EQ(json::parse(requests[0].body).at("model"), "a");
+  EXPECT_EQ(json::parse(requests[1].body).at("model"), "b");
+  EXPECT_EQ(prewarm_requests(chats).size(), 3u);
+}
+
+}  // namespace
+}  // namespace tasklane

@@ -147,7 +147,7 @@ QuoteEvidence Echo::judge(const Known& known, const Frame& frame, const Asking& 
   evidence.recent = now - known.seen <= just_now;
   evidence.alone = frame.length < print.length + window_bytes && overlap.whole;
   evidence.starts_with = !is_short && print.windows[0] == frame.first_window;
-  evidence.much_more = frame.length > 2 * print.length + instructions;
+  evidence.much_more = frame.length > std::size_t{2} * print.length + instructions;
   const bool titled = frame.length <= short_prompt && frame.user_lines == 1 &&
                       asking.token_limit.value_or(title_tokens) <= title_tokens;
   evidence.compaction_like = (frame.user_lines > 0 || frame.assistant_lines) && !titled;

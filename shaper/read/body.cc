@@ -177,8 +177,8 @@ class Walk {
     od::array items;
     if (value.get_array().get(items)) return simdjson::SUCCESS;
     for (auto item : items) {
-      od::value element;
-      if (const auto error = std::move(item).get(element)) return error;
+      if (const auto error = item.error()) return error;
+      od::value element = item.value_unsafe();
       od::object fields;
       if (element.get_object().get(fields)) {
         facts_.messages.push_back(Message{});
@@ -225,8 +225,8 @@ class Walk {
     std::string joined;
     int count = 0;
     for (auto item : items) {
-      od::value element;
-      if (const auto error = std::move(item).get(element)) return error;
+      if (const auto error = item.error()) return error;
+      od::value element = item.value_unsafe();
       std::optional<std::string_view> text;
       od::object fields;
       if (element.get_object().get(fields)) {

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "shaper/base/json_place.h"
+#include "shaper/base/json_text.h"
 #include "shaper/classify/pack.h"
 
 namespace tasklane {
@@ -48,7 +48,8 @@ class Node {
       if (std::find(known.begin(), known.end(), key) != known.end()) continue;
       std::string list;
       for (const std::string_view name : known) list += (list.empty() ? "" : ", ") + std::string(name);
-      Node(value, pointer_ + "/" + key).refuse("unknown key \"" + key + "\"", "known here: " + list);
+      Node(value, pointer_ + "/" + pointer_token(key))
+          .refuse("unknown key \"" + key + "\"", "known here: " + list);
     }
   }
 
@@ -283,17 +284,13 @@ std::shared_ptr<const Pack> pack_of(const Node& root, std::string_view source) {
 }  // namespace
 
 Result<std::shared_ptr<const Pack>> parse_pack(std::string_view text, std::string_view source) {
-  const std::string name(source);
+  const auto json = JsonText::parse(text, source);
+  if (!json) return json.error();
   try {
-    const Json json = Json::parse(text);
-    return pack_of(Node(json, ""), source);
-  } catch (const Json::parse_error& error) {
-    const std::size_t before = error.byte > 0 ? error.byte - 1 : 0;
-    return Error{"not valid JSON: " + std::string(error.what()),
-                 name + ":" + std::to_string(line_at(text, before)), "", ExitCode::usage};
+    return pack_of(Node(json->value(), ""), source);
   } catch (const Refusal& refusal) {
-    const std::string where = name + ":" + std::to_string(json_line(text, refusal.pointer)) + ": " +
-                              (refusal.pointer.empty() ? "/" : refusal.pointer);
+    const std::string where =
+        json->position(refusal.pointer) + ": " + (refusal.pointer.empty() ? "/" : refusal.pointer);
     return Error{refusal.what, where, refusal.hint, ExitCode::usage};
   }
 }

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "shaper/base/units.h"
-#include "shaper/decide/json_text.h"
+#include "shaper/base/json_text.h"
 
 namespace tasklane {
 

@@ -1,4 +1,4 @@
-#include "shaper/decide/json_text.h"
+#include "shaper/base/json_text.h"
 
 #include <algorithm>
 #include <utility>

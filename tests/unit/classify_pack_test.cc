@@ -4,7 +4,12 @@
 
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validator.hpp>
 
 #include "shaper/classify/classifier.h"
 #include "shaper/classify/pack.h"
@@ -23,6 +28,39 @@ TEST(Pack, EachBuiltInPackIsReadWithoutComplaint) {
     EXPECT_EQ(found->front()->name, name);
     EXPECT_FALSE(found->front()->entries.empty());
   }
+}
+
+class PackSchema : public testing::Test {
+ protected:
+  PackSchema() {
+    std::ifstream in(TASKLANE_SOURCE_DIR "/config/pack.schema.json");
+    const nlohmann::json document = nlohmann::json::parse(in);
+    valijson::SchemaParser().populateSchema(valijson::adapters::NlohmannJsonAdapter(document), schema_);
+  }
+  bool allows(const nlohmann::json& pack) {
+    return valijson::Validator().validate(schema_, valijson::adapters::NlohmannJsonAdapter(pack), nullptr);
+  }
+  valijson::Schema schema_;
+};
+
+TEST_F(PackSchema, AllowsThePacksThatComeWithTheProgram) {
+  for (const char* name : {"open-webui", "librechat"})
+    EXPECT_TRUE(allows(nlohmann::json::parse(builtin_pack(name).value()))) << name;
+}
+
+TEST_F(PackSchema, ForbidsWhatTheProgramRefuses) {
+  auto pack = nlohmann::json::parse(builtin_pack("open-webui").value());
+  auto unknown_key = pack;
+  unknown_key["entires"] = nlohmann::json::array();
+  EXPECT_FALSE(allows(unknown_key));
+  auto unknown_place = pack;
+  unknown_place["entries"][0]["marks"][0]["where"] = "begin";
+  EXPECT_FALSE(allows(unknown_place));
+  auto two_kinds = pack;
+  two_kinds["entries"][0]["marks"][0] = {{"where", "start"}, {"text", "x"}, {"pattern", "y"}};
+  EXPECT_FALSE(allows(two_kinds));
+  pack["entries"][0]["class"] = "titel";
+  EXPECT_FALSE(allows(pack));
 }
 
 TEST(Pack, AFileInADirectoryGoesBeforeTheBuiltInPack) {

@@ -12,9 +12,12 @@
 
 #include "tools/bench/relay/far_server.h"
 #include "tools/bench/relay/http.h"
-#include "tools/bench/relay/sockets.h"
+#include "tools/support/sockets.h"
 
 namespace tasklane::bench {
+
+using namespace tools;
+
 namespace {
 
 constexpr std::size_t small_request = 1024;

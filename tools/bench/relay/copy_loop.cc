@@ -9,9 +9,12 @@
 #include <string>
 #include <unordered_map>
 
-#include "tools/bench/relay/sockets.h"
+#include "tools/support/sockets.h"
 
 namespace tasklane::bench {
+
+using namespace tools;
+
 namespace {
 
 // One end of a relayed connection, and what waits to be sent to it.

@@ -14,9 +14,12 @@
 #include <unordered_map>
 
 #include "tools/bench/relay/http.h"
-#include "tools/bench/relay/sockets.h"
+#include "tools/support/sockets.h"
 
 namespace tasklane::bench {
+
+using namespace tools;
+
 namespace {
 
 constexpr std::string_view answer_body =

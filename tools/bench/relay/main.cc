@@ -1,22 +1,17 @@
 // bench_relay: what a relay costs, each way against the direct one, interleaved round by round in one run.
 // JSON on standard output, or a table. Where it may, it works in a network namespace of its own.
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <exception>
 #include <iostream>
 
 #include "tools/bench/relay/client.h"
 #include "tools/bench/relay/report.h"
-#include "tools/bench/relay/sockets.h"
 #include "tools/bench/relay/ways.h"
+#include "tools/support/own_network.h"
 
 namespace tasklane::bench {
 namespace {
@@ -41,24 +36,11 @@ struct Options {
   std::filesystem::path haproxy;
 };
 
-std::filesystem::path beside_this_program(const char* name) {
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
-}
-
 std::optional<std::filesystem::path> find_haproxy(const std::filesystem::path& wanted) {
   for (const std::filesystem::path& candidate :
        {wanted, std::filesystem::path("/usr/sbin/haproxy"), std::filesystem::path("/usr/local/sbin/haproxy")})
     if (!candidate.empty() && std::filesystem::exists(candidate)) return candidate;
   return std::nullopt;
-}
-
-bool enter_own_network_namespace() {
-  if (::unshare(CLONE_NEWNET) != 0) return false;
-  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  ifreq request{};
-  std::strncpy(request.ifr_name, "lo", sizeof(request.ifr_name) - 1);
-  request.ifr_flags = IFF_UP | IFF_RUNNING;
-  return ::ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0;
 }
 
 Measured measure(const Ways& ways, const Options& options) {
@@ -80,7 +62,7 @@ Measured measure(const Ways& ways, const Options& options) {
 }
 
 ExitCode run(const Options& options) {
-  const bool own_namespace = ::geteuid() == 0 && enter_own_network_namespace();
+  const bool own_namespace = tools::enter_own_network_namespace();
   const Result<Ways> ways = Ways::start({options.agent, find_haproxy(options.haproxy), own_namespace});
   if (!ways) {
     std::cerr << "bench_relay: " << ways.error().text() << "\n";
@@ -105,7 +87,7 @@ int main(int argc, char** argv) {
   CLI::App app{"What a relay costs: direct, epoll copy loop, HAProxy and Tasklane, interleaved",
                "bench_relay"};
   bench::Options options;
-  options.agent = bench::beside_this_program("tasklaned");
+  options.agent = tools::beside_this_program("tasklaned");
   app.add_option("--rounds", options.rounds, "Rounds that each way plays in each row")
       ->check(CLI::Range(1, 10000));
   app.add_flag("--table", options.table, "A table for a person instead of JSON");

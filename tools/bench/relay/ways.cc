@@ -1,35 +1,20 @@
 #include "tools/bench/relay/ways.h"
 
-#include <chrono>
-#include <fstream>
-#include <functional>
 #include <sstream>
-#include <thread>
 #include <utility>
 
 #include "tools/bench/relay/copy_loop.h"
 #include "tools/bench/relay/far_server.h"
-#include "tools/bench/relay/sockets.h"
-#include "tools/tasklane/control_client.h"
+#include "tools/support/sockets.h"
+#include "tools/support/waiting.h"
 
 namespace tasklane::bench {
+
+using namespace tools;
+
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr auto patience = std::chrono::seconds(10);
-constexpr auto pause = std::chrono::milliseconds(20);
-
-bool comes_true(const Child& child, const std::function<bool()>& condition) {
-  for (auto waited = std::chrono::milliseconds(0); waited < patience; waited += pause) {
-    if (condition()) return true;
-    if (!child.alive()) return false;
-    std::this_thread::sleep_for(pause);
-  }
-  return false;
-}
-
-void write_file(const std::filesystem::path& file, const std::string& text) { std::ofstream(file) << text; }
 
 // The example of the README: tasks are told from chats and sent elsewhere, chats pass.
 Json agent_config(const Json& where) {
@@ -55,19 +40,10 @@ std::string haproxy_config(std::uint16_t port, std::uint16_t far) {
   return text.str();
 }
 
-bool steers(const std::string& control) {
-  const Result<ControlReply> reply = ask_agent(control, "GET", "/stats");
-  if (!reply || reply->status != 200) return false;
-  const Json stats = Json::parse(reply->body, nullptr, false);
-  return stats.is_object() && !stats.value("/steering/endpoints"_json_pointer, Json::array()).empty();
-}
-
 }  // namespace
 
 Result<Ways> Ways::start(const WayOptions& options) {
-  std::string folder = std::filesystem::temp_directory_path() / "tasklane-bench-XXXXXX";
-  if (::mkdtemp(folder.data()) == nullptr) return Error{"cannot make a temporary folder", folder, ""};
-  Ways ways{folder};
+  Ways ways;
   Listener plain = listen_on_loopback();
   Listener steered = listen_on_loopback();
   Listener copied = listen_on_loopback();
@@ -104,24 +80,22 @@ Result<Ways> Ways::start(const WayOptions& options) {
 
 Result<void> Ways::start_haproxy(const std::filesystem::path& program, std::uint16_t far) {
   const std::uint16_t port = free_port();
-  write_file(folder_ / "haproxy.cfg", haproxy_config(port, far));
-  children_.push_back(
-      Child::program({program, "-db", "-q", "-f", folder_ / "haproxy.cfg"}, folder_ / "haproxy.log"));
+  const auto config = folder_.write("haproxy.cfg", haproxy_config(port, far));
+  children_.push_back(Child::program({program, "-db", "-q", "-f", config}, folder_.file("haproxy.log")));
   if (!comes_true(children_.back(), [port] { return answers(port); }))
-    return Error{"HAProxy does not come up", program.string(), last_words("haproxy")};
+    return Error{"HAProxy does not come up", program.string(), folder_.read("haproxy.log")};
   all_.push_back({"haproxy", port});
   return {};
 }
 
 Result<void> Ways::start_agent(const std::filesystem::path& program, const std::string& name,
                                const Json& where, std::uint16_t port) {
-  const std::filesystem::path config = folder_ / (name + ".json");
-  write_file(config, agent_config(where).dump(2));
+  const auto config = folder_.write(name + ".json", agent_config(where).dump(2));
   children_.push_back(Child::program({program, "--config", config, "--control", control_of(name)},
-                                     folder_ / (name + ".log")));
+                                     folder_.file(name + ".log")));
   const bool listens = where.contains("listen");
   if (!comes_true(children_.back(), [&] { return listens ? answers(port) : steers(control_of(name)); }))
-    return Error{"the agent does not come up", program.string(), last_words(name)};
+    return Error{"the agent does not come up", program.string(), folder_.read(name + ".log")};
   all_.push_back({name, port});
   agents_.push_back(name);
   return {};
@@ -130,9 +104,7 @@ Result<void> Ways::start_agent(const std::filesystem::path& program, const std::
 nlohmann::json Ways::agents_counted() const {
   Json counted = Json::object();
   for (const std::string& name : agents_) {
-    const Result<ControlReply> reply = ask_agent(control_of(name), "GET", "/stats");
-    const Json stats = reply ? Json::parse(reply->body, nullptr, false) : Json();
-    if (!stats.is_object()) continue;
+    const Json stats = agent_stats(control_of(name));
     Json& agent = counted[name];
     for (const Json& row : stats.value("classes", Json::array()))
       agent["requests"][row.value("class", "")] = row.value("requests", 0);
@@ -141,19 +113,6 @@ nlohmann::json Ways::agents_counted() const {
   return counted;
 }
 
-std::string Ways::control_of(const std::string& name) const { return folder_ / (name + ".sock"); }
-
-std::string Ways::last_words(const std::string& name) const {
-  std::ifstream file(folder_ / (name + ".log"));
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-Ways::~Ways() {
-  while (!children_.empty()) children_.pop_back();
-  std::error_code ignored;
-  if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
-}
+std::string Ways::control_of(const std::string& name) const { return folder_.file(name + ".sock"); }
 
 }  // namespace tasklane::bench

@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "shaper/base/result.h"
-#include "tools/bench/relay/child.h"
+#include "tools/support/child.h"
+#include "tools/support/temporary_folder.h"
 
 namespace tasklane::bench {
 
@@ -33,9 +34,6 @@ struct WayOptions {
 class Ways {
  public:
   static Result<Ways> start(const WayOptions& options);
-  Ways(Ways&&) = default;
-  Ways& operator=(Ways&&) = delete;
-  ~Ways();
 
   [[nodiscard]] const std::vector<Way>& all() const { return all_; }
   [[nodiscard]] const std::vector<LeftOut>& left_out() const { return left_out_; }
@@ -43,15 +41,14 @@ class Ways {
   [[nodiscard]] nlohmann::json agents_counted() const;
 
  private:
-  explicit Ways(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  Ways() = default;
   Result<void> start_haproxy(const std::filesystem::path& program, std::uint16_t far);
   Result<void> start_agent(const std::filesystem::path& program, const std::string& name,
                            const nlohmann::json& where, std::uint16_t port);
   [[nodiscard]] std::string control_of(const std::string& name) const;
-  [[nodiscard]] std::string last_words(const std::string& name) const;
 
-  std::filesystem::path folder_;
-  std::vector<Child> children_;
+  tools::TemporaryFolder folder_;  // outlives what writes there
+  std::vector<tools::Child> children_;
   std::vector<Way> all_;
   std::vector<LeftOut> left_out_;
   std::vector<std::string> agents_;

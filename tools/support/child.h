@@ -1,4 +1,4 @@
-// The benchmark's servers, each a process of its own that ends with the benchmark whatever happens.
+// Servers that a tool starts, each a process of its own that ends with the tool whatever happens.
 #pragma once
 
 #include <sys/types.h>
@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace tasklane::bench {
+namespace tasklane::tools {
 
 class Child {
  public:
@@ -30,4 +30,4 @@ class Child {
   pid_t pid_;
 };
 
-}  // namespace tasklane::bench
+}  // namespace tasklane::tools

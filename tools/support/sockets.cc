@@ -1,4 +1,4 @@
-#include "tools/bench/relay/sockets.h"
+#include "tools/support/sockets.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <system_error>
 
-namespace tasklane::bench {
+namespace tasklane::tools {
 namespace {
 
 constexpr int backlog = 1024;
@@ -85,4 +85,4 @@ void set_nonblocking(int socket) {
   if (::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) | O_NONBLOCK) != 0) throw_errno("fcntl");
 }
 
-}  // namespace tasklane::bench
+}  // namespace tasklane::tools

@@ -1,4 +1,4 @@
-// Loopback sockets as the benchmark's client and servers need them. What fails here ends the benchmark: it
+// Loopback sockets as the tools' clients and servers need them. What fails here ends the tool: it
 // throws std::system_error.
 #pragma once
 
@@ -8,11 +8,11 @@
 
 #include "userspace/steer/unique_fd.h"
 
-namespace tasklane::bench {
+namespace tasklane::tools {
 
 using Nanoseconds = std::chrono::nanoseconds;
 
-// One clock for every process of the benchmark (CLOCK_MONOTONIC).
+// One clock for every process of a tool (CLOCK_MONOTONIC).
 Nanoseconds clock_now();
 
 struct Listener {
@@ -34,4 +34,4 @@ void set_no_delay(int socket);
 void set_nonblocking(int socket);
 [[noreturn]] void throw_errno(const char* tried);
 
-}  // namespace tasklane::bench
+}  // namespace tasklane::tools

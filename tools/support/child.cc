@@ -1,4 +1,4 @@
-#include "tools/bench/relay/child.h"
+#include "tools/support/child.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -11,9 +11,9 @@
 #include <iostream>
 #include <thread>
 
-#include "tools/bench/relay/sockets.h"
+#include "tools/support/sockets.h"
 
-namespace tasklane::bench {
+namespace tasklane::tools {
 namespace {
 
 constexpr auto patience = std::chrono::seconds(2);
@@ -49,7 +49,7 @@ Child Child::running(const std::function<void()>& work) {
   try {
     work();
   } catch (const std::exception& problem) {
-    std::cerr << "bench_relay: a server ended: " << problem.what() << "\n";
+    std::cerr << "a server ended: " << problem.what() << "\n";
   }
   ::_exit(1);
 }
@@ -73,4 +73,4 @@ Child::~Child() {
   ::waitpid(pid_, nullptr, 0);
 }
 
-}  // namespace tasklane::bench
+}  // namespace tasklane::tools

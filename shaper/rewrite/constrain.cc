@@ -9,9 +9,9 @@
 namespace tasklane {
 namespace {
 
-// Lengths are bounded, so that a model that rambles still closes its object below the cap; and a grammar of
-// up to 200 repetitions costs under a fifth of a small model's time per token (SmolLM2 135M on llama-server,
-// one thread: 25 ms without, 30 ms with).
+// Lengths are bounded, so that a model that rambles still closes its object below the cap. The bounds cost no
+// time: 15.2 ms a token without a format, 14.2 with one, 14.7 with 200 characters at most (SmolLM2 135M,
+// llama-server, one thread, medians of three follow-ups; Ollama 16.1, 15.9, 15.8).
 constexpr std::string_view title_schema = R"({"type":"object","properties":{
   "title":{"type":"string","minLength":1,"maxLength":80}},"required":["title"],"additionalProperties":false})";
 constexpr std::string_view tags_schema = R"({"type":"object","properties":{
@@ -34,16 +34,16 @@ constexpr std::string_view tool_selection_schema = R"({"type":"object","properti
     "required":["name","parameters"],"additionalProperties":false}}},
   "required":["tool_calls"],"additionalProperties":false})";
 constexpr std::string_view memory_review_schema = R"({"type":"object","properties":{
-  "operations":{"type":"array","maxItems":10,"items":{"anyOf":[
+  "operations":{"type":"array","maxItems":8,"items":{"anyOf":[
     {"type":"object","properties":{"action":{"enum":["add"]},"type":{"enum":["user","context"]},
-      "path":{"type":"string"},"content":{"type":"string"}},
+      "path":{"type":"string","maxLength":80},"content":{"type":"string","maxLength":300}},
       "required":["action","type","path","content"],"additionalProperties":false},
-    {"type":"object","properties":{"action":{"enum":["replace"]},"id":{"type":"string"},
-      "type":{"enum":["user","context"]},"path":{"type":"string"},"content":{"type":"string"}},
+    {"type":"object","properties":{"action":{"enum":["replace"]},"id":{"type":"string","maxLength":64},
+      "type":{"enum":["user","context"]},"path":{"type":"string","maxLength":80},"content":{"type":"string","maxLength":300}},
       "required":["action","id","type","path","content"],"additionalProperties":false},
-    {"type":"object","properties":{"action":{"enum":["move"]},"id":{"type":"string"},"path":{"type":"string"}},
+    {"type":"object","properties":{"action":{"enum":["move"]},"id":{"type":"string","maxLength":64},"path":{"type":"string","maxLength":80}},
       "required":["action","id","path"],"additionalProperties":false},
-    {"type":"object","properties":{"action":{"enum":["remove"]},"id":{"type":"string"}},
+    {"type":"object","properties":{"action":{"enum":["remove"]},"id":{"type":"string","maxLength":64}},
       "required":["action","id"],"additionalProperties":false}]}}},
   "required":["operations"],"additionalProperties":false})";
 
@@ -149,9 +149,10 @@ std::int64_t token_cap(RequestClass request_class, bool json_contract) {
       return json_contract ? 300 : 50;
     case RequestClass::image_prompt:
       return 600;
-    case RequestClass::tool_selection:
     case RequestClass::memory_review:
-      return 2048;  // they hold what a person wrote
+      return 1024;
+    case RequestClass::tool_selection:
+      return 2048;  // a parameter may be a text that the person wrote
     case RequestClass::emoji:
       return 4;  // Open WebUI's own
     default:

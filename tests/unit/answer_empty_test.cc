@@ -196,6 +196,8 @@ TEST_F(Quoted, TheMessageOfThePersonWhateverStandsAroundIt) {
   EXPECT_EQ(quoted_user_text(facts, WhichMessage::last), "When was the turbine rebuilt?");
   EXPECT_EQ(quoted_user_text(ask("Titel?\n\nUSER: a\nb\n\nc\nASSISTANT: d"), WhichMessage::first),
             "a\nb\n\nc");
+  EXPECT_EQ(quoted_user_text(ask("USER: what does USER: mean?\nASSISTANT: x"), WhichMessage::last),
+            "what does USER: mean?");
   EXPECT_EQ(quoted_user_text(ask("no quote here"), WhichMessage::last), std::nullopt);
   EXPECT_EQ(quoted_user_text(ask("### Task:\nGenerate a title\n<content>\nShopping list\n</content>"),
                              WhichMessage::first),

@@ -178,9 +178,6 @@ TEST(Assemble, AnErrorEventFailsWithItsText) {
        {R"(data: {"error":{"code":500,"message":"context shift is off","type":"server_error"}})",
         R"(error: {"code":500,"message":"context shift is off","type":"server_error"})",
         R"(data: {"error":"context shift is off"})"}) {
-    AnswerAssembler assembler(Dialect::openai_chat);
-    assembler.feed(llama_title.substr(0, 700));
-    assembler.feed("\n\n");
     AnswerAssembler fresh(Dialect::openai_chat);
     fresh.feed(std::string(event) + "\n\n");
     fresh.finish();
@@ -218,6 +215,35 @@ TEST(Assemble, AnEmptyBodyIsCutAndGarbageFails) {
   EXPECT_EQ(fed(Dialect::ollama_chat, "<html>\n").state(), StreamState::failed);
   EXPECT_EQ(fed(Dialect::openai_chat, "data: <html>\n").state(), StreamState::failed);
   EXPECT_EQ(fed(Dialect::ollama_chat, std::string(100000, '[') + "\n").state(), StreamState::failed);
+}
+
+TEST(Assemble, MangledStreamsEndInSomeStateAndStillRender) {
+  std::mt19937 random(11);
+  const auto below = [&](std::size_t n) {
+    return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
+  };
+  std::size_t failed = 0;
+  for (int round = 0; round < 2000; ++round) {
+    const bool ollama = round % 2 == 0;
+    const Dialect dialect = ollama ? Dialect::ollama_chat : Dialect::openai_chat;
+    std::string stream(ollama ? ollama_title : llama_title);
+    for (std::size_t i = 0; i <= below(4); ++i) {
+      const std::size_t at = below(stream.size());
+      if (below(2) == 0)
+        stream[at] = static_cast<char>(below(256));
+      else
+        stream.erase(at, below(40));
+    }
+    AnswerAssembler assembler(dialect);
+    assembler.feed(stream);
+    assembler.finish();
+    EXPECT_NE(assembler.state(), StreamState::open);
+    EXPECT_EQ(assembler.state() == StreamState::failed, !assembler.problem().empty());
+    failed += assembler.state() == StreamState::failed ? 1 : 0;
+    const LocalAnswer answer = render(assembler.answer(), {dialect, round % 3 == 0, true, "m"});
+    EXPECT_FALSE(answer.body.empty());
+  }
+  EXPECT_GT(failed, 500u);
 }
 
 TEST(Assemble, PastTheLimitItFailsAndHoldsNoMore) {
@@ -330,11 +356,18 @@ TEST(Assemble, AnAssembledAnswerStreamedAgainAssemblesToTheSame) {
   }
 }
 
-TEST(Assemble, UsageIsStreamedOnlyToAClientThatAskedForIt) {
+TEST(Assemble, UsageIsStreamedOnlyToAClientThatAskedForItInAChunkOfItsOwn) {
   const Answer answer = fed(Dialect::openai_chat, llama_title).answer();
-  EXPECT_THAT(render(answer, {Dialect::openai_chat, true, false, "m"}).body,
-              testing::Not(testing::HasSubstr("\"usage\"")));
-  EXPECT_THAT(render(answer, {Dialect::openai_chat, true, true, "m"}).body, testing::HasSubstr("\"usage\""));
+  const std::string without = render(answer, {Dialect::openai_chat, true, false, "m"}).body;
+  EXPECT_THAT(without, testing::Not(testing::HasSubstr("\"usage\"")));
+  EXPECT_THAT(without, testing::HasSubstr("\"timings\"")) << "llama-server sends them to everybody";
+  const std::string with = render(answer, {Dialect::openai_chat, true, true, "m"}).body;
+  const std::size_t usage = with.find("\"usage\"");
+  ASSERT_NE(usage, std::string::npos);
+  EXPECT_EQ(with.find("\"usage\"", usage + 1), std::string::npos) << "once";
+  const std::size_t chunk = with.rfind("data: ", usage);
+  EXPECT_EQ(json::parse(with.substr(chunk + 6, with.find('\n', chunk) - chunk - 6)).at("choices"),
+            json::array());
 }
 
 }  // namespace

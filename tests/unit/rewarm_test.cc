@@ -62,7 +62,7 @@ TEST(Rewarm, InOpenaisDialectLowersTheLimitThatTheChatUses) {
 TEST(Prewarm, KeepsWhatTheNextChatWillShare) {
   const auto requests =
       prewarm_requests({{R"({"stream":true,"model":"m","messages":[{"role":"system","content":"be kind"},
-            {"role":"user","content":"secret"},{"role":"assistant","content":"x"},{"role":"user","content":"y"}],
+            {"role":"user","content":"secret"},{"role":"system","content":"late"},{"role":"user","content":"y"}],
             "tools":[{"type":"function"}],"response_format":{"type":"text"},"max_tokens":900})",
                          Dialect::openai_chat}});
   ASSERT_EQ(requests.size(), 1u);

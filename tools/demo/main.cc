@@ -78,6 +78,15 @@ bool all_arrived(const Played& played) {
                      [](const auto& each) { return each.second.asked == each.second.answered; });
 }
 
+// Chats at the model, every task at the task model.
+bool went_where_they_should(const nlohmann::json& stats) {
+  for (const auto& row : stats.value("classes", nlohmann::json::array())) {
+    const bool chat = row.value("class", "") == "chat";
+    if (row.value("upstream", "") != (chat ? "model" : "task")) return false;
+  }
+  return true;
+}
+
 ExitCode run(const std::filesystem::path& programs) {
   const bool steered = tools::enter_own_network_namespace();
   std::printf(
@@ -97,8 +106,9 @@ ExitCode run(const std::filesystem::path& programs) {
   }
   print_comparison(direct->played, tasklane->played);
   print_destinations(tasklane->stats);
-  if (all_arrived(direct->played) && all_arrived(tasklane->played)) return ExitCode::done;
-  std::cerr << "demo: something was not answered (see the table)\n";
+  if (all_arrived(direct->played) && all_arrived(tasklane->played) && went_where_they_should(tasklane->stats))
+    return ExitCode::done;
+  std::cerr << "demo: something was not answered, or went astray (see the tables)\n";
   return ExitCode::found;
 }
 

@@ -11,6 +11,7 @@
 #include "tools/bench/relay/client.h"
 #include "tools/bench/relay/report.h"
 #include "tools/bench/relay/ways.h"
+#include "tools/support/cpu.h"
 #include "tools/support/own_network.h"
 
 namespace tasklane::bench {
@@ -31,6 +32,7 @@ constexpr std::array<Row, 5> rows{{{"small_request", small_requests, 300},
 struct Options {
   int rounds = 20;
   bool table = false;
+  bool pin = false;
   std::vector<std::string> only;
   std::filesystem::path agent;
   std::filesystem::path haproxy;
@@ -63,12 +65,15 @@ Measured measure(const Ways& ways, const Options& options) {
 
 ExitCode run(const Options& options) {
   const bool own_namespace = tools::enter_own_network_namespace();
-  const Result<Ways> ways = Ways::start({options.agent, find_haproxy(options.haproxy), own_namespace});
+  const Result<Ways> ways =
+      Ways::start({options.agent, find_haproxy(options.haproxy), own_namespace, options.pin});
   if (!ways) {
     std::cerr << "bench_relay: " << ways.error().text() << "\n";
     return ways.error().exit;
   }
+  if (options.pin) tools::stay_on_cpu(0);
   nlohmann::json report = report_of(measure(*ways, options));
+  report["pinned"] = options.pin;
   report["rounds"] = options.rounds;
   for (const Row& row : rows) report["count_per_round"][row.name] = row.count;
   report["agents_counted"] = ways->agents_counted();
@@ -91,6 +96,8 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", options.rounds, "Rounds that each way plays in each row")
       ->check(CLI::Range(1, 10000));
   app.add_flag("--table", options.table, "A table for a person instead of JSON");
+  app.add_flag("--pin", options.pin,
+               "The ends on CPU 0, every relay on CPU 1: steadier, and one CPU for each relay");
   app.add_option("--only", options.only, "These rows alone")
       ->check(CLI::IsMember(std::vector<std::string>{"small_request", "connections_64", "connection_each",
                                                      "streamed_chunk", "body_1_mib"}));

@@ -5,6 +5,7 @@
 
 #include "tools/bench/relay/copy_loop.h"
 #include "tools/bench/relay/far_server.h"
+#include "tools/support/cpu.h"
 #include "tools/support/sockets.h"
 #include "tools/support/waiting.h"
 
@@ -15,6 +16,9 @@ using namespace tools;
 namespace {
 
 using Json = nlohmann::json;
+
+constexpr unsigned end_cpu = 0;
+constexpr unsigned relay_cpu = 1;
 
 // The example of the README: tasks are told from chats and sent elsewhere, chats pass.
 Json agent_config(const Json& where) {
@@ -44,6 +48,7 @@ std::string haproxy_config(std::uint16_t port, std::uint16_t far) {
 
 Result<Ways> Ways::start(const WayOptions& options) {
   Ways ways;
+  if (options.pin) stay_on_cpu(end_cpu);
   Listener plain = listen_on_loopback();
   Listener steered = listen_on_loopback();
   Listener copied = listen_on_loopback();
@@ -53,6 +58,7 @@ Result<Ways> Ways::start(const WayOptions& options) {
   listeners.push_back(std::move(plain.socket));
   listeners.push_back(std::move(steered.socket));
   ways.children_.push_back(Child::running([&listeners] { serve_far_end(listeners); }));
+  if (options.pin) stay_on_cpu(relay_cpu);
   ways.children_.push_back(Child::running([&copied, far] { run_copy_loop(copied.socket, far); }));
   ways.all_ = {{"direct", far}, {"epoll_loop", copied.port}};
 

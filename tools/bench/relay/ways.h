@@ -29,6 +29,9 @@ struct WayOptions {
   std::filesystem::path agent;
   std::optional<std::filesystem::path> haproxy;  // none: that way is left out
   bool steered = false;                          // needs a network namespace of our own, and root
+  // The ends on CPU 0, every relay on CPU 1: each hop then costs the same in every round, and each relay has
+  // one CPU.
+  bool pin = false;
 };
 
 class Ways {

@@ -39,13 +39,13 @@ std::optional<std::array<std::uint8_t, 4>> parse_ipv4(std::string_view text) {
   return bytes;
 }
 
-// Groups of hex digits on one side of "::"; the last may be dotted IPv4.
-std::optional<std::vector<std::uint8_t>> parse_groups(std::string_view text) {
+// Groups of hex digits on one side of "::"; the last of the address may be dotted IPv4.
+std::optional<std::vector<std::uint8_t>> parse_groups(std::string_view text, bool ends_address) {
   std::vector<std::uint8_t> bytes;
   if (text.empty()) return bytes;
   const auto parts = split(text, ':');
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (const auto dotted = parse_ipv4(parts[i]); dotted && i + 1 == parts.size()) {
+    if (const auto dotted = parse_ipv4(parts[i]); dotted && ends_address && i + 1 == parts.size()) {
       bytes.insert(bytes.end(), dotted->begin(), dotted->end());
       continue;
     }
@@ -67,11 +67,12 @@ std::optional<IpBytes> parse_ip(std::string_view text) {
     return address;
   }
   const auto gap = text.find("::");
-  const auto left = parse_groups(text.substr(0, gap));
-  const auto right = parse_groups(gap == std::string_view::npos ? std::string_view() : text.substr(gap + 2));
+  const bool whole = gap == std::string_view::npos;
+  const auto left = parse_groups(text.substr(0, gap), whole);
+  const auto right = parse_groups(whole ? std::string_view() : text.substr(gap + 2), true);
   if (!left || !right) return std::nullopt;
   const std::size_t size = left->size() + right->size();
-  if (gap == std::string_view::npos ? size != 16 : size > 14) return std::nullopt;
+  if (whole ? size != 16 : size > 14) return std::nullopt;
   for (std::size_t i = 0; i < left->size(); ++i) address[i] = (*left)[i];
   for (std::size_t i = 0; i < right->size(); ++i) address[16 - right->size() + i] = (*right)[i];
   return address;

@@ -1,10 +1,44 @@
 #include "shaper/base/json_text.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace tasklane {
 namespace {
+
+// Far more than anyone writes by hand; what walks a value may then call itself.
+constexpr std::size_t deepest = 100;
+
+// Where a text stops being JSON. The parser's exceptions do not tell it for a number out of range.
+class FirstError : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  std::size_t offset = 0;
+  std::string what;
+
+  bool null() override { return true; }
+  bool boolean(bool /*value*/) override { return true; }
+  bool number_integer(number_integer_t /*value*/) override { return true; }
+  bool number_unsigned(number_unsigned_t /*value*/) override { return true; }
+  bool number_float(number_float_t /*value*/, const string_t& /*text*/) override { return true; }
+  bool string(string_t& /*value*/) override { return true; }
+  bool binary(binary_t& /*value*/) override { return true; }
+  bool start_object(std::size_t /*size*/) override { return true; }
+  bool key(string_t& /*name*/) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(std::size_t /*size*/) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t position, const std::string& /*token*/,
+                   const nlohmann::detail::exception& error) override {
+    offset = position == 0 ? 0 : position - 1;
+    what = error.what();
+    // Without "[json.exception.parse_error.101] parse error at line 1, column 2: ".
+    if (const auto bracket = what.find("] "); bracket != std::string::npos) what.erase(0, bracket + 2);
+    if (what.starts_with("parse error at"))
+      if (const auto colon = what.find(": "); colon != std::string::npos) what.erase(0, colon + 2);
+    return false;
+  }
+};
 
 // Walks a text that is known to be JSON and notes where each value begins.
 class Positions {
@@ -12,11 +46,14 @@ class Positions {
   explicit Positions(std::string_view text) : text_(text) {}
 
   std::map<std::string, std::size_t> offsets;
+  std::optional<std::size_t> too_deep;
   std::vector<std::pair<std::string, std::size_t>> duplicates;
 
   void walk(const std::string& pointer) {
     skip_space();
     offsets.emplace(pointer, at_);
+    if (depth_ == deepest) too_deep = at_;
+    if (too_deep) return;
     switch (text_[at_]) {
       case '{':
         return members(pointer);
@@ -59,18 +96,24 @@ class Positions {
       if (offsets.contains(member)) duplicates.emplace_back(member, key_at);
       skip_space();
       ++at_;  // the colon
-      walk(member);
-    } while (next());
+      walk_inside(member);
+    } while (!too_deep && next());
   }
   void elements(const std::string& pointer) {
     if (empty(']')) return;
     std::size_t index = 0;
-    do walk(pointer + "/" + std::to_string(index++));
-    while (next());
+    do walk_inside(pointer + "/" + std::to_string(index++));
+    while (!too_deep && next());
+  }
+  void walk_inside(const std::string& pointer) {
+    ++depth_;
+    walk(pointer);
+    --depth_;
   }
 
   std::string_view text_;
   std::size_t at_ = 0;
+  std::size_t depth_ = 0;
 };
 
 }  // namespace
@@ -101,25 +144,30 @@ std::string JsonText::position(const std::string& pointer) const {
 }
 
 Result<JsonText> JsonText::parse(std::string_view text, std::string_view source) {
+  constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   JsonText json(text, source);
-  try {
-    json.value_ = nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& error) {
-    const std::size_t offset = error.byte == 0 ? 0 : error.byte - 1;
-    std::string what = error.what();
-    if (const auto colon = what.find(": "); colon != std::string::npos) what = what.substr(colon + 2);
-    return Error{"not JSON: " + what, json.at(std::min(offset, json.text_.size())),
+  FirstError error;
+  if (!nlohmann::json::sax_parse(text, &error))
+    return Error{"not JSON: " + error.what, json.at(std::min(error.offset, json.text_.size())),
                  "look for a missing comma, quote or bracket there"};
-  }
   Positions positions(json.text_);
   positions.walk("");
+  if (positions.too_deep)
+    return Error{"nested deeper than " + std::to_string(deepest) + " levels", json.at(*positions.too_deep),
+                 "nothing in Tasklane's files needs that"};
+  if (!positions.duplicates.empty()) return json.twice(positions.duplicates);
   json.offsets_ = std::move(positions.offsets);
-  if (!positions.duplicates.empty()) {
-    const auto& [pointer, offset] = positions.duplicates.front();
-    return Error{"the key " + pointer + " stands twice in one object", json.at(offset),
-                 "keep one of the two"};
-  }
+  json.value_ = nlohmann::json::parse(text);
   return json;
+}
+
+Error JsonText::twice(const std::vector<std::pair<std::string, std::size_t>>& keys) const {
+  Error error;
+  for (const auto& [pointer, offset] : keys)
+    error.what += (error.what.empty() ? "" : "\n") + at(offset) + ": the key " + pointer +
+                  " stands twice in one object (keep one of the two)";
+  return error;
 }
 
 }  // namespace tasklane

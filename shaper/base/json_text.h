@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "shaper/base/result.h"
@@ -14,7 +15,8 @@ namespace tasklane {
 
 class JsonText {
  public:
-  // Error: no JSON, or a key that stands twice in one object (one of the two would be lost without a word).
+  // Error: no JSON, nested past all reason, or a key that stands twice in one object (one of the two would be
+  // lost without a word; all such keys, a line each).
   static Result<JsonText> parse(std::string_view text, std::string_view source);
 
   [[nodiscard]] const nlohmann::json& value() const { return value_; }
@@ -25,6 +27,7 @@ class JsonText {
  private:
   JsonText(std::string_view text, std::string_view source) : text_(text), source_(source) {}
   [[nodiscard]] std::string at(std::size_t offset) const;
+  [[nodiscard]] Error twice(const std::vector<std::pair<std::string, std::size_t>>& keys) const;
 
   std::string text_;
   std::string source_;

@@ -18,7 +18,8 @@ struct Quantity {
 
 Result<Quantity> split(std::string_view text, std::string_view example) {
   double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (error != std::errc() || !std::isfinite(number) || number < 0)
     return Error{"'" + std::string(text) + "' does not start with a number", "",
                  "write it like " + std::string(example)};
@@ -41,7 +42,7 @@ Result<double> scale(std::string_view text, const std::array<Unit, N>& units, st
 
 std::string with_unit(double number, const char* unit) {
   std::array<char, 64> out{};
-  std::snprintf(out.data(), out.size(), "%.4g%s", number, unit);
+  std::snprintf(out.data(), out.size(), number < 1e4 ? "%.4g%s" : "%.0f%s", number, unit);
   return out.data();
 }
 

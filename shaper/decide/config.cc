@@ -1,5 +1,6 @@
 #include "shaper/decide/config.h"
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <set>
@@ -14,6 +15,16 @@ namespace tasklane {
 namespace {
 
 constexpr std::int64_t highest_port = 65535;
+constexpr std::size_t longest_socket_path = 107;  // unix(7): sun_path, without its last byte
+constexpr std::string_view original_name = "original";
+
+// Of an RFC 3986 host what a name or an address needs; the rest would end up in a Host field.
+bool usable_host(std::string_view host) {
+  return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == '_' || c == ':';
+  });
+}
 
 struct HostPort {
   std::string host;  // without brackets
@@ -35,7 +46,7 @@ std::optional<HostPort> parse_authority(std::string_view text, std::uint16_t def
     out.host = text.substr(0, colon);
     if (colon != std::string_view::npos) port_text = text.substr(colon);
   }
-  if (out.host.empty() || out.host.find_first_of("/@?# ") != std::string::npos) return std::nullopt;
+  if (!usable_host(out.host)) return std::nullopt;
   unsigned port = default_port;
   if (!port_text.empty()) {
     const char* end = port_text.data() + port_text.size();
@@ -120,6 +131,7 @@ void add_upstream(const std::string& name, const JsonCursor& plain, Config& conf
   Upstream upstream;
   upstream.name = name;
   const JsonCursor at = plain.owned_by("upstream '" + name + "'");
+  if (name.empty()) at.fail("an upstream needs a name", "rules and statistics name it");
   const auto set_address = [&](const JsonCursor& c) {
     const std::optional<std::string> written = c.text();
     if (written && *written != "original")
@@ -145,6 +157,8 @@ void add_upstream(const std::string& name, const JsonCursor& plain, Config& conf
   if (upstream.original == has_url)
     at.fail(has_url ? "both 'address' and 'url'" : "neither 'address' nor 'url'",
             "{\"address\": \"original\"} or {\"url\": \"http://host:port\"}");
+  if (name == original_name && (has_url || upstream.model))
+    at.fail("the name 'original' is kept for where the client wanted to go", "name this upstream otherwise");
   config.upstreams.emplace(name, std::move(upstream));
 }
 
@@ -153,7 +167,7 @@ void add_original(Config& config) {
   for (const auto& [name, upstream] : config.upstreams)
     if (upstream.original && !upstream.model) return;
   Upstream original;
-  original.name = "original";
+  original.name = original_name;
   original.original = true;
   config.upstreams.emplace(original.name, original);
 }
@@ -209,8 +223,20 @@ void set_metrics(const JsonCursor& at, Config& config) {
 }
 
 void set_version(const JsonCursor& at) {
-  const auto version = at.integer(1, 1);
-  if (!version && at.value().is_number()) at.fail("this release reads version 1");
+  if (at.value() != 1) at.fail("must be 1, not " + at.value().dump(), "this release reads version 1");
+}
+
+void set_socket(const JsonCursor& at, Config& config) {
+  const std::optional<std::string> path = at.text();
+  if (!path) return;
+  if (path->empty() || path->size() > longest_socket_path)
+    return at.fail("a UNIX socket's path has from 1 to " + std::to_string(longest_socket_path) + " bytes",
+                   "the default is \"" + config.control_socket + "\"");
+  config.control_socket = *path;
+}
+
+bool says_nothing(const nlohmann::json& top, const char* key) {
+  return !top.contains(key) || (top[key].is_array() && top[key].empty());
 }
 
 void set_upstreams(const JsonCursor& at, Config& config) {
@@ -242,12 +268,10 @@ void set_all(const JsonCursor& top, Config& config) {
        {"metrics", [&](const JsonCursor& c) { set_metrics(c, config); }},
        {"control",
         [&](const JsonCursor& control) {
-          control.members(
-              {{"socket", [&](const JsonCursor& c) { config.control_socket = c.text().value_or(""); }}});
+          control.members({{"socket", [&](const JsonCursor& c) { set_socket(c, config); }}});
         }}},
       {"version"});
-  if (value.is_object() && config.intercept.empty() && config.listen.empty() &&
-      !value.contains("intercept") && !value.contains("listen"))
+  if (value.is_object() && says_nothing(value, "intercept") && says_nothing(value, "listen"))
     top.fail("neither 'intercept' nor 'listen'", "\"intercept\": [{\"port\": 11434}] steers Ollama's port");
 }
 

@@ -42,9 +42,19 @@ void add_network(const JsonCursor& at, std::vector<IpNetwork>& networks) {
     at.fail(network.error().what, network.error().hint);
 }
 
+// RFC 9110 section 5.6.2: anything else no field can be called.
+void set_header_name(const JsonCursor& at, std::string& name) {
+  const std::optional<std::string> written = at.text();
+  if (!written) return;
+  static const re2::RE2 token("[!#$%&'*+.^_`|~0-9A-Za-z-]+");
+  if (!re2::RE2::FullMatch(*written, token))
+    return at.fail("'" + *written + "' is no header name", "write it like \"User-Agent\", without a colon");
+  name = *written;
+}
+
 void add_header_test(const JsonCursor& at, std::vector<HeaderTest>& tests) {
   HeaderTest test;
-  at.members({{"name", [&](const JsonCursor& c) { test.name = c.text().value_or(""); }},
+  at.members({{"name", [&](const JsonCursor& c) { set_header_name(c, test.name); }},
               {"equals", [&](const JsonCursor& c) { test.equals = c.text(); }},
               {"matches",
                [&](const JsonCursor& c) {
@@ -83,29 +93,31 @@ std::shared_ptr<const When> parse_when(const JsonCursor& at) {
     size.members({{"min", [&](const JsonCursor& c) { when->least_body = c.size(); }},
                   {"max", [&](const JsonCursor& c) { when->most_body = c.size(); }}});
     if (when->least_body && when->most_body && *when->most_body < *when->least_body)
-      size.fail("'max' is below 'min'");
+      size.fail("'max' is below 'min'", "no body has such a size");
+    if (size.value().is_object() && size.value().empty())
+      size.fail("neither 'min' nor 'max'", "write it like {\"min\": \"1KiB\"}");
   };
   at.members(
       {{"class",
         [&](const JsonCursor& c) {
-          c.each([&](const JsonCursor& e) { add_class(e, when->classes); }, true);
+          c.one_or_more([&](const JsonCursor& e) { add_class(e, when->classes); });
         }},
        {"path",
-        [&](const JsonCursor& c) { c.each([&](const JsonCursor& e) { add_glob(e, when->paths); }, true); }},
+        [&](const JsonCursor& c) { c.one_or_more([&](const JsonCursor& e) { add_glob(e, when->paths); }); }},
        {"model",
-        [&](const JsonCursor& c) { c.each([&](const JsonCursor& e) { add_glob(e, when->models); }, true); }},
+        [&](const JsonCursor& c) { c.one_or_more([&](const JsonCursor& e) { add_glob(e, when->models); }); }},
        {"client",
         [&](const JsonCursor& c) {
-          c.each([&](const JsonCursor& e) { add_network(e, when->clients); }, true);
+          c.one_or_more([&](const JsonCursor& e) { add_network(e, when->clients); });
         }},
        {"body_size", set_size},
        {"stream", [&](const JsonCursor& c) { when->stream = c.boolean(); }},
        {"header",
         [&](const JsonCursor& c) {
-          c.each([&](const JsonCursor& e) { add_header_test(e, when->headers); }, true);
+          c.one_or_more([&](const JsonCursor& e) { add_header_test(e, when->headers); });
         }},
        {"body", [&](const JsonCursor& c) {
-          c.each([&](const JsonCursor& e) { add_pointer_test(e, when->body); }, true);
+          c.one_or_more([&](const JsonCursor& e) { add_pointer_test(e, when->body); });
         }}});
   return when;
 }
@@ -123,9 +135,7 @@ void add_hop(const JsonCursor& at, const std::map<std::string, Upstream, std::le
 Then parse_then(const JsonCursor& at, const std::map<std::string, Upstream, std::less<>>& upstreams) {
   Then then;
   const auto set_route = [&](const JsonCursor& route) {
-    route.each([&](const JsonCursor& hop) { add_hop(hop, upstreams, then.route); }, true);
-    if (route.value().is_array() && route.value().empty())
-      route.fail("the route is empty", "name at least one upstream");
+    route.one_or_more([&](const JsonCursor& hop) { add_hop(hop, upstreams, then.route); });
   };
   const auto set_patch = [&](const JsonCursor& patch) {
     if (!patch.value().is_object()) return patch.fail("a patch must be an object (RFC 7396)");

@@ -44,9 +44,19 @@ bool class_matches(const When& when, RequestClass request_class) {
          std::find(when.classes.begin(), when.classes.end(), request_class) != when.classes.end();
 }
 
+// Null where the pointer leads nowhere. The library throws for an index that no array can have.
+const nlohmann::json* value_at(const nlohmann::json& body, const nlohmann::json::json_pointer& pointer) {
+  try {
+    return body.contains(pointer) ? &body.at(pointer) : nullptr;
+  } catch (const nlohmann::json::exception&) {
+    return nullptr;
+  }
+}
+
 bool pointer_matches(const PointerTest& test, const nlohmann::json& body) {
-  if (!body.contains(test.pointer)) return false;
-  const nlohmann::json& value = body.at(test.pointer);
+  const nlohmann::json* found = value_at(body, test.pointer);
+  if (found == nullptr) return false;
+  const nlohmann::json& value = *found;
   if (test.equals) return value == *test.equals;
   return test.matches == nullptr ||
          (value.is_string() && found_in(test.matches, value.get_ref<const std::string&>()));
@@ -112,12 +122,14 @@ RequestClass class_of_path(EndpointKind kind) {
 }  // namespace
 
 Pattern compile_glob(std::string_view glob) {
+  // Bytes, for a path may be no UTF-8; a character is a lead byte and those that continue it.
+  constexpr std::string_view one_character = "(?:[^\\x80-\\xff]|[\\xc0-\\xff][\\x80-\\xbf]*)";
   std::string expression = "(?s)";
   for (const char c : glob) {
     if (c == '*')
       expression += ".*";
     else if (c == '?')
-      expression += '.';
+      expression += one_character;
     else
       expression += re2::RE2::QuoteMeta({&c, 1});
   }

@@ -27,9 +27,10 @@ std::string suggest(std::string_view word, const std::vector<std::string_view>& 
   const auto closest = std::min_element(known.begin(), known.end(), [&](auto a, auto b) {
     return edit_distance(word, a) < edit_distance(word, b);
   });
+  std::string all;
   if (closest != known.end() && edit_distance(word, *closest) <= (word.size() + 2) / 3)
-    return "did you mean '" + std::string(*closest) + "'?";
-  std::string all = "known are: ";
+    all = "did you mean '" + std::string(*closest) + "'? ";
+  all += known.empty() ? "none is known" : "known are: ";
   for (std::size_t i = 0; i < known.size(); ++i) all.append(i == 0 ? "" : ", ").append(known[i]);
   return all;
 }
@@ -93,6 +94,12 @@ void JsonCursor::members_only(std::string_view name, const Setter& setter) const
 void JsonCursor::each_member(const std::function<void(const std::string&, const JsonCursor&)>& visit) const {
   if (!value_->is_object()) return wrong_type("an object");
   for (const auto& [key, value] : value_->items()) visit(key, child(pointer_token(key), value));
+}
+
+void JsonCursor::one_or_more(const Setter& visit) const {
+  if (value_->is_array() && value_->empty())
+    return fail("the list is empty", "name at least one, or leave the key out");
+  each(visit, true);
 }
 
 void JsonCursor::each(const Setter& visit, bool or_one) const {

@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "shaper/base/units.h"
 #include "shaper/base/json_text.h"
+#include "shaper/base/units.h"
 
 namespace tasklane {
 
@@ -31,7 +31,7 @@ class Problems {
   std::vector<std::string> lines_;
 };
 
-// Of `known` the closest to a mistyped word, as a hint: "did you mean 'x'?", or the list of all.
+// Of `known` the closest to a mistyped word, as a hint: "did you mean 'x'?", and the list of all.
 std::string suggest(std::string_view word, const std::vector<std::string_view>& known);
 
 class JsonCursor {
@@ -50,6 +50,9 @@ class JsonCursor {
   void each_member(const std::function<void(const std::string&, const JsonCursor&)>& visit) const;
   // A list; or one value that stands for a list of one, where `or_one`.
   void each(const Setter& visit, bool or_one = false) const;
+
+  // So, but an empty list is an error: taken for "any" it would match what nobody meant.
+  void one_or_more(const Setter& visit) const;
 
   // Empty after a note that the type is wrong.
   [[nodiscard]] std::optional<std::string> text() const;

@@ -1,12 +1,11 @@
 #include "shaper/rewrite/request_rewrite.h"
 
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include "shaper/rewrite/json_body.h"
 
 namespace tasklane {
 namespace {
-
-using OrderedJson = nlohmann::ordered_json;
 
 // RFC 7396 section 2, on a body whose keys keep their order.
 void merge(OrderedJson& target, const nlohmann::json& patch) {
@@ -28,13 +27,14 @@ void merge(OrderedJson& target, const nlohmann::json& patch) {
 Result<std::optional<std::string>> rewrite_body(std::string_view body, const Then& then,
                                                 const Upstream& upstream) {
   if (!then.patch && !upstream.model) return std::optional<std::string>();
-  OrderedJson json = OrderedJson::parse(body, nullptr, false);
-  if (!json.is_object()) return Error{"the body is no JSON object", "", "it is forwarded as it came"};
+  Result<OrderedJson> parsed = parse_object(body);
+  if (!parsed) return parsed.error();
+  OrderedJson json = std::move(*parsed);
   const OrderedJson before = json;
   if (then.patch) merge(json, *then.patch);
   if (upstream.model && json.contains("model")) json["model"] = *upstream.model;
   if (json == before) return std::optional<std::string>();
-  return std::optional<std::string>(json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
+  return std::optional<std::string>(to_wire_json(json));
 }
 
 }  // namespace tasklane

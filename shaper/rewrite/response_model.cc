@@ -118,18 +118,25 @@ std::string ResponseModel::line(std::string_view text) const {
 }
 
 std::string ResponseModel::feed(std::string_view bytes) {
-  if (passing_) return std::string(bytes);
-  held_ += bytes;
   std::string out;
-  if (format_ != AnswerFormat::json) {
-    std::size_t begin = 0;
-    for (std::size_t end = 0; (end = held_.find('\n', begin)) != std::string::npos; begin = end + 1)
-      out += line(std::string_view(held_).substr(begin, end + 1 - begin));
-    held_.erase(0, begin);
-  }
-  if (held_.size() > (format_ == AnswerFormat::json ? longest_object : longest_line)) {
-    passing_ = format_ == AnswerFormat::json;
-    out += std::exchange(held_, {});
+  while (!bytes.empty()) {
+    const std::size_t newline = format_ == AnswerFormat::sse || format_ == AnswerFormat::ndjson
+                                    ? bytes.find('\n')
+                                    : std::string_view::npos;
+    const bool complete = newline != std::string_view::npos;
+    const std::string_view piece = complete ? bytes.substr(0, newline + 1) : bytes;
+    bytes.remove_prefix(piece.size());
+    if (passing_)
+      out += piece;
+    else
+      held_ += piece;
+    if (held_.size() > (format_ == AnswerFormat::json ? longest_object : longest_line)) {
+      passing_ = true;
+      out += std::exchange(held_, {});
+    }
+    if (!complete) continue;
+    if (!held_.empty()) out += line(std::exchange(held_, {}));
+    passing_ = false;  // it was for the rest of this line
   }
   return out;
 }

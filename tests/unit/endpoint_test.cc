@@ -1,0 +1,51 @@
+// What a request line asks for.
+#include "shaper/read/endpoint.h"
+
+#include <gtest/gtest.h>
+
+namespace tasklane {
+namespace {
+
+TEST(EndpointOf, APostToAGenerationPathSpeaksThatPathsDialect) {
+  const auto dialect = [](const char* target) {
+    const Endpoint endpoint = endpoint_of("POST", target);
+    return endpoint.kind == EndpointKind::generation ? endpoint.dialect : Dialect::none;
+  };
+  EXPECT_EQ(dialect("/api/chat"), Dialect::ollama_chat);
+  EXPECT_EQ(dialect("/api/generate"), Dialect::ollama_generate);
+  EXPECT_EQ(dialect("/v1/chat/completions"), Dialect::openai_chat);
+  EXPECT_EQ(dialect("/chat/completions"), Dialect::openai_chat);
+  EXPECT_EQ(dialect("/v1/completions"), Dialect::openai_completions);
+  EXPECT_EQ(dialect("/completions"), Dialect::openai_completions);
+  EXPECT_EQ(dialect("/api/chat?a=/v1/completions"), Dialect::ollama_chat);
+  EXPECT_EQ(dialect("http://localhost:11434/api/chat"), Dialect::ollama_chat);
+}
+
+TEST(EndpointOf, OtherMethodsAndPathsAskForNoGeneration) {
+  for (const char* method : {"GET", "HEAD", "OPTIONS", "PUT", "post"})
+    EXPECT_EQ(endpoint_of(method, "/api/chat").kind, EndpointKind::other) << method;
+  for (const char* target :
+       {"/api/chat/", "/API/CHAT", "/api/chats", "/x?/api/chat", "*", "", "/v1/responses"})
+    EXPECT_EQ(endpoint_of("POST", target).kind, EndpointKind::other) << target;
+}
+
+TEST(EndpointOf, EmbeddingsAndModelManagementAreKnownByPath) {
+  for (const char* target : {"/api/embed", "/api/embeddings", "/v1/embeddings", "/embedding"})
+    EXPECT_EQ(endpoint_of("POST", target).kind, EndpointKind::embedding) << target;
+  for (const char* target : {"/api/tags", "/api/version", "/api/ps", "/v1/models", "/v1/models/x", "/health",
+                             "/slots", "/props", "/", "/api/blobs/sha256:1"})
+    EXPECT_EQ(endpoint_of("GET", target).kind, EndpointKind::admin) << target;
+  EXPECT_EQ(endpoint_of("POST", "/api/show").kind, EndpointKind::admin);
+  EXPECT_EQ(endpoint_of("DELETE", "/api/delete").kind, EndpointKind::admin);
+}
+
+TEST(PathOf, SchemeAuthorityAndQueryAreNoPartOfThePath) {
+  EXPECT_EQ(path_of("/a/b?c=d"), "/a/b");
+  EXPECT_EQ(path_of("http://host:1/a?b"), "/a");
+  EXPECT_EQ(path_of("http://host:1"), "/");
+  EXPECT_EQ(path_of("/go?to=http://host/x"), "/go");
+  EXPECT_EQ(path_of("host:443"), "host:443");
+}
+
+}  // namespace
+}  // namespace tasklane

@@ -1,10 +1,8 @@
 #include "userspace/relay/answer_relay.h"
 
-#include <sys/socket.h>
-
 #include <array>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <cerrno>
 #include <cstdio>
 #include <utility>
 
@@ -38,19 +36,14 @@ void AnswerRelay::reset_scanner() {
   if (wishes_.to_head_request) scanner_->no_body();
 }
 
+// Not a wait and then a recv(): Asio arms every wait anew with epoll_ctl, a read only once.
 Awaitable<bool> AnswerRelay::receive() {
-  for (;;) {
-    error_code error;
-    co_await upstream_.socket().async_wait(TcpSocket::wait_read, asio::redirect_error(use_await, error));
-    if (error) co_return false;
-    const ssize_t count =
-        ::recv(upstream_.socket().native_handle(), landing_.get(), landing_size, MSG_DONTWAIT);
-    if (count > 0) {
-      pending_.append(landing_.get(), static_cast<std::size_t>(count));
-      co_return true;
-    }
-    if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) co_return false;
-  }
+  error_code error;
+  const std::size_t count = co_await upstream_.socket().async_read_some(
+      asio::buffer(landing_.get(), landing_size), asio::redirect_error(use_await, error));
+  if (error) co_return false;
+  pending_.append(landing_.get(), count);
+  co_return true;
 }
 
 Awaitable<bool> AnswerRelay::send(std::string_view bytes) {

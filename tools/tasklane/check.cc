@@ -5,87 +5,76 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <vector>
+#include <sstream>
 
 #include "shaper/classify/pack.h"
 #include "shaper/decide/config.h"
-#include "shaper/decide/when.h"
+#include "tools/tasklane/config_remarks.h"
 
 namespace tasklane {
 namespace {
 
-struct CheckOptions {
-  std::string file;
-  bool json = false;
-};
-
-bool matches_everything(const When& when) {
-  return when.classes.empty() && when.paths.empty() && when.models.empty() && when.clients.empty() &&
-         !when.least_body && !when.most_body && !when.stream && when.headers.empty() && when.body.empty();
-}
-
-// Not wrong, but hardly meant.
-std::vector<std::string> remarks_on(const Config& config) {
-  std::vector<std::string> remarks;
-  const Rule* catch_all = nullptr;
-  for (const Rule& rule : config.rules) {
-    if (catch_all != nullptr)
-      remarks.push_back("rule '" + rule.name + "' never decides: rule '" + catch_all->name +
-                        "' before it matches everything");
-    else if (matches_everything(*rule.when))
-      catch_all = &rule;
-    if (!rule.when->classes.empty() && config.packs.empty())
-      remarks.push_back(
-          "rule '" + rule.name +
-          "' asks for a class, but no pack tells tasks from chats: add \"packs\": [\"open-webui\"]");
-    for (const RequestClass each : rule.when->classes)
-      if (each == RequestClass::compaction)
-        remarks.push_back("rule '" + rule.name + "' names compaction, which no rule ever changes");
-    if (rule.then.route.size() == 1 && !config.upstreams.find(rule.then.route.front())->second.original)
-      remarks.push_back("rule '" + rule.name + "' has no second upstream: while '" + rule.then.route.front() +
-                        "' is down its requests fail");
-  }
-  return remarks;
-}
+using Json = nlohmann::json;
 
 Result<Config> load(const std::string& file) {
   Result<Config> config = load_config(file);
   if (!config) return config.error();
   const auto packs =
       find_packs(config->packs, {std::filesystem::path(file).parent_path() / "packs", "/etc/tasklane/packs"});
-  if (!packs) return packs.error();
-  return config;
+  if (packs) return config;
+  Error error = packs.error();
+  if (error.where == "packs") error.where = file + ": /packs";
+  return error;
 }
 
-ExitCode run_check(const CheckOptions& options) {
-  const Result<Config> config = load(options.file);
-  if (!config) {
-    if (options.json)
-      std::cout << nlohmann::json{{"ok", false}, {"error", config.error().text()}}.dump() << "\n";
-    else
-      std::cerr << config.error().text() << "\n";
-    return config.error().exit;
+// A file's name may be no UTF-8.
+std::string line_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+ExitCode refuse(const CheckOptions& options, const Error& error, std::ostream& out, std::ostream& err) {
+  if (!options.json) {
+    err << error.text() << "\n";
+    return error.exit;
   }
-  const std::vector<std::string> remarks = remarks_on(*config);
-  if (options.json) {
-    std::cout << nlohmann::json{{"ok", true}, {"rules", config->rules.size()}, {"remarks", remarks}}.dump()
-              << "\n";
-    return ExitCode::done;
-  }
-  std::cout << options.file << ": ok, " << config->rules.size() << " rules, " << config->upstreams.size()
-            << " upstreams\n";
-  for (const std::string& remark : remarks) std::cout << "hint: " << remark << "\n";
-  return ExitCode::done;
+  Json errors = Json::array();
+  std::istringstream lines(error.text());
+  for (std::string line; std::getline(lines, line);) errors.push_back(line);
+  out << line_of({{"ok", false}, {"errors", errors}});
+  return error.exit;
+}
+
+std::string counted(std::size_t count, const std::string& noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
 }  // namespace
+
+ExitCode run_check(const CheckOptions& options, std::ostream& out, std::ostream& err) {
+  const Result<Config> config = load(options.file);
+  if (!config) return refuse(options, config.error(), out, err);
+  const std::vector<std::string> remarks = remarks_on(*config);
+  if (options.json) {
+    out << line_of({{"ok", true},
+                    {"rules", config->rules.size()},
+                    {"upstreams", config->upstreams.size()},
+                    {"packs", config->packs},
+                    {"remarks", remarks}});
+    return ExitCode::done;
+  }
+  out << options.file << ": ok, " << counted(config->rules.size(), "rule") << ", "
+      << counted(config->upstreams.size(), "upstream") << ", " << counted(config->packs.size(), "pack")
+      << "\n";
+  for (const std::string& remark : remarks) out << "hint: " << remark << "\n";
+  return ExitCode::done;
+}
 
 void add_check(CLI::App& app, ExitCode& exit) {
   CLI::App* verb = app.add_subcommand("check", "Whether the agent would take a configuration");
   const auto options = std::make_shared<CheckOptions>();
   verb->add_option("file", options->file, "The configuration, a JSON file")->required();
   verb->add_flag("--json", options->json, "As JSON");
-  verb->callback([options, &exit] { exit = run_check(*options); });
+  verb->callback([options, &exit] { exit = run_check(*options, std::cout, std::cerr); });
 }
 
 }  // namespace tasklane

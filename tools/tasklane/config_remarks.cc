@@ -1,0 +1,83 @@
+#include "tools/tasklane/config_remarks.h"
+
+#include <algorithm>
+#include <set>
+
+#include "shaper/decide/when.h"
+
+namespace tasklane {
+namespace {
+
+bool tests_class_alone(const When& when) {
+  return when.paths.empty() && when.models.empty() && when.clients.empty() && !when.least_body &&
+         !when.most_body && !when.stream && when.headers.empty() && when.body.empty();
+}
+
+// A rule that an earlier one leaves nothing to decide.
+void note_shadowed(const Config& config, std::vector<std::string>& remarks) {
+  const Rule* catch_all = nullptr;
+  std::set<RequestClass> decided;
+  for (const Rule& rule : config.rules) {
+    const std::vector<RequestClass>& classes = rule.when->classes;
+    const bool nothing_left =
+        !classes.empty() && std::all_of(classes.begin(), classes.end(),
+                                        [&](RequestClass each) { return decided.contains(each); });
+    if (catch_all != nullptr)
+      remarks.push_back("rule '" + rule.name + "' never decides: rule '" + catch_all->name +
+                        "' before it matches everything");
+    else if (nothing_left)
+      remarks.push_back("rule '" + rule.name + "' never decides: rules before it take all of its classes");
+    if (!tests_class_alone(*rule.when)) continue;
+    if (classes.empty() && catch_all == nullptr) catch_all = &rule;
+    decided.insert(classes.begin(), classes.end());
+  }
+}
+
+void note_compaction(const Rule& rule, std::vector<std::string>& remarks) {
+  const std::vector<RequestClass>& classes = rule.when->classes;
+  if (std::find(classes.begin(), classes.end(), RequestClass::compaction) != classes.end())
+    remarks.push_back("rule '" + rule.name + "' names compaction, which no rule ever changes");
+}
+
+void note_lone_hop(const Rule& rule, const Config& config, std::vector<std::string>& remarks) {
+  const std::vector<std::string>& route = rule.then.route;
+  if (route.size() == 1 && !config.upstreams.find(route.front())->second.original)
+    remarks.push_back("rule '" + rule.name + "' has no second upstream: while '" + route.front() +
+                      "' is down its requests fail");
+}
+
+// Rules for some tasks and none for others: often a class that was forgotten.
+void note_unnamed_tasks(const Config& config, std::vector<std::string>& remarks) {
+  std::set<RequestClass> named;
+  for (const Rule& rule : config.rules) {
+    if (rule.when->classes.empty()) return;
+    named.insert(rule.when->classes.begin(), rule.when->classes.end());
+  }
+  if (std::none_of(named.begin(), named.end(), is_task)) return;
+  std::string missing;
+  for (const RequestClass each : all_request_classes)
+    if (is_task(each) && !named.contains(each))
+      missing.append(missing.empty() ? "" : ", ").append(to_text(each));
+  if (!missing.empty())
+    remarks.push_back("no rule names " + missing + ": to the model at once, as they came");
+}
+
+}  // namespace
+
+std::vector<std::string> remarks_on(const Config& config) {
+  std::vector<std::string> remarks;
+  note_shadowed(config, remarks);
+  for (const Rule& rule : config.rules) {
+    note_compaction(rule, remarks);
+    note_lone_hop(rule, config, remarks);
+  }
+  const bool asks_class = std::any_of(config.rules.begin(), config.rules.end(),
+                                      [](const Rule& rule) { return !rule.when->classes.empty(); });
+  if (asks_class && config.packs.empty())
+    remarks.emplace_back(
+        "rules ask for classes, but no pack tells tasks from chats: add \"packs\": [\"open-webui\"]");
+  note_unnamed_tasks(config, remarks);
+  return remarks;
+}
+
+}  // namespace tasklane

@@ -31,9 +31,9 @@ constexpr std::string_view answer_body =
 constexpr std::string_view stream_head =
     "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-std::string fixed_answer() {
-  return "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nContent-Length: " +
-         std::to_string(answer_body.size()) + "\r\n\r\n" + std::string(answer_body);
+std::string fixed_answer(std::string_view more_headers) {
+  return "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n" + std::string(more_headers) +
+         "Content-Length: " + std::to_string(answer_body.size()) + "\r\n\r\n" + std::string(answer_body);
 }
 
 std::string stamped_chunk() {
@@ -151,8 +151,9 @@ class FarServer {
       begin_stream(connection);
       return true;
     }
-    return ::send(connection.socket.get(), answer_.data(), answer_.size(), MSG_NOSIGNAL) > 0 &&
-           !connection.close_after;
+    const std::string& bytes = connection.close_after ? last_answer_ : answer_;
+    const ssize_t sent = ::send(connection.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    return sent > 0 && !connection.close_after;
   }
 
   void begin_stream(const Connection& connection) {
@@ -181,7 +182,8 @@ class FarServer {
   std::vector<int> listeners_;
   std::unordered_map<int, std::unique_ptr<Connection>> connections_;
   std::unordered_map<int, Stream> streams_;
-  const std::string answer_ = fixed_answer();
+  const std::string answer_ = fixed_answer("");
+  const std::string last_answer_ = fixed_answer("Connection: close\r\n");
   std::array<char, 262144> buffer_{};
 };
 

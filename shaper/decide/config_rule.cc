@@ -71,7 +71,8 @@ void add_pointer_test(const JsonCursor& at, std::vector<PointerTest>& tests) {
     const std::optional<std::string> written = c.text();
     if (!written) return;
     try {
-      test.pointer = nlohmann::json::json_pointer(*written);
+      for (nlohmann::json::json_pointer rest(*written); !rest.empty(); rest.pop_back())
+        test.path.insert(test.path.begin(), rest.back());
     } catch (const nlohmann::json::parse_error&) {
       c.fail("'" + *written + "' is no JSON pointer", "write it like \"/options/num_ctx\" (RFC 6901)");
     }

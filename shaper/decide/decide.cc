@@ -1,6 +1,9 @@
 #include "shaper/decide/decide.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 #include "shaper/decide/when.h"
@@ -44,37 +47,70 @@ bool class_matches(const When& when, RequestClass request_class) {
          std::find(when.classes.begin(), when.classes.end(), request_class) != when.classes.end();
 }
 
-// Null where the pointer leads nowhere. The library throws for an index that no array can have.
-const nlohmann::json* value_at(const nlohmann::json& body, const nlohmann::json::json_pointer& pointer) {
-  try {
-    return body.contains(pointer) ? &body.at(pointer) : nullptr;
-  } catch (const nlohmann::json::exception&) {
-    return nullptr;
-  }
+using Element = simdjson::dom::element;
+
+// Of a key that stands twice the last, as the servers take it.
+std::optional<Element> member_of(const simdjson::dom::object& object, std::string_view key) {
+  std::optional<Element> found;
+  for (const simdjson::dom::key_value_pair member : object)
+    if (member.key == key) found = member.value;
+  return found;
 }
 
-bool pointer_matches(const PointerTest& test, const nlohmann::json& body) {
-  const nlohmann::json* found = value_at(body, test.pointer);
-  if (found == nullptr) return false;
-  const nlohmann::json& value = *found;
-  if (test.equals) return value == *test.equals;
+// RFC 6901 section 4: digits alone, without a leading zero.
+std::optional<Element> item_of(const simdjson::dom::array& array, std::string_view token) {
+  std::size_t index = 0;
+  const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), index);
+  const bool whole = error == std::errc() && end == token.data() + token.size();
+  if (!whole || (token.size() > 1 && token.front() == '0')) return std::nullopt;
+  Element item;
+  if (array.at(index).get(item) != simdjson::SUCCESS) return std::nullopt;
+  return item;
+}
+
+// Nothing where the pointer leads nowhere.
+std::optional<Element> value_at(Element value, const std::vector<std::string>& path) {
+  for (const std::string& token : path) {
+    std::optional<Element> next;
+    if (value.is_object())
+      next = member_of(value.get_object().value_unsafe(), token);
+    else if (value.is_array())
+      next = item_of(value.get_array().value_unsafe(), token);
+    if (!next) return std::nullopt;
+    value = *next;
+  }
+  return value;
+}
+
+bool pointer_matches(const PointerTest& test, const Element& body) {
+  const std::optional<Element> value = value_at(body, test.path);
+  if (!value) return false;
+  if (test.equals) return nlohmann::json::parse(simdjson::minify(*value), nullptr, false) == *test.equals;
   return test.matches == nullptr ||
-         (value.is_string() && found_in(test.matches, value.get_ref<const std::string&>()));
+         (value->is_string() && found_in(test.matches, value->get_string().value_unsafe()));
 }
 
 // The body as JSON, parsed for the first rule that asks.
 class LazyBody {
  public:
   explicit LazyBody(const BodyFacts* facts) : facts_(facts) {}
-  const nlohmann::json* get() {
+  // Null where it is no JSON.
+  const Element* get() {
     if (facts_ == nullptr || !facts_->readable) return nullptr;
-    if (!parsed_) parsed_ = nlohmann::json::parse(facts_->json, nullptr, false);
-    return parsed_->is_discarded() ? nullptr : &*parsed_;
+    if (!parsed_) {
+      parsed_ = true;
+      Element root;
+      if (parser_.parse(facts_->json.data(), facts_->json.size()).get(root) == simdjson::SUCCESS)
+        root_ = root;
+    }
+    return root_ ? &*root_ : nullptr;
   }
 
  private:
   const BodyFacts* facts_;
-  std::optional<nlohmann::json> parsed_;
+  simdjson::dom::parser parser_;
+  bool parsed_ = false;
+  std::optional<Element> root_;
 };
 
 // A test on a body that nobody could read does not hold.
@@ -86,7 +122,7 @@ bool body_matches(const When& when, const DecideInput& input, LazyBody& lazy) {
   if (!when.models.empty() && !any_matches(when.models, input.body->model)) return false;
   if (when.stream && *when.stream != input.body->streamed) return false;
   if (when.body.empty()) return true;
-  const nlohmann::json* body = lazy.get();
+  const Element* body = lazy.get();
   return body != nullptr && std::all_of(when.body.begin(), when.body.end(), [&](const PointerTest& test) {
            return pointer_matches(test, *body);
          });

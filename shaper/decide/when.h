@@ -30,7 +30,7 @@ struct HeaderTest {
 
 // A test on the value that a JSON pointer (RFC 6901) names in the body.
 struct PointerTest {
-  nlohmann::json::json_pointer pointer;
+  std::vector<std::string> path;  // the pointer's reference tokens, without escapes
   std::optional<nlohmann::json> equals;
   Pattern matches;  // anywhere in a text; neither this nor `equals`: the value is there
 };

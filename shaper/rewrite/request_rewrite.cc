@@ -7,19 +7,25 @@
 namespace tasklane {
 namespace {
 
-// RFC 7396 section 2, on a body whose keys keep their order.
-void merge(OrderedJson& target, const nlohmann::json& patch) {
-  if (!patch.is_object()) {
-    target = patch;
-    return;
-  }
-  if (!target.is_object()) target = OrderedJson::object();
+bool replace(OrderedJson& target, OrderedJson value) {
+  if (target == value) return false;
+  target = std::move(value);
+  return true;
+}
+
+// RFC 7396 section 2, on a body whose keys keep their order. Whether it changed anything.
+bool merge(OrderedJson& target, const nlohmann::json& patch) {
+  if (!patch.is_object()) return replace(target, patch);
+  bool changed = !target.is_object();
+  if (changed) target = OrderedJson::object();
   for (const auto& [key, value] : patch.items()) {
+    const bool is_new = !target.contains(key);
     if (value.is_null())
-      target.erase(key);
+      changed |= target.erase(key) > 0;
     else
-      merge(target[key], value);
+      changed |= merge(target[key], value) || is_new;
   }
+  return changed;
 }
 
 }  // namespace
@@ -30,10 +36,9 @@ Result<std::optional<std::string>> rewrite_body(std::string_view body, const The
   Result<OrderedJson> parsed = parse_object(body);
   if (!parsed) return parsed.error();
   OrderedJson json = std::move(*parsed);
-  const OrderedJson before = json;
-  if (then.patch) merge(json, *then.patch);
-  if (upstream.model && json.contains("model")) json["model"] = *upstream.model;
-  if (json == before) return std::optional<std::string>();
+  bool changed = then.patch && merge(json, *then.patch);
+  if (upstream.model && json.contains("model")) changed |= replace(json["model"], *upstream.model);
+  if (!changed) return std::optional<std::string>();
   return std::optional<std::string>(to_wire_json(json));
 }
 

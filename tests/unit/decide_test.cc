@@ -47,9 +47,7 @@ class Deciding : public testing::Test {
     return names;
   }
   bool matches() { return rule() == "mine"; }
-  bool reads_body() {
-    return needs_body(config_, head_, endpoint_of(head_.method, head_.target), client_);
-  }
+  bool reads_body() { return needs_body(config_, head_, endpoint_of(head_.method, head_.target), client_); }
 
   Config config_;
   RequestHead head_{"POST", "/api/chat", {{"Host", "localhost"}}};
@@ -168,7 +166,8 @@ TEST_F(Deciding, AClientIsKnownInEachWayToWriteItsAddress) {
 
 TEST_F(Deciding, ABodySizeIsBoundedOnBothSidesAndTheBoundsBelongToIt) {
   when(R"({"body_size": {"min": 10, "max": "1KiB"}})");
-  body_ = R"({"a": 12})" "  ";
+  body_ = R"({"a": 12})"
+          "  ";
   ASSERT_EQ(body_->size(), 11u);
   EXPECT_TRUE(matches());
   body_->pop_back();
@@ -252,10 +251,24 @@ TEST_F(Deciding, APointerSearchesTexts) {
   EXPECT_FALSE(matches());
 }
 
+TEST_F(Deciding, APointerFindsOfAKeyThatStandsTwiceTheLast) {
+  body_ = R"({"a": 1, "a": {"b": 2, "b": 3}})";
+  when(R"({"body": {"pointer": "/a/b", "equals": 3}})");
+  EXPECT_TRUE(matches());
+  when(R"({"body": {"pointer": "/a/b", "equals": 2}})");
+  EXPECT_FALSE(matches());
+}
+
+TEST_F(Deciding, ThePointerToTheWholeBodyFindsIt) {
+  body_ = R"({"a": [1, 2.5, "x", null]})";
+  when(R"({"body": {"pointer": "", "equals": {"a": [1, 2.5, "x", null]}}})");
+  EXPECT_TRUE(matches());
+}
+
 TEST_F(Deciding, APointerThatLeadsNowhereIsNoError) {
   body_ = R"({"messages": ["a"]})";
-  for (const char* pointer : {"/messages/1", "/messages/01", "/messages/-", "/messages/x", "/messages/0/deeper",
-                              "/messages/99999999999999999999999"}) {
+  for (const char* pointer : {"/messages/1", "/messages/01", "/messages/-", "/messages/x",
+                              "/messages/0/deeper", "/messages/99999999999999999999999"}) {
     when(R"({"body": {"pointer": ")" + std::string(pointer) + "\"}}");
     EXPECT_FALSE(matches()) << pointer;
   }

@@ -96,6 +96,12 @@ TEST(RewriteBody, WhatAlreadyIsAsAskedIsNotWrittenAnew) {
   EXPECT_EQ(rewritten("no JSON either", {}), "unchanged");
 }
 
+TEST(RewriteBody, AnEmptyObjectThatIsNewIsAChange) {
+  EXPECT_EQ(rewritten(R"({"a":1})", patch_with(R"({"options":{}})")), R"({"a":1,"options":{}})");
+  EXPECT_EQ(rewritten(R"({"options":{}})", patch_with(R"({"options":{}})")), "unchanged");
+  EXPECT_EQ(rewritten(R"({"options":5})", patch_with(R"({"options":{}})")), R"({"options":{}})");
+}
+
 TEST(RewriteBody, OfAKeyThatStandsTwiceTheLastCounts) {
   EXPECT_EQ(rewritten(R"({"a":1,"model":"x","a":2})", patch_with(R"({"b":3})")),
             R"({"a":2,"model":"x","b":3})");

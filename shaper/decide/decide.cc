@@ -6,6 +6,7 @@
 #include <charconv>
 #include <optional>
 
+#include "shaper/base/surrogates.h"
 #include "shaper/decide/when.h"
 
 namespace tasklane {
@@ -99,14 +100,20 @@ class LazyBody {
     if (facts_ == nullptr || !facts_->readable) return nullptr;
     if (!parsed_) {
       parsed_ = true;
-      Element root;
-      if (parser_.parse(facts_->json.data(), facts_->json.size()).get(root) == simdjson::SUCCESS)
-        root_ = root;
+      if (!parse(facts_->json)) parse(mend_surrogates(facts_->json));
     }
     return root_ ? &*root_ : nullptr;
   }
 
  private:
+  // The parser keeps what it read: the text may go.
+  bool parse(std::string_view text) {
+    Element root;
+    if (parser_.parse(text.data(), text.size()).get(root) != simdjson::SUCCESS) return false;
+    root_ = root;
+    return true;
+  }
+
   const BodyFacts* facts_;
   simdjson::dom::parser parser_;
   bool parsed_ = false;

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "shaper/base/surrogates.h"
+
 namespace tasklane {
 namespace {
 
@@ -56,6 +58,7 @@ Result<OrderedJson> parse_object(std::string_view text) {
   if (too_deep(text))
     return Error{"the body is nested deeper than 256 levels", "", "it is forwarded as it came"};
   OrderedJson json = OrderedJson::parse(text, nullptr, false);
+  if (json.is_discarded()) json = OrderedJson::parse(mend_surrogates(text), nullptr, false);
   if (!json.is_object()) return Error{"the body is no JSON object", "", "it is forwarded as it came"};
   return Result<OrderedJson>(boost::system::in_place_value, std::move(json));
 }

@@ -259,6 +259,12 @@ TEST_F(Deciding, APointerFindsOfAKeyThatStandsTwiceTheLast) {
   EXPECT_FALSE(matches());
 }
 
+TEST_F(Deciding, APointerLooksIntoABodyWithATextCutWithinACharacter) {
+  body_ = R"({"prompt": "cut \ud83d", "a": 1})";
+  when(R"({"body": [{"pointer": "/a", "equals": 1}, {"pointer": "/prompt", "matches": "^cut .$"}]})");
+  EXPECT_TRUE(matches());
+}
+
 TEST_F(Deciding, ThePointerToTheWholeBodyFindsIt) {
   body_ = R"({"a": [1, 2.5, "x", null]})";
   when(R"({"body": {"pointer": "", "equals": {"a": [1, 2.5, "x", null]}}})");

@@ -118,6 +118,11 @@ TEST(RewriteBody, WhatIsNoJsonObjectIsAnErrorAndStaysAsItCame) {
     EXPECT_EQ(rewritten(body, patch_with(R"({"a":2})")), "error: the body is no JSON object") << body;
 }
 
+TEST(RewriteBody, ATextThatWasCutWithinACharacterIsStillRedirected) {
+  EXPECT_EQ(rewritten(R"({"model":"big","prompt":"cut \ud83d"})", {}, with_model("small")),
+            "{\"model\":\"small\",\"prompt\":\"cut \xef\xbf\xbd\"}");
+}
+
 TEST(RewriteBody, ABodyNestedWithoutEndIsAnErrorAndNotFollowed) {
   const std::string deep = R"({"a":)" + std::string(1u << 20, '[') + std::string(1u << 20, ']') + "}";
   EXPECT_EQ(rewritten(deep, patch_with(R"({"b":2})")), "error: the body is nested deeper than 256 levels");

@@ -19,11 +19,10 @@ bool merge(OrderedJson& target, const nlohmann::json& patch) {
   bool changed = !target.is_object();
   if (changed) target = OrderedJson::object();
   for (const auto& [key, value] : patch.items()) {
-    const bool is_new = !target.contains(key);
     if (value.is_null())
       changed |= target.erase(key) > 0;
     else
-      changed |= merge(target[key], value) || is_new;
+      changed |= merge(target[key], value);
   }
   return changed;
 }

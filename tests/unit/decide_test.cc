@@ -293,10 +293,11 @@ TEST_F(Deciding, ATestOnABodyThatWasNotReadOrIsNoJsonDoesNotHold) {
 
 TEST_F(Deciding, ABodyIsAskedForWhereARuleLooksIntoItOrChangesIt) {
   head_ = {"POST", "/api/embed", {}};
-  when(R"({"model": "nomic*"})");
-  EXPECT_TRUE(reads_body());
-  when(R"({"body_size": {"min": 1}})");
-  EXPECT_TRUE(reads_body());
+  for (const char* tests : {R"({"model": "nomic*"})", R"({"stream": true})", R"({"body": {"pointer": "/a"}})",
+                            R"({"body_size": {"min": 1}})", R"({"body_size": {"max": 1}})"}) {
+    rules(R"([{"name": "mine", "when": )" + std::string(tests) + R"(, "then": {"route": "spare"}}])");
+    EXPECT_TRUE(reads_body()) << tests;
+  }
   when(R"({"class": "embedding"})");  // its first upstream replaces the model
   EXPECT_TRUE(reads_body());
   rules(R"([{"name": "mine", "then": {"route": "spare", "patch": {"keep_alive": -1}}}])");

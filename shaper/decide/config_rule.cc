@@ -21,6 +21,7 @@ void add_class(const JsonCursor& at, std::vector<RequestClass>& classes) {
   if (!name) return;
   if (const auto known = request_class_from(*name)) return classes.push_back(*known);
   std::vector<std::string_view> names;
+  names.reserve(all_request_classes.size());
   for (const RequestClass each : all_request_classes) names.push_back(to_text(each));
   at.fail("unknown class '" + *name + "'", suggest(*name, names));
 }
@@ -129,6 +130,7 @@ void add_hop(const JsonCursor& at, const std::map<std::string, Upstream, std::le
   if (!name) return;
   if (upstreams.contains(*name)) return route.push_back(*name);
   std::vector<std::string_view> names;
+  names.reserve(upstreams.size());
   for (const auto& [known, ignored] : upstreams) names.push_back(known);
   at.fail("unknown upstream '" + *name + "'", suggest(*name, names));
 }

@@ -29,6 +29,7 @@ std::uint64_t lower_of(std::size_t index) {
 }  // namespace
 
 void Histogram::add(Duration value) {
+  value = std::max(value, Duration::zero());
   ++buckets_[index_of(value)];
   ++count_;
   sum_ += value;
@@ -43,9 +44,9 @@ void Histogram::merge(const Histogram& other) {
 }
 
 Duration Histogram::quantile(double q) const {
+  if (!(q < 1)) return maximum_;
   if (count_ == 0) return {};
-  const auto rank =
-      static_cast<std::uint64_t>(std::ceil(std::clamp(q, 0.0, 1.0) * static_cast<double>(count_)));
+  const auto rank = static_cast<std::uint64_t>(std::ceil(std::max(q, 0.0) * static_cast<double>(count_)));
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < buckets_.size(); ++i) {
     seen += buckets_[i];

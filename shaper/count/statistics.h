@@ -54,6 +54,7 @@ class Statistics {
   [[nodiscard]] nlohmann::json to_json() const;
   [[nodiscard]] const std::map<std::pair<RequestClass, std::string>, Row>& rows() const { return rows_; }
   [[nodiscard]] const RelayCounters& relay() const { return relay_; }
+  [[nodiscard]] const std::map<Evidence, std::uint64_t>& evidence() const { return evidence_; }
 
  private:
   std::map<std::pair<RequestClass, std::string>, Row> rows_;

@@ -19,8 +19,8 @@ ExitCode run_bypass(const std::string& control, const std::string& wish) {
     return reply.error().exit;
   }
   const nlohmann::json said = nlohmann::json::parse(reply->body, nullptr, false);
-  const nlohmann::json state = wish.empty() ? said.value("steering", nlohmann::json::object()) : said;
-  if (reply->status != 200 || !state.contains("bypassed")) {
+  const nlohmann::json state = wish.empty() && said.contains("steering") ? said["steering"] : said;
+  if (reply->status != 200 || !state.contains("bypassed") || !state["bypassed"].is_boolean()) {
     std::cerr << "tasklane: the agent said: " << reply->body << "\n";
     return ExitCode::found;
   }

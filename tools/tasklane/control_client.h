@@ -1,6 +1,7 @@
 // Asks a running agent over its control socket.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "shaper/base/result.h"
@@ -14,8 +15,9 @@ struct ControlReply {
   std::string body;
 };
 
-// Errors: nobody answers (exit 1), the socket is not ours to open (exit 3).
+// Errors: nobody answers, or not within `patience` (exit 1); the socket is not ours to open (exit 3).
 Result<ControlReply> ask_agent(const std::string& socket_path, const std::string& method,
-                               const std::string& path, const std::string& body = {});
+                               const std::string& path, const std::string& body = {},
+                               std::chrono::milliseconds patience = std::chrono::seconds(10));
 
 }  // namespace tasklane

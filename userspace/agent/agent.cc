@@ -164,11 +164,13 @@ ControlAnswer Agent::Parts::set_bypass(const std::string& body) {
 // In the agent's own network namespace: called before it moves.
 Result<void> Agent::Parts::open_metrics() {
   if (!config->metrics) return {};
-  return control.listen_tcp(*config->metrics, {{{"GET", "/metrics"}, [this](const std::string&) {
-                                                  return ControlAnswer{
-                                                      200, "text/plain; version=0.0.4",
-                                                      prometheus_text(statistics, steering_state())};
-                                                }}});
+  ControlServer::Routes routes;
+  routes[{"GET", "/metrics"}] = [this](const std::string&) {
+    return ControlAnswer{200, prometheus_content_type, prometheus_text(statistics, steering_state())};
+  };
+  const Result<std::uint16_t> port = control.listen_tcp(*config->metrics, std::move(routes));
+  if (!port) return port.error();
+  return {};
 }
 
 Result<void> Agent::Parts::open_control() {
@@ -177,7 +179,7 @@ Result<void> Agent::Parts::open_control() {
     return ControlAnswer{200, "application/json", stats_json(statistics, steering_state()).dump() + "\n"};
   };
   routes[{"GET", "/metrics"}] = [this](const std::string&) {
-    return ControlAnswer{200, "text/plain; version=0.0.4", prometheus_text(statistics, steering_state())};
+    return ControlAnswer{200, prometheus_content_type, prometheus_text(statistics, steering_state())};
   };
   routes[{"GET", "/health"}] = [](const std::string&) {
     return ControlAnswer{200, "application/json", "{\"ok\":true}\n"};

@@ -2,6 +2,7 @@
 // alone over TCP. Knows nothing of the agent: routes are functions.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -22,6 +23,7 @@ struct ControlAnswer {
 
 class ControlServer {
  public:
+  // What a handler throws becomes a 500 that tells what.
   using Handler = std::function<ControlAnswer(const std::string& body)>;
   using Routes = std::map<std::pair<std::string, std::string>, Handler>;  // {method, path}
 
@@ -30,15 +32,16 @@ class ControlServer {
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
 
-  // Binds the socket: mode 0660 from its first moment on, its folder made where missing. A file that a dead
-  // agent left is replaced; a living one is an error.
+  // unix_listener.h says how; the file is removed by close().
   Result<void> listen_unix(const std::string& path, Routes routes);
-  // "address:port"; opened in the network namespace of the calling thread.
-  Result<void> listen_tcp(const std::string& address, Routes routes);
+  // "address:port" (port 0: any free one), opened in the network namespace of the calling thread; the port.
+  Result<std::uint16_t> listen_tcp(const std::string& address, Routes routes);
   void close();
 
  private:
   struct Listening;
+  void serve(std::shared_ptr<Listening> listening);
+
   asio::io_context& io_;
   std::string path_;
   std::vector<std::shared_ptr<Listening>> listening_;

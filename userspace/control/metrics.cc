@@ -113,6 +113,10 @@ std::string prometheus_text(const Statistics& statistics, const SteeringState& s
       statistics.relay().open_connections);
   add(families.emplace_back(family("tasklane_bypassed", "1 while bypassed", MetricType::Gauge)),
       steering.bypassed ? 1 : 0);
+  MetricFamily& evidence = families.emplace_back(
+      family("tasklane_evidence_total", "Requests by what told their class", MetricType::Counter));
+  for (const auto& [kind, count] : statistics.evidence())
+    add(evidence, count, {{"evidence", std::string(to_text(kind))}});
   MetricFamily& verdicts =
       families.emplace_back(family("tasklane_steering_connections_total",
                                    "New connections seen by the kernel program", MetricType::Counter));

@@ -18,6 +18,7 @@ struct SteeringState {
   std::vector<std::string> endpoints;                // where models listen, "address:port"
 };
 
+inline constexpr const char* prometheus_content_type = "text/plain; version=0.0.4; charset=utf-8";
 std::string prometheus_text(const Statistics& statistics, const SteeringState& steering);
 nlohmann::json stats_json(const Statistics& statistics, const SteeringState& steering);
 

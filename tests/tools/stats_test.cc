@@ -1,0 +1,104 @@
+// `tasklane stats` as a person reads it.
+#include "tools/tasklane/stats.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "shaper/count/statistics.h"
+
+namespace tasklane {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+using Json = nlohmann::json;
+
+Json busy() {
+  Statistics statistics;
+  Row& chat = statistics.row(RequestClass::chat, "original");
+  chat.requests = 12;
+  chat.answered = 11;
+  chat.in_flight = 1;
+  chat.bytes_up = 2048;
+  for (int i = 0; i < 11; ++i) chat.ttft.add(64ms);
+  chat.total.add(20s);
+  Row& title = statistics.row(RequestClass::title, "the task model");
+  title.requests = 4;
+  title.redirected = 3;
+  title.failed_over = 2;
+  title.failed = 1;
+  statistics.count_evidence(Evidence::pack);
+  statistics.relay().connections = 9;
+  Json json = statistics.to_json();
+  json["steering"] = {{"attached", true},
+                      {"bypassed", false},
+                      {"connections", {{"steered", 7}}},
+                      {"endpoints", {"127.0.0.1:11434", "[::1]:11434"}}};
+  return json;
+}
+
+std::string line_with(const std::string& table, const std::string& start) {
+  std::istringstream lines(table);
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with(start)) return line;
+  return "(no line starts with " + start + ")";
+}
+
+TEST(TheStatsTable, HasALineForEachClassAndUpstream) {
+  const std::string table = stats_table(busy());
+  EXPECT_THAT(
+      line_with(table, "chat"),
+      ContainsRegex("^chat +original +12 +11 +0 +0 +0 +1 +2 ?KiB +0 ?B? +6[0-9.]+ ms +6[0-9.]+ ms +6[0-9.]+ "
+                    "ms +(19|20).[0-9] s +(19|20).[0-9] s +(19|20).[0-9] s$"));
+  EXPECT_THAT(line_with(table, "title"), ContainsRegex("^title +the task model +4 +0 +3 +2 +1 +0 "));
+}
+
+TEST(TheStatsTable, AlignsNumbersWithTheEndOfTheirTitle) {
+  const std::string table = stats_table(busy());
+  const std::string head = line_with(table, "CLASS");
+  for (const char* start : {"chat", "title"}) {
+    const std::string line = line_with(table, start);
+    const auto end = head.find("REQUESTS") + std::string("REQUESTS").size();
+    EXPECT_NE(line[end - 1], ' ') << line;
+    EXPECT_EQ(line[end], ' ') << line;
+  }
+}
+
+TEST(TheStatsTable, ShowsADashForTimesNeverTaken) {
+  EXPECT_THAT(line_with(stats_table(busy()), "title"), ContainsRegex(" - +- +- +- +- +-$"));
+}
+
+TEST(TheStatsTable, TellsWhereModelsAreAndWhatTheKernelSaw) {
+  const std::string table = stats_table(busy());
+  EXPECT_THAT(table, HasSubstr("\nsteering: on, models at 127.0.0.1:11434 [::1]:11434\n"));
+  EXPECT_THAT(table, HasSubstr("\nnew connections: steered 7\n"));
+  EXPECT_THAT(table, HasSubstr("\nevidence: pack 1\n"));
+  EXPECT_THAT(table, HasSubstr("\nrelay: connections 9,"));
+  EXPECT_THAT(table, HasSubstr("\npercentiles are within 3.1 %\n"));
+}
+
+TEST(TheStatsTable, TellsABypassWithAndWithoutSteering) {
+  Json stats = busy();
+  stats["steering"]["bypassed"] = true;
+  EXPECT_THAT(stats_table(stats), HasSubstr("\nsteering: bypassed, models at "));
+  stats["steering"] = {{"attached", false}, {"bypassed", true}};
+  EXPECT_THAT(stats_table(stats), HasSubstr("\nbypass on: everything goes to the model untouched\n"));
+  stats["steering"]["bypassed"] = false;
+  EXPECT_THAT(stats_table(stats), Not(HasSubstr("steering")));
+}
+
+TEST(TheStatsTable, TellsThatNothingHasHappenedYet) {
+  Json stats = Statistics{}.to_json();
+  stats["steering"] = {{"attached", true}, {"bypassed", false}, {"endpoints", Json::array()}};
+  const std::string table = stats_table(stats);
+  EXPECT_THAT(table, HasSubstr("no request yet\n"));
+  EXPECT_THAT(table, HasSubstr("\nsteering: on, no model listens\n"));
+}
+
+}  // namespace
+}  // namespace tasklane

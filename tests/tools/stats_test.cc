@@ -97,6 +97,7 @@ TEST(TheStatsTable, TellsThatNothingHasHappenedYet) {
   stats["steering"] = {{"attached", true}, {"bypassed", false}, {"endpoints", Json::array()}};
   const std::string table = stats_table(stats);
   EXPECT_THAT(table, HasSubstr("no request yet\n"));
+  EXPECT_THAT(table, Not(HasSubstr("evidence:")));
   EXPECT_THAT(table, HasSubstr("\nsteering: on, no model listens\n"));
 }
 

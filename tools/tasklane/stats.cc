@@ -80,6 +80,7 @@ Row row_of(const Json& c) {
 }
 
 std::string counts_line(const std::string& title, const Json& counts) {
+  if (counts.empty()) return "";
   std::string line = title + ":";
   for (const auto& [name, count] : counts.items())
     if (count.is_number()) line += " " + name + " " + count.dump() + ",";

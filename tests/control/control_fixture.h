@@ -8,6 +8,7 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <optional>
@@ -84,7 +85,8 @@ class RunningControl {
   }
 
  public:
-  RunningControl() = default;
+  explicit RunningControl(Duration patience = std::chrono::seconds(10))
+      : server_(std::make_unique<ControlServer>(io_, patience)), thread_([this] { io_.run(); }) {}
   RunningControl(const RunningControl&) = delete;
   RunningControl& operator=(const RunningControl&) = delete;
   ~RunningControl() { stop(); }
@@ -107,8 +109,8 @@ class RunningControl {
  private:
   asio::io_context io_{1};
   asio::executor_work_guard<Executor> work_{io_.get_executor()};
-  std::unique_ptr<ControlServer> server_ = std::make_unique<ControlServer>(io_);
-  std::thread thread_{[this] { io_.run(); }};
+  std::unique_ptr<ControlServer> server_;
+  std::thread thread_;
 };
 
 }  // namespace tasklane::test

@@ -138,6 +138,16 @@ TEST_F(Conversation, AClientThatLeavesInTheMiddleDisturbsNobody) {
   EXPECT_EQ(ask_agent(path_, "GET", "/thing")->status, 200);
 }
 
+TEST_F(Conversation, ASilentClientIsLeftAndOneThatStopsInTheMiddleToo) {
+  test::RunningControl impatient(std::chrono::milliseconds(20));
+  const std::string path = folder_.path() / "impatient.sock";
+  ASSERT_TRUE(impatient.listen(path));
+  EXPECT_EQ(RawClient::at(path).rest(), "");
+  EXPECT_EQ(RawClient::at(path).send("GET /thing HTTP/1.1\r\nHo").rest(), "");
+  const std::string kept_open = "GET /nothing HTTP/1.1\r\n\r\n";
+  EXPECT_THAT(RawClient::at(path).send(kept_open).rest().value_or("(no end)"), StartsWith("HTTP/1.1 404 "));
+}
+
 TEST_F(Conversation, TooManyAtOnceAreTurnedAwayUntilOneLeaves) {
   std::vector<RawClient> silent;
   for (int i = 0; i < 64; ++i) {

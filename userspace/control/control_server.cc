@@ -32,7 +32,6 @@ namespace {
 constexpr std::size_t longest_request = 64u << 10;
 constexpr std::size_t most_conversations =
     64;  // so that whoever reads metrics cannot take the relay's descriptors
-constexpr auto patience = std::chrono::seconds(10);
 
 ControlAnswer refusal(int status, const std::string& message) {
   const nlohmann::json body{{"error", message}};
@@ -120,6 +119,7 @@ Awaitable<bool> exchange(GenericSocket& socket, boost::beast::flat_buffer& buffe
 struct ControlServer::Listening {
   GenericAcceptor acceptor;
   const Routes routes;
+  const Duration patience;
   std::size_t conversations = 0;
 
   static Awaitable<void> accept_all(std::shared_ptr<Listening> self);
@@ -148,7 +148,7 @@ Awaitable<void> ControlServer::Listening::converse(std::shared_ptr<Listening> se
   const std::shared_ptr<void> leave(nullptr, [self](void*) { --self->conversations; });
   boost::beast::flat_buffer buffer(longest_request);
   for (bool more = true; more;) {
-    Timer timer(socket->get_executor(), patience);
+    Timer timer(socket->get_executor(), self->patience);
     timer.async_wait([socket](const error_code& cancelled) {
       error_code ignored;
       if (!cancelled) socket->close(ignored);
@@ -157,7 +157,7 @@ Awaitable<void> ControlServer::Listening::converse(std::shared_ptr<Listening> se
   }
 }
 
-ControlServer::ControlServer(asio::io_context& io) : io_(io) {}
+ControlServer::ControlServer(asio::io_context& io, Duration patience) : io_(io), patience_(patience) {}
 ControlServer::~ControlServer() { close(); }
 
 void ControlServer::close() {
@@ -177,7 +177,8 @@ Result<void> ControlServer::listen_unix(const std::string& path, Routes routes) 
   if (!fd) return fd.error();
   path_ = path;
   serve(std::make_shared<Listening>(
-      Listening{GenericAcceptor(io_.get_executor(), Generic(AF_UNIX, 0), fd->release()), std::move(routes)}));
+      Listening{GenericAcceptor(io_.get_executor(), Generic(AF_UNIX, 0), fd->release()), std::move(routes),
+                patience_}));
   return {};
 }
 
@@ -204,8 +205,8 @@ Result<std::uint16_t> ControlServer::listen_tcp(const std::string& address, Rout
     return Error{"cannot listen for metrics: " + error.message(), address,
                  "choose another \"metrics\" address"};
   const Generic protocol(endpoint.protocol().family(), endpoint.protocol().protocol());
-  serve(std::make_shared<Listening>(
-      Listening{GenericAcceptor(io_.get_executor(), protocol, acceptor.release(error)), std::move(routes)}));
+  serve(std::make_shared<Listening>(Listening{
+      GenericAcceptor(io_.get_executor(), protocol, acceptor.release(error)), std::move(routes), patience_}));
   return port;
 }
 

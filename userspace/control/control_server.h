@@ -27,7 +27,8 @@ class ControlServer {
   using Handler = std::function<ControlAnswer(const std::string& body)>;
   using Routes = std::map<std::pair<std::string, std::string>, Handler>;  // {method, path}
 
-  explicit ControlServer(asio::io_context& io);
+  // `patience`: how long one request and its answer may take, and how long a connection may be idle.
+  explicit ControlServer(asio::io_context& io, Duration patience = std::chrono::seconds(10));
   ~ControlServer();  // removes the socket's file
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
@@ -43,6 +44,7 @@ class ControlServer {
   void serve(std::shared_ptr<Listening> listening);
 
   asio::io_context& io_;
+  const Duration patience_;
   std::string path_;
   std::vector<std::shared_ptr<Listening>> listening_;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "shaper/base/time.h"
@@ -25,7 +26,7 @@ class Histogram {
 
  private:
   // 1 us to 73 minutes: 32 powers of two of 32 buckets each; what lies outside falls into the first or last.
-  std::array<std::uint32_t, 32 * 32> buckets_{};
+  std::array<std::uint32_t, std::size_t{32} * 32> buckets_{};
   std::uint64_t count_ = 0;
   Duration sum_{};
   Duration maximum_{};

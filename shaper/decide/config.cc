@@ -288,6 +288,13 @@ Result<Config> parse_config(std::string_view text, std::string_view source) {
   return config;
 }
 
+Result<Config> default_config() {
+  constexpr std::string_view profile =
+#include "builtin_profile.inc"
+      ;
+  return parse_config(profile, "the built-in one-model profile");
+}
+
 Result<Config> load_config(const std::filesystem::path& file) {
   std::error_code error;
   const bool folder = std::filesystem::is_directory(file, error);

@@ -1,6 +1,7 @@
 // The configuration as typed values. Parsed once; nothing behind the parser asks JSON again.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -14,6 +15,7 @@
 #include "shaper/base/request_class.h"
 #include "shaper/base/result.h"
 #include "shaper/base/units.h"
+#include "shaper/decide/lane_settings.h"
 
 namespace tasklane {
 
@@ -43,6 +45,8 @@ struct When;  // shaper/decide/when.h: the compiled tests of one rule
 struct Then {
   std::vector<std::string> route;       // names of upstreams; empty: the original
   std::optional<nlohmann::json> patch;  // RFC 7396
+  bool laned = false;  // some setting of `settings` is given: matching tasks wait in their lane
+  LaneSettings settings;
 };
 
 struct Rule {
@@ -73,10 +77,17 @@ struct Config {
   Duration heartbeat_stale = std::chrono::seconds(2);
   std::optional<std::string> metrics;  // "address:port" of the TCP metrics listener
   std::string control_socket = "/run/tasklane/control.sock";
+
+  // Whether some rule wants tasks aligned with the chats' load options.
+  [[nodiscard]] bool aligns() const {
+    return std::any_of(rules.begin(), rules.end(), [](const Rule& rule) { return rule.then.settings.align; });
+  }
 };
 
 // Errors carry file, line and JSON pointer. All errors of one file are reported, one a line.
 Result<Config> parse_config(std::string_view text, std::string_view source);
 Result<Config> load_config(const std::filesystem::path& file);
+// The one-model profile of config/, which is built in.
+Result<Config> default_config();
 
 }  // namespace tasklane

@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "shaper/decide/config_lane_settings.h"
 #include "shaper/decide/when.h"
 
 namespace tasklane {
@@ -144,7 +145,10 @@ Then parse_then(const JsonCursor& at, const std::map<std::string, Upstream, std:
     if (!patch.value().is_object()) return patch.fail("a patch must be an object (RFC 7396)");
     then.patch = patch.value();
   };
-  at.members({{"route", set_route}, {"patch", set_patch}});
+  JsonCursor::Members members = lane_setting_members(then);
+  members.emplace("route", set_route);
+  members.emplace("patch", set_patch);
+  at.members(members);
   return then;
 }
 

@@ -1,4 +1,6 @@
 // The whole agent in a namespace: who serves a new connection while it runs, hangs, dies or cannot start?
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
@@ -103,6 +105,61 @@ TEST_F(SteeringAgentTest, AnAgentToldToEndLeavesTheModelToItsClients) {
   agent->signal(SIGTERM);
   EXPECT_EQ(agent->wait(), 0);
   EXPECT_EQ(asked(), "directly");
+}
+
+// A chat through the agent, in the middle of its answer.
+struct AnswerUnderWay {
+  explicit AnswerUnderWay(const Namespace& host, const UniqueFd& listener)
+      : client(Client::connect(host, at("127.0.0.1", model_port)).value()) {
+    client.send("POST /api/chat HTTP/1.1\r\nHost: model\r\nContent-Length: 2\r\n\r\n{}");
+    model.emplace(UniqueFd(::accept(listener.get(), nullptr, nullptr)));
+    while (model->receive_line() != "\r") continue;
+    model->receive(2);
+    const std::string_view beginning = "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello";
+    model->send(beginning);
+    begun = client.receive(beginning.size());
+  }
+  Client client;
+  std::optional<Client> model;
+  std::string begun;
+};
+
+// Whether a new connection is the model's own again, soon.
+bool passes_soon(const Namespace& host, const UniqueFd& listener) {
+  ::fcntl(listener.get(), F_SETFL, O_NONBLOCK);
+  return eventually([&] {
+    const auto next = Client::connect(host, at("127.0.0.1", model_port));
+    sockaddr_in peer{};
+    socklen_t length = sizeof(peer);
+    const UniqueFd taken(::accept(listener.get(), reinterpret_cast<sockaddr*>(&peer), &length));
+    return next && taken && ntohs(peer.sin_port) == next->near().port;
+  });
+}
+
+TEST_F(SteeringAgentTest, AnAgentToldToEndFinishesTheAnswersThatAreOnTheirWay) {
+  const UniqueFd listener = test::listen_in(host(), at("127.0.0.1", model_port));
+  AgentProcess agent(host());
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  AnswerUnderWay chat(host(), listener);
+  ASSERT_THAT(chat.begun, HasSubstr("hello"));
+  agent->signal(SIGTERM);
+  EXPECT_TRUE(passes_soon(host(), listener));
+  chat.model->send(" world");
+  EXPECT_EQ(chat.client.receive(6), " world");
+  EXPECT_EQ(chat.client.receive_all(), "") << "the connection is closed behind the answer";
+  EXPECT_EQ(agent->wait(), 0);
+}
+
+TEST_F(SteeringAgentTest, AnAgentToldToEndTwiceEndsAtOnce) {
+  const UniqueFd listener = test::listen_in(host(), at("127.0.0.1", model_port));
+  AgentProcess agent(host());
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  AnswerUnderWay chat(host(), listener);
+  agent->signal(SIGTERM);
+  ASSERT_TRUE(passes_soon(host(), listener));
+  EXPECT_TRUE(agent->running()) << "the answer is still on its way";
+  agent->signal(SIGTERM);
+  EXPECT_EQ(agent->wait(), 0);
 }
 
 TEST_F(SteeringAgentTest, AStreamFromBeforeOutlivesTheAgent) {

@@ -10,6 +10,7 @@ struct Ambiguous {
   const char* what;
   const char* bytes;
 };
+void PrintTo(const Ambiguous& each, std::ostream* out) { *out << each.what; }
 
 class AmbiguousFraming : public RelayTest, public ::testing::WithParamInterface<Ambiguous> {};
 

@@ -169,8 +169,8 @@ class RelayTest : public ::testing::Test {
     ASSERT_TRUE(packs.has_value()) << packs.error().text();
     classifier_ = std::make_unique<Classifier>(std::move(*packs));
     upstreams_ = std::make_unique<UpstreamConnections>(io_, Dialer(), config_->limits.connect_timeout);
-    context_ = std::make_unique<RelayContext>(
-        RelayContext{io_, config_, *classifier_, body_reader_, statistics_, *upstreams_});
+    context_ = std::make_unique<RelayContext>(RelayContext{
+        io_, config_, *classifier_, body_reader_, statistics_, *upstreams_, lanes_, Canonical(1, 2)});
     acceptor_ = std::make_unique<Acceptor>(*context_);
     Listen listen = config_->listen.front();
     port_ = free_port();
@@ -217,10 +217,9 @@ class RelayTest : public ::testing::Test {
   void TearDown() override {
     if (!thread_.joinable()) return;
     boost::asio::post(io_, [this] {
-      acceptor_->sweep(Time::max());
-      acceptor_->close();
-      guard_.reset();
-      io_.stop();
+      acceptor_->finish();
+      acceptor_->hang_up();
+      guard_.reset();  // every connection must end by itself, or the join below never returns
     });
     thread_.join();
   }
@@ -235,6 +234,7 @@ class RelayTest : public ::testing::Test {
   BodyReader body_reader_;
   Statistics statistics_;
   std::unique_ptr<UpstreamConnections> upstreams_;
+  Lanes lanes_{io_};
   std::unique_ptr<RelayContext> context_;
   std::unique_ptr<Acceptor> acceptor_;
   std::uint16_t port_ = 0;

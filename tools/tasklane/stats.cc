@@ -88,6 +88,13 @@ std::string counts_line(const std::string& title, const Json& counts) {
   return line + "\n";
 }
 
+Json nonzero(const Json& counts) {
+  Json some = Json::object();
+  for (const auto& [name, count] : counts.items())
+    if (count.is_number() && count != 0) some[name] = count;
+  return some;
+}
+
 std::string steering_lines(const Json& steering) {
   if (!steering.value("attached", false))
     return steering.value("bypassed", false) ? "bypass on: everything goes to the model untouched\n" : "";
@@ -131,6 +138,12 @@ std::string stats_table(const Json& stats) {
   for (const Json& each : stats.value("classes", Json::array())) rows.push_back(row_of(each));
   std::string out = rows.size() > 1 ? aligned(rows) : "no request yet\n";
   out += "\n" + steering_lines(stats.value("steering", Json::object()));
+  const Json lanes = stats.value("lanes", Json::object());
+  if (!lanes.empty())
+    out += "lanes: " + lanes.value("waiting", Json(0)).dump() + " waiting, " +
+           lanes.value("running", Json(0)).dump() + " running\n";
+  const Json by_lane = lanes.value("by_lane", Json::object());
+  for (const auto& [lane, counts] : by_lane.items()) out += counts_line("  " + lane, nonzero(counts));
   out += counts_line("evidence", stats.value("evidence", Json::object()));
   out += counts_line("relay", stats.value("relay", Json::object()));
   char note[64];

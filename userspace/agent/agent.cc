@@ -26,6 +26,8 @@ namespace {
 // fast.
 constexpr auto tick = std::chrono::milliseconds(200);
 constexpr int ticks_per_sweep = 5;
+// How long answers that are on their way may go on after the agent was told to end.
+constexpr auto last_answers = std::chrono::seconds(60);
 
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                          asio::wait_traits<std::chrono::steady_clock>, Executor>;
@@ -38,12 +40,15 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-ClassifierOptions classifier_options() {
+std::uint64_t drawn() {
   std::random_device random;
-  const auto draw = [&random] { return (std::uint64_t{random()} << 32) | random(); };
+  return (std::uint64_t{random()} << 32) | random();
+}
+
+ClassifierOptions classifier_options() {
   ClassifierOptions options;
-  options.secret_low = draw();
-  options.secret_high = draw();
+  options.secret_low = drawn();
+  options.secret_high = drawn();
   return options;
 }
 
@@ -84,10 +89,12 @@ struct Agent::Parts {
   SteeringListeners listeners;
   std::unique_ptr<Steering> steering;  // null: ordinary listeners alone
   std::unique_ptr<UpstreamConnections> upstreams;
+  Lanes lanes{io};
   std::unique_ptr<RelayContext> relay;
   std::unique_ptr<Acceptor> acceptor;
   ControlServer control{io};
   asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
+  bool ended = false;
 
   Result<void> configure();
   Result<void> steer();
@@ -98,12 +105,14 @@ struct Agent::Parts {
   ControlAnswer set_bypass(const std::string& body);
   Awaitable<void> keep_time();
   Awaitable<void> obey_signals();
+  Awaitable<void> wind_down();
+  Awaitable<void> await_haste();
   void sign_of_life();
   Result<void> reload();
 };
 
 Result<void> Agent::Parts::configure() {
-  Result<Config> loaded = load_config(options.config.value_or("/etc/tasklane/tasklane.json"));
+  Result<Config> loaded = options.config ? load_config(*options.config) : default_config();
   if (!loaded) return loaded.error();
   if (options.control_socket) loaded->control_socket = *options.control_socket;
   Result<Packs> packs = packs_of(*loaded, options);
@@ -130,8 +139,8 @@ Result<void> Agent::Parts::steer() {
 Result<void> Agent::Parts::listen() {
   upstreams = std::make_unique<UpstreamConnections>(io, steering ? steering->dialer() : Dialer(),
                                                     config->limits.connect_timeout);
-  relay = std::make_unique<RelayContext>(
-      RelayContext{io, config, *classifier, body_reader, statistics, *upstreams});
+  relay = std::make_unique<RelayContext>(RelayContext{io, config, *classifier, body_reader, statistics,
+                                                      *upstreams, lanes, Canonical(drawn(), drawn())});
   relay->steering = steering.get();
   acceptor = std::make_unique<Acceptor>(*relay);
   for (const Listen& wanted : config->listen)
@@ -144,6 +153,7 @@ Result<void> Agent::Parts::listen() {
 SteeringState Agent::Parts::steering_state() const {
   SteeringState state;
   state.bypassed = relay->bypass;
+  state.admission = &lanes.admission();
   if (!steering) return state;
   state.attached = true;
   for (const SocketAddress& endpoint : steering->endpoints()) state.endpoints.push_back(to_text(endpoint));
@@ -200,7 +210,7 @@ void Agent::Parts::sign_of_life() {
 
 Awaitable<void> Agent::Parts::keep_time() {
   Timer timer(io.get_executor());
-  for (int ticks = 0;; ++ticks) {
+  for (int ticks = 0; !ended; ++ticks) {
     sign_of_life();
     if (ticks % ticks_per_sweep == 0) {
       acceptor->sweep(now());
@@ -214,7 +224,7 @@ Awaitable<void> Agent::Parts::keep_time() {
 }
 
 Result<void> Agent::Parts::reload() {
-  Result<Config> loaded = load_config(options.config.value_or("/etc/tasklane/tasklane.json"));
+  Result<Config> loaded = options.config ? load_config(*options.config) : default_config();
   if (!loaded) return loaded.error();
   if (options.control_socket) loaded->control_socket = *options.control_socket;
   if (!same_sockets(*config, *loaded))
@@ -241,12 +251,42 @@ Awaitable<void> Agent::Parts::obey_signals() {
     else
       spdlog::error("the running configuration stays: {}", reloaded.error().text());
   }
-  if (steering) steering->suspend();  // new connections go to the model from here on
+  co_await wind_down();
+}
+
+// New connections go to the model from here on; what is being answered is answered to its end, for a while.
+Awaitable<void> Agent::Parts::wind_down() {
   relay->steering = nullptr;
   steering.reset();
   control.close();
-  acceptor->close();
-  io.stop();
+  Timer timer(io.get_executor());
+  error_code error;
+  timer.expires_after(tick);  // for handshakes that the kernel still completes for us
+  co_await timer.async_wait(asio::redirect_error(use_await, error));
+  acceptor->finish();
+  asio::co_spawn(
+      io, [this] { return await_haste(); }, asio::detached);
+  const Time end = now() + last_answers;
+  while (relay->open_connections > 0) {
+    if (now() >= end) acceptor->hang_up();
+    timer.expires_after(tick);
+    co_await timer.async_wait(asio::redirect_error(use_await, error));
+  }
+  ended = true;
+  signals.cancel();
+}
+
+// Told to end a second time: at once.
+Awaitable<void> Agent::Parts::await_haste() {
+  for (;;) {
+    error_code error;
+    const int signal =
+        co_await signals.async_wait(asio::redirect_error(asio::use_awaitable_t<Executor>(), error));
+    if (error) co_return;
+    if (signal == SIGHUP) continue;
+    acceptor->hang_up();
+    co_return;
+  }
 }
 
 Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}

@@ -124,12 +124,37 @@ std::string prometheus_text(const Statistics& statistics, const SteeringState& s
   return prometheus::TextSerializer().Serialize(families);
 }
 
+namespace {
+
+nlohmann::json lanes_json(const Admission& admission) {
+  nlohmann::json lanes = nlohmann::json::object();
+  for (const auto& [lane, c] : admission.counters())
+    lanes[std::string(to_text(lane))] = {{"arrived", c.arrived},
+                                         {"started", c.started},
+                                         {"finished", c.finished},
+                                         {"pre_empted", c.pre_empted},
+                                         {"superseded", c.superseded},
+                                         {"type_ahead", c.type_ahead},
+                                         {"coalesced", c.coalesced},
+                                         {"expired", c.expired},
+                                         {"answered_empty", c.answered_empty},
+                                         {"rejected", c.rejected},
+                                         {"overdue", c.overdue},
+                                         {"client_gone", c.client_gone},
+                                         {"held_seconds", seconds_of(c.held)},
+                                         {"longest_held_seconds", seconds_of(c.longest_held)}};
+  return {{"waiting", admission.waiting()}, {"running", admission.running()}, {"by_lane", lanes}};
+}
+
+}  // namespace
+
 nlohmann::json stats_json(const Statistics& statistics, const SteeringState& steering) {
   nlohmann::json json = statistics.to_json();
   json["steering"] = {{"attached", steering.attached},
                       {"bypassed", steering.bypassed},
                       {"connections", steering.connections},
                       {"endpoints", steering.endpoints}};
+  if (steering.admission != nullptr) json["lanes"] = lanes_json(*steering.admission);
   return json;
 }
 

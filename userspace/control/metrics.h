@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "shaper/admit/admission.h"
 #include "shaper/count/statistics.h"
 
 namespace tasklane {
@@ -16,6 +17,7 @@ struct SteeringState {
   bool bypassed = false;
   std::map<std::string, std::uint64_t> connections;  // by verdict
   std::vector<std::string> endpoints;                // where models listen, "address:port"
+  const Admission* admission = nullptr;              // the lanes; null: none
 };
 
 inline constexpr const char* prometheus_content_type = "text/plain; version=0.0.4; charset=utf-8";

@@ -29,16 +29,20 @@ TcpEndpoint unmapped(const TcpEndpoint& endpoint) {
 
 }  // namespace
 
+void Acceptor::open(TcpAcceptor acceptor, Origin origin) {
+  doors_.push_back(std::make_shared<Door>(Door{std::move(acceptor), std::move(origin)}));
+  asio::co_spawn(context_.io, accept_all(doors_.back()), asio::detached);
+}
+
 void Acceptor::add_steered(int listening_socket) {
-  auto acceptor = std::make_shared<TcpAcceptor>(context_.io.get_executor());
+  TcpAcceptor acceptor(context_.io.get_executor());
   sockaddr_storage address{};
   socklen_t length = sizeof(address);
   ::getsockname(listening_socket, reinterpret_cast<sockaddr*>(&address), &length);
-  acceptor->assign(address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), listening_socket);
-  acceptors_.push_back(acceptor);
+  acceptor.assign(address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), listening_socket);
   Origin origin;
   origin.steered = true;
-  asio::co_spawn(context_.io, accept_all(acceptor, origin), asio::detached);
+  open(std::move(acceptor), std::move(origin));
 }
 
 Result<void> Acceptor::add_listener(const Listen& listen) {
@@ -46,30 +50,42 @@ Result<void> Acceptor::add_listener(const Listen& listen) {
   const asio::ip::address address = asio::ip::make_address(listen.host, error);
   if (error) return listen_error(listen, error.message());
   const TcpEndpoint endpoint(address, listen.port);
-  auto acceptor = std::make_shared<TcpAcceptor>(context_.io.get_executor());
-  acceptor->open(endpoint.protocol(), error);
-  if (!error) acceptor->set_option(asio::socket_base::reuse_address(true), error);
-  if (!error) acceptor->bind(endpoint, error);
-  if (!error) acceptor->listen(backlog, error);
+  TcpAcceptor acceptor(context_.io.get_executor());
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(backlog, error);
   if (error) return listen_error(listen, error.message());
-  acceptors_.push_back(acceptor);
   Origin origin;
   origin.host = listen.to_host;
   origin.port = listen.to_port;
-  asio::co_spawn(context_.io, accept_all(acceptor, origin), asio::detached);
+  open(std::move(acceptor), std::move(origin));
   return {};
 }
 
-void Acceptor::close() {
-  error_code ignored;
-  for (const auto& acceptor : acceptors_) acceptor->close(ignored);
-  acceptors_.clear();
+void Acceptor::finish() {
+  for (const auto& door : doors_) {
+    error_code error;
+    door->acceptor.non_blocking(true, error);
+    while (!error) {
+      TcpSocket socket(context_.io.get_executor());
+      door->acceptor.accept(socket, error);
+      if (!error) admit(std::move(socket), door->origin);
+    }
+    door->acceptor.close(error);
+  }
+  doors_.clear();
+  each_connection([](Connection& connection) { connection.finish(); });
 }
 
-Awaitable<void> Acceptor::accept_all(std::shared_ptr<TcpAcceptor> acceptor, Origin origin) {
-  while (acceptor->is_open()) {
+void Acceptor::hang_up() {
+  each_connection([](Connection& connection) { connection.hang_up(); });
+}
+
+Awaitable<void> Acceptor::accept_all(std::shared_ptr<Door> door) {
+  while (door->acceptor.is_open()) {
     error_code error;
-    TcpSocket socket = co_await acceptor->async_accept(asio::redirect_error(use_await, error));
+    TcpSocket socket = co_await door->acceptor.async_accept(asio::redirect_error(use_await, error));
     if (error == asio::error::operation_aborted) co_return;
     if (error) {
       asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
@@ -78,7 +94,7 @@ Awaitable<void> Acceptor::accept_all(std::shared_ptr<TcpAcceptor> acceptor, Orig
       co_await pause.async_wait(asio::redirect_error(use_await, error));
       continue;
     }
-    admit(std::move(socket), origin);
+    admit(std::move(socket), door->origin);
   }
 }
 
@@ -100,15 +116,20 @@ bool Acceptor::crowded() const {
   return context_.open_connections >= context_.config->limits.max_connections;
 }
 
-void Acceptor::sweep(Time at) {
+template <class F>
+void Acceptor::each_connection(const F& action) {
   for (auto it = connections_.begin(); it != connections_.end();) {
     if (const auto connection = it->lock()) {
-      connection->expire(at);
+      action(*connection);
       ++it;
     } else {
       it = connections_.erase(it);
     }
   }
+}
+
+void Acceptor::sweep(Time at) {
+  each_connection([at](Connection& connection) { connection.expire(at); });
 }
 
 }  // namespace tasklane

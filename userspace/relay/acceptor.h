@@ -18,7 +18,11 @@ class Acceptor {
   // wanted to go; else `to_host`:`to_port` of an ordinary listener.
   void add_steered(int listening_socket);
   Result<void> add_listener(const Listen& listen);
-  void close();
+  // Takes in what already waits at the listeners and closes them; connections end behind the answer that is
+  // on its way.
+  void finish();
+  // Ends every connection now.
+  void hang_up();
 
   // Once a second: ends connections that waited too long. At the connection limit the agent lets new
   // connections pass.
@@ -26,11 +30,19 @@ class Acceptor {
   [[nodiscard]] bool crowded() const;
 
  private:
-  Awaitable<void> accept_all(std::shared_ptr<TcpAcceptor> acceptor, Origin origin);
+  struct Door {
+    TcpAcceptor acceptor;
+    Origin origin;
+  };
+  void open(TcpAcceptor acceptor, Origin origin);
+  Awaitable<void> accept_all(std::shared_ptr<Door> door);
   void admit(TcpSocket socket, Origin origin);
 
   RelayContext& context_;
-  std::vector<std::shared_ptr<TcpAcceptor>> acceptors_;
+  std::vector<std::shared_ptr<Door>> doors_;
+  template <class F>
+  void each_connection(const F& action);
+
   std::list<std::weak_ptr<Connection>> connections_;
 };
 

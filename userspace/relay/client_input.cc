@@ -55,7 +55,7 @@ void ClientInput::arm() {
   armed_ = true;
   socket_.async_wait(TcpSocket::wait_read, [self = shared_from_this()](const error_code& error) {
     self->armed_ = false;
-    if (self->stopped_) return;
+    if (self->closed_) return;
     if (error)
       self->close(true);
     else
@@ -107,6 +107,13 @@ void ClientInput::stop() {
   closed_ = true;
   // Through the queue: stop() may be called from within the coroutine that would be resumed.
   if (waiter_) asio::post(socket_.get_executor(), [self = shared_from_this()] { self->wake(); });
+}
+
+void ClientInput::hang_up() {
+  if (closed_) return;
+  error_code ignored;
+  socket_.shutdown(TcpSocket::shutdown_both, ignored);  // a write that waits ends too
+  close(true);
 }
 
 }  // namespace tasklane

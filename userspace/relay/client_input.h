@@ -37,6 +37,8 @@ class ClientInput : public std::enable_shared_from_this<ClientInput> {
   void start() { arm(); }
   // Ends the wait; more() returns false. The owner calls it before the socket goes.
   void stop();
+  // As if the client had reset the connection: whoever serves it ends.
+  void hang_up();
 
  private:
   void arm();

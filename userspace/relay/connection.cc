@@ -5,10 +5,14 @@
 #include <utility>
 
 #include "shaper/answer/error_answer.h"
+#include "userspace/relay/reach.h"
+#include "userspace/relay/task_plan.h"
 #include "userspace/relay/tunnel.h"
 
 namespace tasklane {
 namespace {
+
+constexpr std::size_t most_chat_models = 256;
 
 std::string address_text(const TcpEndpoint& peer) {
   const asio::ip::address address = peer.address();
@@ -52,6 +56,11 @@ void Connection::expire(Time at) {
   if (at > deadline_) input_->stop();
 }
 
+void Connection::finish() {
+  finishing_ = true;
+  if (!serving_ && input_->bytes().empty()) hang_up();
+}
+
 void Connection::reset_client() {
   error_code ignored;
   socket_.set_option(asio::socket_base::linger(true, 0), ignored);
@@ -61,6 +70,7 @@ void Connection::reset_client() {
 Awaitable<void> Connection::run(bool pass_through) {
   input_->start();
   if (pass_through) {
+    serving_ = true;
     ++context_.statistics.relay().over_limit;
     co_await run_tunnel();
   }
@@ -68,8 +78,11 @@ Awaitable<void> Connection::run(bool pass_through) {
     RequestReader reader(context_, socket_, *input_, client_);
     ReadOutcome outcome = co_await reader.read(deadline_);
     deadline_ = Time::max();
+    serving_ = true;
     if (auto* request = std::get_if<Request>(&outcome)) {
-      if (co_await serve(std::move(*request))) continue;
+      const bool keep = co_await serve(std::move(*request));
+      serving_ = false;
+      if (keep && !finishing_) continue;
     } else if (const auto* refused = std::get_if<Refused>(&outcome)) {
       RelayCounters& counters = context_.statistics.relay();
       ++(refused->status == 400 ? counters.refused_requests : counters.over_limit);
@@ -121,7 +134,7 @@ Classification Connection::classify(Request& request, const BodyFacts* body) {
 
 // Classify, decide and write the request anew happen in one go, without a wait: the body's facts are views
 // that live until the reader's next body.
-Awaitable<Exchange::Report> Connection::forward(Request& request) {
+Awaitable<bool> Connection::forward(Request& request) {
   const BodyFacts* body = nullptr;
   if (request.whole && !request.body().empty() && !context_.bypass) {
     const std::string* coding = request.head().field("Content-Encoding");
@@ -133,29 +146,86 @@ Awaitable<Exchange::Report> Connection::forward(Request& request) {
       context_.bypass ? pass_untouched(*request.config)
                       : decide(*request.config, DecideInput{request.head(), request.endpoint, body,
                                                             request.body().size(), classification, client_});
-  std::vector<Outgoing> outgoing;
-  for (const Upstream* upstream : decision.route)
-    outgoing.push_back(outgoing_bytes(request, decision, *upstream, body));
   if (request.past_limit) ++context_.statistics.relay().unclassified_large;
   if (classification.task_shaped && classification.request_class == RequestClass::chat)
     ++context_.statistics.relay().task_shaped_unrecognised;
-
-  const std::string first = decision.route.front()->name;
-  Row& row = context_.statistics.row(classification.request_class, first);
-  ++row.requests;
-  ++row.in_flight;
-  Exchange exchange(context_, socket_, input_, origin_, request, decision, classification.request_class,
-                    body == nullptr ? std::string() : std::string(body->model));
-  Exchange::Report report = co_await exchange.run(std::move(outgoing));
-  --context_.statistics.row(classification.request_class, first).in_flight;
+  std::optional<TaskPlan> plan = plan_task({request, body, classification, decision, client_});
+  bool keep = false;
+  if (plan) {
+    keep = co_await run_task(request, std::move(*plan));
+  } else {
+    remember_load_options(request, body, classification);
+    keep = co_await run_exchange(request, body, classification, decision);
+  }
   context_.classifier.ended(request.id, now());
-  count(classification, report, request);
-  co_return report;
+  co_return keep;
 }
 
-void Connection::count(const Classification& classification, const Exchange::Report& report,
-                       const Request& request) {
-  Row& row = context_.statistics.row(classification.request_class, report.upstream);
+// What a task for the same model must not change, or the model is loaded anew.
+void Connection::remember_load_options(const Request& request, const BodyFacts* body,
+                                       const Classification& classification) {
+  if (classification.request_class != RequestClass::chat || body == nullptr || !body->readable ||
+      !request.config->aligns())
+    return;
+  Result<LoadOptions> options = load_options_of(body->json, request.endpoint.dialect);
+  if (!options) return;
+  if (context_.chat_options.size() >= most_chat_models) context_.chat_options.clear();
+  for (const auto& [name, upstream] : request.config->upstreams)
+    if (upstream.original)
+      context_.chat_options[server_key(origin_, upstream) + " " + std::string(body->model)] = *options;
+}
+
+Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body,
+                                         const Classification& classification, const Decision& decision) {
+  std::vector<Outgoing> outgoing;
+  for (const Upstream* upstream : decision.route)
+    outgoing.push_back(outgoing_bytes(request, decision, *upstream, body));
+  const RequestClass request_class = classification.request_class;
+  const std::string first = decision.route.front()->name;
+  Row& row = context_.statistics.row(request_class, first);
+  ++row.requests;
+  ++row.in_flight;
+  const bool generates = request.endpoint.kind == EndpointKind::generation && !context_.bypass;
+  if (generates)
+    context_.lanes.chat_begins(request.id, request_class, Lane::interactive,
+                               server_key(origin_, *decision.route.front()));
+  Exchange exchange(context_, socket_, input_, origin_, request, decision, request_class,
+                    body == nullptr ? std::string() : std::string(body->model));
+  Exchange::Report report = co_await exchange.run(std::move(outgoing));
+  if (generates) context_.lanes.chat_ends(request.id);
+  --context_.statistics.row(request_class, first).in_flight;
+  count(request_class, report, request);
+  co_return co_await conclude(request, report);
+}
+
+Awaitable<bool> Connection::run_task(Request& request, TaskPlan plan) {
+  const RequestClass request_class = plan.ticket.request_class;
+  const std::string first = plan.decision.route.front()->name;
+  Row& begun = context_.statistics.row(request_class, first);
+  ++begun.requests;
+  ++begun.in_flight;
+  TaskRun run(context_, input_, origin_, request, std::move(plan));
+  const TaskRun::Report report = co_await run.run();
+  --context_.statistics.row(request_class, first).in_flight;
+  Row& row = context_.statistics.row(request_class, report.upstream);
+  row.bytes_up += report.bytes_up;
+  if (report.asked && !request.config->upstreams.find(report.upstream)->second.original) ++row.redirected;
+  if (!report.answer) {
+    ++(report.client_gone ? row.client_gone : row.failed);
+    co_return false;
+  }
+  const bool keep = request.scanner->keep_alive();
+  const std::string wire = to_wire(*report.answer, keep);
+  const bool sent = co_await send_all(socket_, wire);
+  row.bytes_down += wire.size();
+  ++(!sent ? row.client_gone : report.answer->status < 500 ? row.answered : row.failed);
+  row.total.add(now() - request.arrived);
+  row.ttft.add(now() - request.arrived);
+  co_return sent&& keep;
+}
+
+void Connection::count(RequestClass request_class, const Exchange::Report& report, const Request& request) {
+  Row& row = context_.statistics.row(request_class, report.upstream);
   row.bytes_down += report.answer.bytes;
   switch (report.answer.end) {
     case AnswerEnd::complete:
@@ -198,8 +268,7 @@ Awaitable<bool> Connection::conclude(Request& request, Exchange::Report& report)
 
 Awaitable<bool> Connection::serve(Request request) {
   request.id = ++context_.last_request_id;
-  Exchange::Report report = co_await forward(request);
-  co_return co_await conclude(request, report);
+  co_return co_await forward(request);
 }
 
 }  // namespace tasklane

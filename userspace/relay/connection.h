@@ -8,6 +8,7 @@
 #include "shaper/decide/decide.h"
 #include "userspace/relay/exchange.h"
 #include "userspace/relay/relay_context.h"
+#include "userspace/relay/task_run.h"
 
 namespace tasklane {
 
@@ -22,15 +23,24 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Awaitable<void> run(bool pass_through);
   // Ends the connection where it has waited past its deadline. Called about once a second.
   void expire(Time at);
+  // Takes no further request: ends at once where none is on its way, else behind its answer.
+  void finish();
+  // Ends now, whatever is on its way.
+  void hang_up() { input_->hang_up(); }
 
  private:
   Awaitable<bool> serve(Request request);
-  Awaitable<Exchange::Report> forward(Request& request);
+  Awaitable<bool> forward(Request& request);
+  Awaitable<bool> run_exchange(Request& request, const BodyFacts* body, const Classification& classification,
+                               const Decision& decision);
+  Awaitable<bool> run_task(Request& request, TaskPlan plan);
+  void remember_load_options(const Request& request, const BodyFacts* body,
+                             const Classification& classification);
   Awaitable<bool> conclude(Request& request, Exchange::Report& report);
   Awaitable<void> refuse(int status, const std::string& message, Endpoint endpoint, std::string_view path);
   Awaitable<void> run_tunnel();
   Classification classify(Request& request, const BodyFacts* body);
-  void count(const Classification& classification, const Exchange::Report& report, const Request& request);
+  void count(RequestClass request_class, const Exchange::Report& report, const Request& request);
   void reset_client();
 
   RelayContext& context_;
@@ -39,6 +49,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string client_;  // address without port
   std::shared_ptr<ClientInput> input_;
   Time deadline_ = Time::max();
+  bool serving_ = false;
+  bool finishing_ = false;
 };
 
 }  // namespace tasklane

@@ -6,6 +6,7 @@
 
 #include "shaper/rewrite/head_rewrite.h"
 #include "shaper/rewrite/request_rewrite.h"
+#include "userspace/relay/reach.h"
 
 namespace tasklane {
 
@@ -71,32 +72,6 @@ bool Exchange::may_reuse() const {
           request_.endpoint.kind == EndpointKind::embedding);
 }
 
-Awaitable<Result<std::vector<TcpEndpoint>>> Exchange::addresses(const Upstream& upstream) {
-  if (!upstream.original) co_return co_await context_.upstreams.resolve(upstream.host, upstream.port);
-  if (origin_.steered) co_return std::vector<TcpEndpoint>{origin_.destination};
-  co_return co_await context_.upstreams.resolve(origin_.host, origin_.port);
-}
-
-Awaitable<bool> Exchange::connect(std::size_t index, bool allow_idle) {
-  const Result<std::vector<TcpEndpoint>> to = co_await addresses(*decision_.route[index]);
-  if (!to) {
-    report_.dialled = to.error();
-    co_return false;
-  }
-  for (const TcpEndpoint& address : *to) {
-    if (allow_idle && (upstream_ = context_.upstreams.take_idle(address))) co_return true;
-    Result<UpstreamPtr> dialled =
-        co_await context_.upstreams.dial(address, origin_.steered && decision_.route[index]->original);
-    if (dialled) {
-      upstream_ = std::move(*dialled);
-      report_.dialled = Result<void>();
-      co_return true;
-    }
-    report_.dialled = dialled.error();
-  }
-  co_return false;
-}
-
 Awaitable<AnswerReport> Exchange::talk(const Outgoing& outgoing, bool last) {
   watch_client();
   // An error here may still be followed by an answer (413 before the whole body was taken): read on.
@@ -120,7 +95,10 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
   const bool last = index + 1 == decision_.route.size();
   report_.upstream = decision_.route[index]->name;
   for (bool allow_idle = may_reuse();; allow_idle = false) {
-    if (!co_await connect(index, allow_idle)) co_return false;
+    Result<UpstreamPtr> reached = co_await reach(context_, origin_, *decision_.route[index], allow_idle);
+    report_.dialled = reached ? Result<void>() : Result<void>(reached.error());
+    if (!reached) co_return false;
+    upstream_ = std::move(*reached);
     report_.answer = co_await talk(outgoing, last || !request_.whole);
     // A kept connection that the server had closed meanwhile: not the server's word on this request.
     if (report_.answer.end != AnswerEnd::no_answer || !upstream_->reused() || input_->closed()) break;

@@ -38,8 +38,6 @@ class Exchange {
 
  private:
   Awaitable<bool> attempt(std::size_t index, const Outgoing& outgoing);
-  Awaitable<bool> connect(std::size_t index, bool allow_idle);
-  Awaitable<Result<std::vector<TcpEndpoint>>> addresses(const Upstream& upstream);
   Awaitable<AnswerReport> talk(const Outgoing& outgoing, bool last);
   void watch_client();
   [[nodiscard]] bool may_reuse() const;

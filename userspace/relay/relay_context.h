@@ -2,13 +2,19 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <set>
+#include <string>
 
 #include "shaper/classify/classifier.h"
 #include "shaper/count/statistics.h"
 #include "shaper/decide/config.h"
 #include "shaper/read/body.h"
+#include "shaper/rewrite/align.h"
+#include "shaper/rewrite/canonical.h"
 #include "userspace/relay/io.h"
+#include "userspace/relay/lanes.h"
 #include "userspace/relay/upstream.h"
 
 namespace tasklane {
@@ -22,11 +28,14 @@ struct RelayContext {
   BodyReader& body_reader;
   Statistics& statistics;
   UpstreamConnections& upstreams;
-  bool bypass = false;  // everything passes untouched
+  Lanes& lanes;
+  Canonical canonical;
+  std::set<std::string> unconstrained{};              // upstreams that refuse a schema in the request
+  std::map<std::string, LoadOptions> chat_options{};  // of the last chat, by server and model
+  bool bypass = false;                                // everything passes untouched
   RequestId last_request_id = 0;
   std::uint64_t open_connections = 0;
   const Steering* steering = nullptr;  // null: nothing is steered
-  std::uint64_t buffered_bytes = 0;    // of request bodies that are read whole
 };
 
 // Where a client wanted to go.

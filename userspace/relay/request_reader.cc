@@ -86,6 +86,7 @@ Awaitable<bool> RequestReader::read_body(Request& request, ScanResult scan, Time
     deadline = now() + limits.idle_timeout;
     if (!co_await input_.more()) co_return false;
   }
+  scanner.collect_into(nullptr);  // the request moves on; what is left of a body is streamed
   request.whole = scan.state == ScanState::done;
   request.raw = input_.take(read);
   co_return true;

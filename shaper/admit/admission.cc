@@ -1,0 +1,351 @@
+#include "shaper/admit/admission.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tasklane {
+namespace {
+
+// A person waits for it: it goes at once and others make way.
+bool is_foreground(Lane lane) { return lane == Lane::interactive || lane == Lane::blocking; }
+
+}  // namespace
+
+void Admission::use_slots(const std::string& upstream, unsigned slots, unsigned reserve) {
+  upstreams_[upstream].slots = std::max(1u, slots);
+  upstreams_[upstream].reserve = reserve;
+}
+
+Actions Admission::arrive(Ticket ticket, Time now) {
+  Actions out;
+  ++counters_[ticket.lane].arrived;
+  Job job;
+  job.ticket = std::move(ticket);
+  job.arrived = job.waits_since = job.not_before = now;
+  if (job.ticket.lane == Lane::interactive)
+    arrive_foreground(std::move(job), now, out);
+  else if (!answered_at_once(job, now, out)) {
+    if (job.ticket.lane == Lane::blocking)
+      arrive_foreground(std::move(job), now, out);
+    else
+      arrive_task(std::move(job), now, out);
+  }
+  return out;
+}
+
+void Admission::arrive_foreground(Job job, Time now, Actions& out) {
+  Upstream& upstream = upstream_of(job);
+  ++upstream.foreground;
+  yield_to_chat(upstream, now, out);
+  job.state = State::running;
+  ++counters_[job.ticket.lane].started;
+  const RequestId id = job.ticket.id;
+  out.push_back(Start{id, job.ticket.upstream});
+  jobs_.emplace(id, std::move(job));
+}
+
+// By rule, by rate, by what the typist was shown already.
+bool Admission::answered_at_once(Job& job, Time now, Actions& out) {
+  const Ticket& ticket = job.ticket;
+  LaneCounters& counters = counters_[ticket.lane];
+  const auto say = [&](AnswerKind kind, std::string text = {}) {
+    out.push_back(AnswerNow{ticket.id, kind, std::move(text)});
+    return true;
+  };
+  if (ticket.settings.answer) {
+    ++counters.answered_empty;
+    return say(AnswerKind::empty);
+  }
+  if (ticket.lane == Lane::keystroke && ticket.settings.type_ahead) {
+    if (std::optional<std::string> rest = type_ahead_.rest(ticket.typist, ticket.typed, now)) {
+      ++counters.type_ahead;
+      if (ticket.settings.supersede) supersede(ticket, now, out);
+      return say(AnswerKind::type_ahead, std::move(*rest));
+    }
+  }
+  if (!ticket.settings.rate) return false;
+  const RateLimit& rate = *ticket.settings.rate;
+  const Time when = buckets_.take(ticket.bucket, rate.limit, rate.burst, rate.over == OverRate::hold, now);
+  if (when <= now) return false;
+  if (rate.over == OverRate::hold) {
+    job.not_before = when;
+    return false;
+  }
+  ++(rate.over == OverRate::reject ? counters.rejected : counters.answered_empty);
+  return say(rate.over == OverRate::reject ? AnswerKind::reject : AnswerKind::empty);
+}
+
+// Joins one that asks the same of the same server.
+bool Admission::follows(Job& job, Actions& out) {
+  if (!job.ticket.settings.coalesce || !job.ticket.canonical) return false;
+  const auto& leaders = upstream_of(job).leaders;
+  const auto same = leaders.find(*job.ticket.canonical);
+  if (same == leaders.end()) return false;
+  job.state = State::following;
+  job.leader = same->second;
+  jobs_.at(same->second).followers.push_back(job.ticket.id);
+  ++counters_[job.ticket.lane].coalesced;
+  out.push_back(Share{job.ticket.id, same->second});
+  return true;
+}
+
+void Admission::arrive_task(Job job, Time now, Actions& out) {
+  const Ticket& ticket = job.ticket;
+  const RequestId id = ticket.id;
+  if (follows(job, out)) {
+    jobs_.emplace(id, std::move(job));
+    return;
+  }
+  Upstream& upstream = upstream_of(job);
+  const bool keystroke = ticket.lane == Lane::keystroke;
+  if (keystroke && ticket.settings.supersede) supersede(ticket, now, out);
+  if (keystroke && upstream.foreground > 0 && ticket.settings.while_chat == WhileChat::answer) {
+    ++counters_[ticket.lane].answered_empty;
+    out.push_back(AnswerNow{id, AnswerKind::empty, {}});
+    return;
+  }
+  job.not_before =
+      std::max(job.not_before, now + (keystroke ? ticket.settings.debounce : ticket.settings.settle));
+  if (ticket.settings.coalesce && ticket.canonical) upstream.leaders[*ticket.canonical] = id;
+  upstream.waiting.push_back(id);
+  jobs_.emplace(id, std::move(job));
+  start_what_may(upstream, now, out);
+}
+
+// The newest request of a typist replaces the older ones, which are answered at once.
+void Admission::supersede(const Ticket& newer, Time now, Actions& out) {
+  if (newer.typist == 0) return;
+  std::vector<RequestId> older;
+  for (const auto& [id, job] : jobs_)
+    if (job.ticket.lane == Lane::keystroke && job.ticket.typist == newer.typist && id != newer.id)
+      older.push_back(id);
+  for (const RequestId id : older) {
+    ++counters_[Lane::keystroke].superseded;
+    answer(id, AnswerKind::empty, now, out);
+  }
+}
+
+// Answers a request and whoever shares its fate; its upstream, if it runs, is free afterwards.
+void Admission::answer(RequestId id, AnswerKind kind, Time now, Actions& out) {
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end()) return;
+  const std::vector<RequestId> followers = found->second.followers;
+  if (!found->second.client_gone || found->second.state == State::running)
+    out.push_back(AnswerNow{id, kind, {}});
+  Upstream& upstream = upstream_of(found->second);
+  remove(id);
+  for (const RequestId follower : followers) answer(follower, kind, now, out);
+  start_what_may(upstream, now, out);
+}
+
+// A chat has come: what runs in its way is cancelled and waits again; a suggestion is not worth a second try.
+void Admission::yield_to_chat(Upstream& upstream, Time now, Actions& out) {
+  const std::vector<RequestId> running = upstream.running;
+  for (const RequestId id : running) {
+    Job& job = jobs_.at(id);
+    const std::optional<unsigned> most = job.ticket.settings.preempt;
+    if (!most || job.overdue || job.preempted >= *most) continue;
+    ++counters_[job.ticket.lane].pre_empted;
+    if (job.ticket.lane == Lane::keystroke && job.ticket.settings.while_chat == WhileChat::answer) {
+      answer(id, AnswerKind::empty, now, out);
+      continue;
+    }
+    ++job.preempted;
+    job.state = State::waiting;
+    job.waits_since = now;
+    std::erase(upstream.running, id);
+    upstream.waiting.push_front(id);
+    out.push_back(Cancel{id});
+  }
+  const std::deque<RequestId> waiting = upstream.waiting;
+  for (const RequestId id : waiting) {
+    const Job& job = jobs_.at(id);
+    if (job.ticket.lane != Lane::keystroke || job.ticket.settings.while_chat != WhileChat::answer) continue;
+    ++counters_[Lane::keystroke].answered_empty;
+    answer(id, AnswerKind::empty, now, out);
+  }
+}
+
+Actions Admission::client_gone(RequestId id, Time now) {
+  Actions out;
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end()) return out;
+  Job& job = found->second;
+  ++counters_[job.ticket.lane].client_gone;
+  if (job.state == State::following) {
+    if (const auto leader = jobs_.find(job.leader); leader != jobs_.end())
+      std::erase(leader->second.followers, id);
+    jobs_.erase(found);
+    return out;
+  }
+  if (!job.followers.empty()) {
+    job.client_gone = true;  // the others still want the answer
+    return out;
+  }
+  Upstream& upstream = upstream_of(job);
+  if (is_foreground(job.ticket.lane)) {
+    --upstream.foreground;
+    upstream.foreground_end = now;
+  } else if (job.state == State::running) {
+    out.push_back(Cancel{id});
+  }
+  remove(id);
+  start_what_may(upstream, now, out);
+  return out;
+}
+
+Actions Admission::finished(RequestId id, Time now) {
+  Actions out;
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end()) return out;
+  const Job& job = found->second;
+  ++counters_[job.ticket.lane].finished;
+  Upstream& upstream = upstream_of(job);
+  if (is_foreground(job.ticket.lane)) {
+    --upstream.foreground;
+    upstream.foreground_end = now;
+  }
+  for (const RequestId follower : std::vector<RequestId>(job.followers)) jobs_.erase(follower);
+  remove(id);
+  start_what_may(upstream, now, out);
+  return out;
+}
+
+void Admission::suggested(TypistKey typist, const std::string& typed, const std::string& suggestion,
+                          Time now) {
+  type_ahead_.remember(typist, typed, suggestion, now);
+}
+
+bool Admission::room_for(const Upstream& upstream, const Job& job) const {
+  const unsigned room = upstream.slots > upstream.reserve ? upstream.slots - upstream.reserve : 1;
+  if (upstream.running.size() >= room) return false;
+  if (!job.ticket.settings.concurrency) return true;
+  const auto same = std::count_if(upstream.running.begin(), upstream.running.end(), [&](RequestId id) {
+    return jobs_.at(id).ticket.request_class == job.ticket.request_class;
+  });
+  return static_cast<unsigned>(same) < *job.ticket.settings.concurrency;
+}
+
+// When a waiting request may go, as things stand.
+Time Admission::due_at(const Upstream& upstream, const Job& job) const {
+  const LaneSettings& settings = job.ticket.settings;
+  const Time overdue = std::max(job.arrived + settings.max_wait, job.arrived);
+  Time due = job.not_before;
+  if (settings.hold && job.ticket.lane == Lane::background) {
+    if (upstream.foreground > 0) return overdue;
+    if (upstream.foreground_end) due = std::max(due, *upstream.foreground_end + settings.quiet);
+  } else if (settings.hold && upstream.foreground > 0) {
+    return overdue;
+  }
+  return std::min(due, std::max(overdue, job.not_before));
+}
+
+bool Admission::may_start(const Upstream& upstream, const Job& job, Time now) const {
+  return now >= due_at(upstream, job) && room_for(upstream, job);
+}
+
+void Admission::start(Upstream& upstream, Job& job, Time now, Actions& out) {
+  LaneCounters& counters = counters_[job.ticket.lane];
+  const Duration held = now - job.waits_since;
+  counters.held += held;
+  counters.longest_held = std::max(counters.longest_held, now - job.arrived);
+  ++counters.started;
+  // Past its longest wait it runs to its end, or a busy day would starve it.
+  job.overdue = now >= job.arrived + job.ticket.settings.max_wait;
+  if (job.overdue) ++counters.overdue;
+  job.state = State::running;
+  std::erase(upstream.waiting, job.ticket.id);
+  upstream.running.push_back(job.ticket.id);
+  out.push_back(Start{job.ticket.id, job.ticket.upstream});
+}
+
+void Admission::start_what_may(Upstream& upstream, Time now, Actions& out) {
+  const std::deque<RequestId> waiting = upstream.waiting;
+  for (const Lane lane : {Lane::keystroke, Lane::background})
+    for (const RequestId id : waiting) {
+      const auto found = jobs_.find(id);
+      if (found == jobs_.end() || found->second.state != State::waiting || found->second.ticket.lane != lane)
+        continue;
+      if (may_start(upstream, found->second, now)) start(upstream, found->second, now, out);
+    }
+}
+
+// A keystroke's deadline holds to the end of its answer, another task's to its start.
+std::optional<Time> Admission::deadline_of(const Job& job) const {
+  if (!job.ticket.settings.deadline || is_foreground(job.ticket.lane)) return std::nullopt;
+  if (job.state == State::running && job.ticket.lane != Lane::keystroke) return std::nullopt;
+  return job.arrived + *job.ticket.settings.deadline;
+}
+
+void Admission::expire(Time now, Actions& out) {
+  std::vector<RequestId> late;
+  for (const auto& [id, job] : jobs_)
+    if (const auto deadline = deadline_of(job); deadline && *deadline <= now) late.push_back(id);
+  for (const RequestId id : late) {
+    const auto found = jobs_.find(id);
+    if (found == jobs_.end()) continue;
+    ++counters_[found->second.ticket.lane].expired;
+    if (found->second.state == State::following) {
+      if (const auto leader = jobs_.find(found->second.leader); leader != jobs_.end())
+        std::erase(leader->second.followers, id);
+      out.push_back(AnswerNow{id, AnswerKind::empty, {}});
+      jobs_.erase(found);
+    } else {
+      answer(id, AnswerKind::empty, now, out);
+    }
+  }
+}
+
+Actions Admission::tick(Time now) {
+  Actions out;
+  expire(now, out);
+  for (auto& [name, upstream] : upstreams_) start_what_may(upstream, now, out);
+  return out;
+}
+
+std::optional<Time> Admission::next_wakeup(Time now) const {
+  std::optional<Time> next;
+  const auto consider = [&](Time at) {
+    if (!next || at < *next) next = at;
+  };
+  for (const auto& [id, job] : jobs_) {
+    if (const auto deadline = deadline_of(job)) consider(*deadline);
+    if (job.state != State::waiting) continue;
+    const Upstream& upstream = upstreams_.at(job.ticket.upstream);
+    // A request that is due but finds no room waits for an event, not for the time.
+    if (const Time due = due_at(upstream, job); due > now || room_for(upstream, job)) consider(due);
+  }
+  return next;
+}
+
+void Admission::leave_queue(const Job& job) {
+  Upstream& upstream = upstream_of(job);
+  std::erase(upstream.waiting, job.ticket.id);
+  std::erase(upstream.running, job.ticket.id);
+}
+
+void Admission::remove(RequestId id) {
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end()) return;
+  leave_queue(found->second);
+  if (const auto& key = found->second.ticket.canonical) {
+    auto& leaders = upstream_of(found->second).leaders;
+    if (const auto leader = leaders.find(*key); leader != leaders.end() && leader->second == id)
+      leaders.erase(leader);
+  }
+  jobs_.erase(found);
+}
+
+std::size_t Admission::waiting() const {
+  std::size_t count = 0;
+  for (const auto& [id, job] : jobs_) count += job.state == State::waiting ? 1 : 0;
+  return count;
+}
+
+std::size_t Admission::running() const {
+  std::size_t count = 0;
+  for (const auto& [id, job] : jobs_) count += job.state == State::running ? 1 : 0;
+  return count;
+}
+
+}  // namespace tasklane

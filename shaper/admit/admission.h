@@ -1,0 +1,128 @@
+// Who goes when. Every task asks here and waits for its turn; chats only tell that they have come and gone,
+// and are never held. Driven by events and a given time: the agent, a replay and a simulation run the same
+// code.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "shaper/admit/lane_counters.h"
+#include "shaper/admit/token_bucket.h"
+#include "shaper/admit/type_ahead.h"
+#include "shaper/classify/classification.h"
+#include "shaper/decide/lane_settings.h"
+#include "shaper/rewrite/canonical.h"
+
+namespace tasklane {
+
+// A request that asks to be let through.
+struct Ticket {
+  RequestId id = 0;
+  RequestClass request_class = RequestClass::chat;
+  Lane lane = Lane::interactive;
+  LaneSettings settings;
+  std::string upstream;  // whose slots it wants; one name for each server
+  TypistKey typist = 0;
+  std::optional<CanonicalKey> canonical;  // equal for requests that one answer serves; none: never shared
+  std::uint64_t bucket = 0;               // whose tokens a rate limit takes
+  std::string typed;                      // autocomplete: the text so far
+};
+
+// What is to be done with a waiting or running request.
+struct Start {
+  RequestId id;
+  std::string upstream;
+};
+struct Cancel {  // close its upstream; it waits again and will be started anew, unseen by its client
+  RequestId id;
+};
+enum class AnswerKind { empty, type_ahead, reject };
+struct AnswerNow {  // its upstream, if it runs, is closed
+  RequestId id;
+  AnswerKind kind = AnswerKind::empty;
+  std::string text;  // type_ahead: the rest of the suggestion
+};
+struct Share {  // it gets the answer that `leader` gets
+  RequestId id;
+  RequestId leader;
+};
+using Action = std::variant<Start, Cancel, AnswerNow, Share>;
+using Actions = std::vector<Action>;
+
+class Admission {
+ public:
+  // Slots of an upstream, and how many of them background work leaves to chats. Default: one slot.
+  void use_slots(const std::string& upstream, unsigned slots, unsigned reserve = 0);
+
+  // A chat, or a task that a person waits for, is started at once, always; what runs in its way is cancelled.
+  Actions arrive(Ticket ticket, Time now);
+  // Its client left: nothing more is asked of it.
+  Actions client_gone(RequestId id, Time now);
+  // A started request has been answered, or failed for good.
+  Actions finished(RequestId id, Time now);
+  // What a typist was shown, to answer from while the typing goes along it.
+  void suggested(TypistKey typist, const std::string& typed, const std::string& suggestion, Time now);
+  // What time alone brings. Nothing happens before next_wakeup().
+  Actions tick(Time now);
+  [[nodiscard]] std::optional<Time> next_wakeup(Time now) const;
+
+  [[nodiscard]] const std::map<Lane, LaneCounters>& counters() const { return counters_; }
+  [[nodiscard]] std::size_t waiting() const;
+  [[nodiscard]] std::size_t running() const;
+
+ private:
+  enum class State { waiting, running, following };
+  struct Job {
+    Ticket ticket;
+    State state = State::waiting;
+    Time arrived;
+    Time not_before;  // settle, debounce, rate
+    Time waits_since;
+    unsigned preempted = 0;
+    bool overdue = false;  // let go past its longest wait: runs to its end
+    RequestId leader = 0;
+    bool client_gone = false;  // runs on for its followers
+    std::vector<RequestId> followers;
+  };
+  struct Upstream {
+    unsigned slots = 1;
+    unsigned reserve = 0;
+    unsigned foreground = 0;  // chats and blocking tasks that run
+    std::optional<Time> foreground_end;
+    std::vector<RequestId> running;                       // tasks
+    std::deque<RequestId> waiting;                        // in the order of arrival
+    std::unordered_map<CanonicalKey, RequestId> leaders;  // whose answers may be shared
+  };
+
+  void arrive_foreground(Job job, Time now, Actions& out);
+  void arrive_task(Job job, Time now, Actions& out);
+  bool answered_at_once(Job& job, Time now, Actions& out);
+  bool follows(Job& job, Actions& out);
+  void supersede(const Ticket& newer, Time now, Actions& out);
+  void yield_to_chat(Upstream& upstream, Time now, Actions& out);
+  void start_what_may(Upstream& upstream, Time now, Actions& out);
+  void start(Upstream& upstream, Job& job, Time now, Actions& out);
+  void answer(RequestId id, AnswerKind kind, Time now, Actions& out);
+  void expire(Time now, Actions& out);
+  void remove(RequestId id);
+  void leave_queue(const Job& job);
+  [[nodiscard]] bool may_start(const Upstream& upstream, const Job& job, Time now) const;
+  [[nodiscard]] bool room_for(const Upstream& upstream, const Job& job) const;
+  [[nodiscard]] std::optional<Time> deadline_of(const Job& job) const;
+  [[nodiscard]] Time due_at(const Upstream& upstream, const Job& job) const;
+  Upstream& upstream_of(const Job& job) { return upstreams_[job.ticket.upstream]; }
+
+  std::map<RequestId, Job> jobs_;
+  std::map<std::string, Upstream> upstreams_;
+  TokenBuckets buckets_;
+  TypeAhead type_ahead_;
+  std::map<Lane, LaneCounters> counters_;
+};
+
+}  // namespace tasklane

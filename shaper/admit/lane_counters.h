@@ -1,0 +1,27 @@
+// What a lane has seen and done.
+#pragma once
+
+#include <cstdint>
+
+#include "shaper/base/time.h"
+
+namespace tasklane {
+
+struct LaneCounters {
+  std::uint64_t arrived = 0;
+  std::uint64_t started = 0;
+  std::uint64_t finished = 0;
+  std::uint64_t pre_empted = 0;
+  std::uint64_t superseded = 0;
+  std::uint64_t type_ahead = 0;
+  std::uint64_t coalesced = 0;
+  std::uint64_t expired = 0;         // past their deadline
+  std::uint64_t answered_empty = 0;  // by rule, by rate, or because a chat ran
+  std::uint64_t rejected = 0;
+  std::uint64_t overdue = 0;  // let go past their longest wait
+  std::uint64_t client_gone = 0;
+  Duration held{};  // waited in all
+  Duration longest_held{};
+};
+
+}  // namespace tasklane

@@ -1,0 +1,66 @@
+// The admission of shaper/admit on real requests: tells it what happens, and carries out what it decides.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+
+#include <boost/asio/basic_waitable_timer.hpp>
+
+#include "shaper/admit/admission.h"
+#include "shaper/answer/answer.h"
+#include "userspace/relay/io.h"
+
+namespace tasklane {
+
+// What a task's asking came to; shared by all who asked the same.
+struct TaskResult {
+  std::optional<Answer> answer;
+  int error_status = 0;    // where there is none
+  std::string error_type;  // content type of what the server said
+  std::string error_body;
+};
+
+// A task that waits for its turn. Called from the event loop; each call may come at any await of the task.
+class WaitingTask {
+ public:
+  virtual ~WaitingTask() = default;
+  virtual void on_start() = 0;
+  virtual void on_cancel() = 0;
+  virtual void on_answer(AnswerKind kind, const std::string& text) = 0;
+  virtual void on_result(std::shared_ptr<const TaskResult> result) = 0;
+};
+
+class Lanes {
+ public:
+  explicit Lanes(asio::io_context& io) : timer_(io.get_executor()) {}
+
+  // A chat (or what is treated as one) comes and goes: never waits.
+  void chat_begins(RequestId id, RequestClass request_class, Lane lane, const std::string& upstream);
+  void chat_ends(RequestId id);
+
+  // `task` must live until it has left.
+  void arrive(Ticket ticket, WaitingTask& task);
+  // Whether others still wait for its answer.
+  bool client_gone(RequestId id);
+  // The upstream has answered, or failed: whoever shares the answer gets it too.
+  void finished(RequestId id, std::shared_ptr<const TaskResult> result);
+  // Nothing more is carried out for this task.
+  void leave(RequestId id);
+
+  Admission& admission() { return admission_; }
+  [[nodiscard]] const Admission& admission() const { return admission_; }
+
+ private:
+  using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                           asio::wait_traits<std::chrono::steady_clock>, Executor>;
+  void carry_out(const Actions& actions);
+  void set_timer();
+
+  Admission admission_;
+  std::map<RequestId, WaitingTask*> tasks_;
+  std::multimap<RequestId, RequestId> followers_;  // leader -> who shares its answer
+  Timer timer_;
+};
+
+}  // namespace tasklane

@@ -1,0 +1,254 @@
+#include "userspace/relay/task_run.h"
+
+#include <boost/asio/redirect_error.hpp>
+#include <utility>
+
+#include "shaper/answer/quoted.h"
+#include "shaper/rewrite/as_stream.h"
+#include "shaper/rewrite/constrain.h"
+#include "shaper/rewrite/head_rewrite.h"
+#include "shaper/rewrite/request_rewrite.h"
+#include "userspace/relay/reach.h"
+
+namespace tasklane {
+namespace {
+
+constexpr int bad_request = 400;
+constexpr int bad_gateway = 502;
+
+}  // namespace
+
+TaskRun::TaskRun(RelayContext& context, std::shared_ptr<ClientInput> input, const Origin& origin,
+                 const Request& request, TaskPlan plan)
+    : context_(context),
+      input_(std::move(input)),
+      origin_(origin),
+      request_(request),
+      plan_(std::move(plan)),
+      signal_(context.io.get_executor()) {
+  signal_.expires_at(Timer::time_point::max());
+}
+
+TaskRun::~TaskRun() {
+  input_->when_closed(nullptr);
+  context_.lanes.leave(plan_.ticket.id);
+}
+
+void TaskRun::wake() { signal_.cancel(); }
+
+void TaskRun::stop_upstream() {
+  if (upstream_) upstream_->abort();
+}
+
+void TaskRun::on_start() {
+  started_ = true;
+  cancelled_ = false;
+  wake();
+}
+
+void TaskRun::on_cancel() {
+  started_ = false;
+  cancelled_ = true;
+  stop_upstream();
+}
+
+void TaskRun::on_answer(AnswerKind kind, const std::string& text) {
+  in_lane_ = false;
+  if (kind == AnswerKind::reject)
+    local_ = error_answer(plan_.form.dialect, path_of(request_.head().target), 429,
+                          "tasklane: over the rate of rule '" + plan_.decision.rule->name + "'");
+  else if (kind == AnswerKind::type_ahead)
+    local_ = with_text(text);
+  else
+    local_ = plan_.empty;
+  stop_upstream();
+  wake();
+}
+
+void TaskRun::on_result(std::shared_ptr<const TaskResult> result) {
+  in_lane_ = false;
+  result_ = std::move(result);
+  wake();
+}
+
+// The suggestion that goes on where the typist is, in the client's own form.
+std::optional<LocalAnswer> TaskRun::with_text(const std::string& text) const {
+  Answer answer;
+  answer.content =
+      nlohmann::json{{"text", text}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  answer.finish_reason = "stop";
+  answer.created = std::chrono::system_clock::now();
+  return render(answer, plan_.form);
+}
+
+Awaitable<bool> TaskRun::wait_for_turn() {
+  while (!started_ && !local_ && !result_ && !gone_) {
+    signal_.expires_at(Timer::time_point::max());
+    error_code ignored;
+    co_await signal_.async_wait(asio::redirect_error(use_await, ignored));
+  }
+  co_return started_ && !local_ && !result_ && !gone_;
+}
+
+// The request as this upstream gets it: the rule's changes, the shape of the answer, and always as a stream.
+std::string TaskRun::bytes_for(const Upstream& upstream, bool constrained) const {
+  const Then& then = plan_.decision.rule->then;
+  std::string body = plan_.body;
+  if (Result<std::optional<std::string>> changed = rewrite_body(body, then, upstream); changed && *changed)
+    body = std::move(**changed);
+  if (then.settings.align) {
+    const auto chat = context_.chat_options.find(server_key(origin_, upstream) + " " +
+                                                 upstream.model.value_or(plan_.model));
+    if (chat != context_.chat_options.end())
+      if (Result<std::optional<std::string>> changed = align(body, plan_.form.dialect, chat->second);
+          changed && *changed)
+        body = std::move(**changed);
+  }
+  if (constrained) {
+    Result<std::optional<Constrained>> changed =
+        constrain(body, plan_.form.dialect, plan_.ticket.request_class, plan_.json_contract);
+    if (changed && *changed) body = std::move((*changed)->body);
+  }
+  if (Result<std::optional<std::string>> changed = as_stream(body, plan_.form.dialect); changed && *changed)
+    body = std::move(**changed);
+  HeadChanges changes;
+  if (!upstream.original) changes.host = upstream.authority;
+  changes.content_length = body.size();
+  changes.without = {"Content-Encoding", "Expect", "Accept-Encoding"};
+  return rewrite_head(request_.raw_head(), changes) + body;
+}
+
+Awaitable<TaskRun::Attempt> TaskRun::talk(const Upstream& upstream, const std::string& bytes,
+                                          bool constrained) {
+  for (bool allow_idle = true;; allow_idle = false) {
+    Result<UpstreamPtr> reached = co_await reach(context_, origin_, upstream, allow_idle);
+    if (cancelled_) co_return Attempt::cancelled;
+    if (!reached) {
+      report_.answer = error_answer(
+          plan_.form.dialect, path_of(request_.head().target), bad_gateway,
+          "tasklane: upstream '" + upstream.name + "' cannot be reached: " + reached.error().text());
+      co_return Attempt::failed;
+    }
+    upstream_ = std::move(*reached);
+    report_.asked = true;
+    report_.bytes_up += bytes.size();
+    co_await send_all(upstream_->socket(), bytes);
+    AnswerAssembler assembler(plan_.form.dialect);
+    const Collected collected = co_await collect_answer(*upstream_, assembler);
+    const UpstreamPtr connection = std::exchange(upstream_, nullptr);
+    if (cancelled_ || local_) co_return Attempt::cancelled;
+    if (!collected.any_byte && connection->reused()) {
+      ++context_.statistics.relay().upstream_reconnects;
+      continue;
+    }
+    if (collected.keep_alive) context_.upstreams.keep_idle(connection, now());
+    co_return conclude(upstream, assembler, collected, constrained);
+  }
+}
+
+TaskRun::Attempt TaskRun::conclude(const Upstream& upstream, const AnswerAssembler& assembler,
+                                   const Collected& collected, bool constrained) {
+  const bool usable = assembler.state() == StreamState::complete || assembler.state() == StreamState::cut;
+  auto result = std::make_shared<TaskResult>();
+  if (collected.status == 200 && usable) {
+    report_.first_byte = collected.first_byte;
+    result->answer = assembler.answer();
+    remember_suggestion(*result->answer);
+    result_ = result;
+    return Attempt::answered;
+  }
+  if (constrained && collected.status == bad_request) return Attempt::refused_constraint;
+  if (collected.status >= bad_request && collected.whole) {
+    result->error_status = collected.status;
+    result->error_type = collected.content_type;
+    result->error_body = collected.error_body;
+    last_error_ = result;
+  } else {
+    report_.answer = error_answer(plan_.form.dialect, path_of(request_.head().target), bad_gateway,
+                                  "tasklane: upstream '" + upstream.name + "' broke off");
+  }
+  return Attempt::failed;
+}
+
+void TaskRun::remember_suggestion(const Answer& answer) {
+  if (plan_.ticket.request_class != RequestClass::autocomplete) return;
+  if (const std::optional<std::string> suggestion = suggestion_in(answer.content))
+    context_.lanes.admission().suggested(plan_.ticket.typist, plan_.ticket.typed, *suggestion, now());
+}
+
+// Waits, asks, and waits again where a chat came in between.
+Awaitable<TaskRun::Attempt> TaskRun::ask(const Upstream& upstream) {
+  bool constrained =
+      plan_.decision.rule->then.settings.constrain && !context_.unconstrained.contains(upstream.name);
+  Ticket ticket = plan_.ticket;
+  ticket.upstream = server_key(origin_, upstream);
+  if (const Result<CanonicalKey> key = context_.canonical.key_of(
+          ticket.request_class, plan_.form.dialect, upstream.model.value_or(plan_.model), plan_.body))
+    ticket.canonical = *key;
+  started_ = cancelled_ = false;
+  in_lane_ = true;
+  context_.lanes.arrive(std::move(ticket), *this);
+  for (;;) {
+    if (!co_await wait_for_turn()) co_return result_ ? Attempt::answered : Attempt::cancelled;
+    const std::string bytes = bytes_for(upstream, constrained);
+    const Attempt attempt = co_await talk(upstream, bytes, constrained);
+    if (attempt == Attempt::refused_constraint) {
+      context_.unconstrained.insert(upstream.name);
+      constrained = false;
+      continue;
+    }
+    if (attempt != Attempt::cancelled || local_ || gone_) co_return attempt;
+  }
+}
+
+std::optional<LocalAnswer> TaskRun::rendered(const TaskResult& result) const {
+  if (result.answer) return render(*result.answer, plan_.form);
+  return LocalAnswer{result.error_status, result.error_type, result.error_body};
+}
+
+// Whoever shares a failed request's answer is told the same.
+std::shared_ptr<const TaskResult> TaskRun::outcome() const {
+  if (result_) return result_;
+  if (last_error_) return last_error_;
+  auto failed = std::make_shared<TaskResult>();
+  failed->error_status = report_.answer ? report_.answer->status : bad_gateway;
+  if (report_.answer) failed->error_type = report_.answer->content_type;
+  if (report_.answer) failed->error_body = report_.answer->body;
+  return failed;
+}
+
+void TaskRun::client_left() {
+  client_left_ = true;
+  if (context_.lanes.client_gone(plan_.ticket.id)) return;  // others wait for the same answer
+  gone_ = true;
+  stop_upstream();
+  wake();
+}
+
+Awaitable<TaskRun::Report> TaskRun::run() {
+  const RequestId id = plan_.ticket.id;
+  if (input_->closed())
+    client_left_ = gone_ = true;
+  else
+    input_->when_closed([this] { client_left(); });
+  for (const Upstream* upstream : plan_.decision.route) {
+    if (gone_) break;
+    report_.upstream = upstream->name;
+    const Attempt attempt = co_await ask(*upstream);
+    if (std::exchange(in_lane_, false)) context_.lanes.finished(id, outcome());
+    if (attempt != Attempt::failed) break;
+    if (upstream != plan_.decision.route.back())
+      ++context_.statistics.row(plan_.ticket.request_class, upstream->name).failed_over;
+  }
+  report_.client_gone = client_left_;
+  if (local_)
+    report_.answer = local_;
+  else if (result_)
+    report_.answer = rendered(*result_);
+  else if (last_error_)
+    report_.answer = rendered(*last_error_);
+  if (client_left_) report_.answer.reset();
+  co_return std::move(report_);
+}
+
+}  // namespace tasklane

@@ -1,0 +1,89 @@
+// One task on its way: waits for its turn in its lane, is asked upstream as a stream, may be cancelled for a
+// chat and asked again, and is answered in the form that its client asked for. Not a byte is passed on before
+// the answer is whole, so the client never sees what happened in between.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "shaper/answer/empty_answer.h"
+#include "shaper/decide/decide.h"
+#include "userspace/relay/answer_collector.h"
+#include "userspace/relay/lanes.h"
+#include "userspace/relay/request_reader.h"
+
+namespace tasklane {
+
+// What is known of a task before it waits: copies, for the body's facts do not live that long.
+struct TaskPlan {
+  Ticket ticket;  // without upstream
+  AnswerForm form;
+  Decision decision;
+  std::string body;                  // decoded JSON
+  std::optional<LocalAnswer> empty;  // the class's empty answer, where it has one
+  std::string model;                 // as the client wrote it
+  bool json_contract = false;        // the prompt asks for its class's JSON key
+};
+
+class TaskRun : public WaitingTask {
+ public:
+  TaskRun(RelayContext& context, std::shared_ptr<ClientInput> input, const Origin& origin,
+          const Request& request, TaskPlan plan);
+  ~TaskRun() override;
+  TaskRun(const TaskRun&) = delete;
+  TaskRun& operator=(const TaskRun&) = delete;
+
+  struct Report {
+    std::optional<LocalAnswer> answer;  // for the client; none: the connection ends
+    std::string upstream;               // that was asked last
+    bool asked = false;                 // an upstream was asked at all
+    bool client_gone = false;
+    std::uint64_t bytes_up = 0;
+    Time first_byte{};
+  };
+  Awaitable<Report> run();
+
+  void on_start() override;
+  void on_cancel() override;
+  void on_answer(AnswerKind kind, const std::string& text) override;
+  void on_result(std::shared_ptr<const TaskResult> result) override;
+
+ private:
+  using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                           asio::wait_traits<std::chrono::steady_clock>, Executor>;
+
+  enum class Attempt { answered, failed, cancelled, refused_constraint };
+
+  Awaitable<Attempt> ask(const Upstream& upstream);
+  Awaitable<Attempt> talk(const Upstream& upstream, const std::string& bytes, bool constrained);
+  Awaitable<bool> wait_for_turn();
+  std::string bytes_for(const Upstream& upstream, bool constrained) const;
+  Attempt conclude(const Upstream& upstream, const AnswerAssembler& assembler, const Collected& collected,
+                   bool constrained);
+  [[nodiscard]] std::optional<LocalAnswer> rendered(const TaskResult& result) const;
+  [[nodiscard]] std::optional<LocalAnswer> with_text(const std::string& text) const;
+  [[nodiscard]] std::shared_ptr<const TaskResult> outcome() const;
+  void client_left();
+  void remember_suggestion(const Answer& answer);
+  void wake();
+  void stop_upstream();
+
+  RelayContext& context_;
+  std::shared_ptr<ClientInput> input_;
+  const Origin& origin_;
+  const Request& request_;
+  TaskPlan plan_;
+  Timer signal_;
+  UpstreamPtr upstream_;
+  bool started_ = false;
+  bool cancelled_ = false;
+  bool client_left_ = false;
+  bool gone_ = false;  // and nobody else waits for its answer
+  bool in_lane_ = false;
+  std::optional<LocalAnswer> local_;  // answered without, or instead of, an upstream
+  std::shared_ptr<const TaskResult> result_;
+  std::shared_ptr<const TaskResult> last_error_;  // what the last upstream said instead
+  Report report_;
+};
+
+}  // namespace tasklane

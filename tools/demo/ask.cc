@@ -56,6 +56,7 @@ Answer ask(std::uint16_t port, const std::string& body) {
   Answer answer;
   answer.whole = !error && parser.get().result() == http::status::ok;
   answer.first_token = first.value_or(Clock::now()) - sent;
+  answer.total = Clock::now() - sent;
   answer.text = words_in(parser.get().body());
   return answer;
 }

@@ -10,6 +10,7 @@ namespace tasklane::demo {
 struct Answer {
   bool whole = false;                      // status 200 and read to its end
   std::chrono::nanoseconds first_token{};  // from the send to the first byte of the body
+  std::chrono::nanoseconds total{};        // to the last one
   std::string text;                        // of the assistant
 };
 

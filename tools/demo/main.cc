@@ -1,4 +1,4 @@
-// demo: ten chat turns, once direct and once through Tasklane, and a table of what a person would feel.
+// demo: ten chat turns, direct and through Tasklane, and a table of what a person would feel.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
@@ -21,13 +21,11 @@ struct Shown {
   nlohmann::json stats;
 };
 
-Result<Shown> show(const std::filesystem::path& programs, bool steered, bool direct) {
-  std::cerr << (direct ? "direct      " : "Tasklane    ") << std::flush;
-  const Result<Stage> stage = Stage::set(programs, steered);
+Result<Shown> show(const std::filesystem::path& programs, Way way, bool steered) {
+  const Result<Stage> stage = Stage::set(programs, way, steered);
   if (!stage) return stage.error();
-  if (const auto done = stage->bypass(direct); !done) return done.error();
   Played played = play(stage->port());
-  std::cerr << "\n";
+  std::cerr << ' ';
   return Shown{std::move(played), stage->stats()};
 }
 
@@ -41,8 +39,11 @@ std::string percentile(std::vector<std::chrono::nanoseconds> times, double share
   return text.data();
 }
 
-void print_row(const std::string& what, const std::string& direct, const std::string& tasklane) {
-  std::printf("  %-24s %10s %12s\n", what.c_str(), direct.c_str(), tasklane.c_str());
+template <class Cell>
+void print_row(const std::string& what, const std::vector<Shown>& shown, Cell cell) {
+  std::printf("  %-24s", what.c_str());
+  for (const Shown& each : shown) std::printf(" %14s", std::string(cell(each.played)).c_str());
+  std::printf("\n");
 }
 
 std::string answered(const Played& played, const std::string& name) {
@@ -51,30 +52,29 @@ std::string answered(const Played& played, const std::string& name) {
   return std::to_string(tally.answered) + " of " + std::to_string(tally.asked);
 }
 
-void print_comparison(const Played& direct, const Played& tasklane) {
-  std::printf("\n");
-  print_row("", "direct", "Tasklane");
-  print_row("chat TTFT p50", percentile(direct.first_tokens, 0.5), percentile(tasklane.first_tokens, 0.5));
-  print_row("chat TTFT p95", percentile(direct.first_tokens, 0.95), percentile(tasklane.first_tokens, 0.95));
-  print_row("chats answered",
-            std::to_string(direct.first_tokens.size()) + " of " + std::to_string(turns_played),
-            std::to_string(tasklane.first_tokens.size()) + " of " + std::to_string(turns_played));
+void print_comparison(const std::vector<Shown>& shown) {
+  std::printf("\n\n  %-24s %14s %14s %14s\n  %-24s %14s %14s %14s\n", "", "direct", "Tasklane,", "Tasklane,",
+              "", "", "one model", "task model");
+  print_row("chat TTFT p50", shown, [](const Played& p) { return percentile(p.first_tokens, 0.5); });
+  print_row("chat TTFT p95", shown, [](const Played& p) { return percentile(p.first_tokens, 0.95); });
+  print_row("chats answered", shown, [](const Played& p) {
+    return std::to_string(p.first_tokens.size()) + " of " + std::to_string(turns_played);
+  });
   for (const char* name : {"title", "follow_up", "tags", "autocomplete"})
-    print_row(std::string(name) + " answered", answered(direct, name), answered(tasklane, name));
+    print_row(std::string(name) + " answered", shown, [&](const Played& p) { return answered(p, name); });
+  print_row("a task takes, p50", shown, [](const Played& p) { return percentile(p.task_delays, 0.5); });
 }
 
 void print_destinations(const nlohmann::json& stats) {
-  std::printf("\nWhere Tasklane sent them (tasklane stats --json):\n  %-14s %-10s %9s %9s %14s\n", "class",
-              "upstream", "requests", "answered", "total p50");
   for (const auto& row : stats.value("classes", nlohmann::json::array()))
     std::printf("  %-14s %-10s %9d %9d %11.0f ms\n", row.value("class", "").c_str(),
                 row.value("upstream", "").c_str(), row.value("requests", 0), row.value("answered", 0),
                 row.value("/total_ms/p50"_json_pointer, 0.0));
 }
 
-bool all_arrived(const Played& played) {
-  if (played.chats_lost > 0 || played.first_tokens.size() != turns_played) return false;
-  return std::all_of(played.tasks.begin(), played.tasks.end(),
+bool all_arrived(const Shown& shown) {
+  if (shown.played.first_tokens.size() != turns_played) return false;
+  return std::all_of(shown.played.tasks.begin(), shown.played.tasks.end(),
                      [](const auto& each) { return each.second.asked == each.second.answered; });
 }
 
@@ -87,27 +87,37 @@ bool went_where_they_should(const nlohmann::json& stats) {
   return true;
 }
 
-ExitCode run(const std::filesystem::path& programs) {
-  const bool steered = tools::enter_own_network_namespace();
+void print_introduction(bool steered) {
   std::printf(
       "One person, three chats, ten turns, as Open WebUI 0.12 sends them: with each new chat its title,\n"
       "after each answer follow-ups (and tags), an autocompletion while the next question is typed.\n"
-      "A slow chat model, simulated (300 prompt tokens/s, 12 answer tokens/s, one request at a time),\n"
+      "A slow chat model, simulated (400 prompt tokens/s, 18 answer tokens/s, one request at a time),\n"
       "%s.\n"
-      "Beside it a small quick task model. Takes about a minute.\n\n",
+      "Three times: direct; through Tasklane, where the tasks wait until the chat rests; through Tasklane,\n"
+      "where they go to a small quick task model. Takes a minute and a half at most.\n\n",
       steered ? "listens on port 11434; Tasklane steers that port, in a network namespace of its own"
               : "listens on a free port; Tasklane listens on another (steering takes root)");
   std::fflush(stdout);
-  const Result<Shown> direct = show(programs, steered, true);
-  const Result<Shown> tasklane = direct ? show(programs, steered, false) : direct;
-  if (!tasklane) {
-    std::cerr << "demo: " << tasklane.error().text() << "\n";
-    return tasklane.error().exit;
+}
+
+ExitCode run(const std::filesystem::path& programs) {
+  const bool steered = tools::enter_own_network_namespace();
+  print_introduction(steered);
+  std::vector<Shown> shown;
+  for (const Way way : {Way::direct, Way::one_model, Way::task_model}) {
+    Result<Shown> one = show(programs, way, steered);
+    if (!one) {
+      std::cerr << "demo: " << one.error().text() << "\n";
+      return one.error().exit;
+    }
+    shown.push_back(std::move(*one));
   }
-  print_comparison(direct->played, tasklane->played);
-  print_destinations(tasklane->stats);
-  if (all_arrived(direct->played) && all_arrived(tasklane->played) && went_where_they_should(tasklane->stats))
-    return ExitCode::done;
+  print_comparison(shown);
+  std::printf("\nWhere the last one sent them (tasklane stats --json):\n  %-14s %-10s %9s %9s %14s\n",
+              "class", "upstream", "requests", "answered", "total p50");
+  print_destinations(shown.back().stats);
+  const bool arrived = std::all_of(shown.begin(), shown.end(), all_arrived);
+  if (arrived && went_where_they_should(shown.back().stats)) return ExitCode::done;
   std::cerr << "demo: something was not answered, or went astray (see the tables)\n";
   return ExitCode::found;
 }
@@ -117,7 +127,7 @@ ExitCode run(const std::filesystem::path& programs) {
 
 int main(int argc, char** argv) {
   using namespace tasklane;
-  CLI::App app{"Ten chat turns, once direct and once through Tasklane", "demo"};
+  CLI::App app{"Ten chat turns, direct and through Tasklane", "demo"};
   std::filesystem::path programs = tools::beside_this_program("");
   app.add_option("--bin", programs, "The folder of modelsim and tasklaned");
   try {

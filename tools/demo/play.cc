@@ -18,8 +18,8 @@ using namespace std::chrono_literals;
 
 // As recorded of Open WebUI 0.12 (the title goes out a moment before its chat), and of a brisk reader.
 constexpr auto title_leads_by = 30ms;
-constexpr auto reads_until_typing_pauses = 700ms;
-constexpr auto types_the_rest = 500ms;
+constexpr auto reads_until_typing_pauses = 600ms;
+constexpr auto types_the_rest = 400ms;
 
 constexpr std::array<std::array<const char*, 4>, 3> chats{{
     {"How do I cook rice for four?", "And if it turns out too wet?", "Can I keep some for tomorrow?",
@@ -50,10 +50,7 @@ class Player {
       std::this_thread::sleep_for(title_leads_by);
     }
     const Answer answer = ask(port_, chat_request(chat_model, said_, question));
-    if (answer.whole)
-      played_.first_tokens.push_back(answer.first_token);
-    else
-      ++played_.chats_lost;
+    if (answer.whole) played_.first_tokens.push_back(answer.first_token);
     std::cerr << (answer.whole ? '.' : '!') << std::flush;
     said_.push_back({question, answer.text});
     const bool first = said_.size() == 1;
@@ -82,6 +79,7 @@ class Player {
     const std::scoped_lock lock(tally_);
     Tally& tally = played_.tasks[name];
     ++tally.asked;
+    played_.task_delays.push_back(answer.total);
     if (answer.whole && said.is_object() && said.contains(key)) ++tally.answered;
   }
 

@@ -19,8 +19,8 @@ struct Tally {
 
 struct Played {
   std::vector<std::chrono::nanoseconds> first_tokens;  // of the chat's answers
-  int chats_lost = 0;
-  std::map<std::string, Tally> tasks;  // by class
+  std::vector<std::chrono::nanoseconds> task_delays;   // of every task, to its last byte
+  std::map<std::string, Tally> tasks;                  // by class
 };
 
 // Plays in real time against the model port.

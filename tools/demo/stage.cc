@@ -18,10 +18,8 @@ constexpr std::uint16_t task_port = 11435;
 constexpr const char* task_model = "small-task";
 
 // The first example of the README.
-Json agent_config(const Json& where, std::uint16_t task) {
-  Json config = where;
-  config["version"] = 1;
-  config["packs"] = {"open-webui"};
+Json task_model_rules(std::uint16_t task) {
+  Json config;
   config["upstreams"] = {
       {"model", {{"address", "original"}}},
       {"task", {{"url", "http://127.0.0.1:" + std::to_string(task)}, {"model", task_model}}}};
@@ -29,6 +27,33 @@ Json agent_config(const Json& where, std::uint16_t task) {
       Json::array({{{"name", "tasks to the task model"},
                     {"when", {{"class", {"title", "tags", "follow_up", "autocomplete", "query"}}}},
                     {"then", {{"route", {"task", "model"}}}}}});
+  return config;
+}
+
+// As config/one-model.json.
+Json one_model_rules() {
+  Json config;
+  config["rules"] = Json::array(
+      {{{"name", "suggestions while typing"},
+        {"when", {{"class", "autocomplete"}}},
+        {"then", {{"lane", "keystroke"}, {"deadline", "3s"}, {"while_chat", "answer"}, {"constrain", true}}}},
+       {{"name", "everything that can wait"},
+        {"when", {{"class", {"title", "tags", "follow_up"}}}},
+        {"then",
+         {{"lane", "background"},
+          {"settle", "400ms"},
+          {"quiet", "1500ms"},
+          {"max_wait", "30s"},
+          {"preempt", 3},
+          {"constrain", true}}}}});
+  return config;
+}
+
+Json agent_config(Way way, const Json& where, std::uint16_t task) {
+  Json config = way == Way::one_model ? one_model_rules() : task_model_rules(task);
+  config.update(where);
+  config["version"] = 1;
+  config["packs"] = {"open-webui"};
   return config;
 }
 
@@ -42,14 +67,17 @@ Json listen(std::uint16_t port, std::uint16_t to) {
 
 }  // namespace
 
-Result<Stage> Stage::set(const std::filesystem::path& programs, bool steered) {
+Result<Stage> Stage::set(const std::filesystem::path& programs, Way way, bool steered) {
   Stage stage;
   const std::uint16_t chat = steered ? ollama_port : free_port();
   const std::uint16_t task = steered ? task_port : free_port();
   if (const auto up = stage.start_models(programs / "modelsim", chat, task); !up) return up.error();
   stage.port_ = steered ? chat : free_port();
   const Json where = steered ? intercept(chat) : listen(stage.port_, chat);
-  if (const auto up = stage.start_agent(programs / "tasklaned", where, steered, task); !up) return up.error();
+  const auto up = stage.start_agent(programs / "tasklaned", agent_config(way, where, task), steered);
+  if (!up) return up.error();
+  if (way != Way::direct) return stage;
+  if (const auto done = stage.bypass(); !done) return done.error();
   return stage;
 }
 
@@ -64,7 +92,7 @@ Result<void> Stage::start_models(const std::filesystem::path& modelsim, std::uin
     return Error{"the simulated model does not come up", modelsim.string(), folder_.read(log)};
   };
   if (const auto up = start({modelsim, "--listen", address(chat), "--model", chat_model, "--slots", "1",
-                             "--prefill", "300", "--decode", "12", "--answer-tokens", "16"},
+                             "--prefill", "400", "--decode", "18", "--answer-tokens", "16"},
                             chat);
       !up)
     return up;
@@ -73,17 +101,17 @@ Result<void> Stage::start_models(const std::filesystem::path& modelsim, std::uin
                task);
 }
 
-Result<void> Stage::start_agent(const std::filesystem::path& tasklaned, const nlohmann::json& where,
-                                bool steered, std::uint16_t task) {
-  const auto config = folder_.write("tasklane.json", agent_config(where, task).dump(2));
+Result<void> Stage::start_agent(const std::filesystem::path& tasklaned, const nlohmann::json& config,
+                                bool steered) {
+  const auto file = folder_.write("tasklane.json", config.dump(2));
   children_.push_back(
-      Child::program({tasklaned, "--config", config, "--control", control()}, folder_.file("agent.log")));
+      Child::program({tasklaned, "--config", file, "--control", control()}, folder_.file("agent.log")));
   if (comes_true(children_.back(), [&] { return steered ? steers(control()) : answers(port_); })) return {};
   return Error{"the agent does not come up", tasklaned.string(), folder_.read("agent.log")};
 }
 
-Result<void> Stage::bypass(bool on) const {
-  const auto reply = ask_agent(control(), "POST", "/bypass", Json{{"on", on}}.dump());
+Result<void> Stage::bypass() const {
+  const auto reply = ask_agent(control(), "POST", "/bypass", Json{{"on", true}}.dump());
   if (!reply) return reply.error();
   if (reply->status != 200) return Error{"the agent refuses: " + reply->body, "bypass", ""};
   return {};

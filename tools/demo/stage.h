@@ -14,20 +14,22 @@
 
 namespace tasklane::demo {
 
+enum class Way { direct, one_model, task_model };
+
 class Stage {
  public:
-  static Result<Stage> set(const std::filesystem::path& programs, bool steered);
+  static Result<Stage> set(const std::filesystem::path& programs, Way way, bool steered);
 
   // Where Open WebUI would send its requests.
   [[nodiscard]] std::uint16_t port() const { return port_; }
-  [[nodiscard]] Result<void> bypass(bool on) const;
   [[nodiscard]] nlohmann::json stats() const;
 
  private:
   Stage() = default;
   Result<void> start_models(const std::filesystem::path& modelsim, std::uint16_t chat, std::uint16_t task);
-  Result<void> start_agent(const std::filesystem::path& tasklaned, const nlohmann::json& where, bool steered,
-                           std::uint16_t task);
+  Result<void> start_agent(const std::filesystem::path& tasklaned, const nlohmann::json& config,
+                           bool steered);
+  [[nodiscard]] Result<void> bypass() const;
   [[nodiscard]] std::string control() const { return folder_.file("control.sock"); }
 
   tools::TemporaryFolder folder_;  // outlives what writes there

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What the steering program and the agent share: map keys and the block of memory that both map. Compiled by both
- * sides; fixed-width fields; a change of layout raises TASKLANE_ABI_VERSION. */
+/* What the steering program and the agent share: map keys and the block of memory that both map. Compiled by
+ * both sides; fixed-width fields; a change of layout raises TASKLANE_ABI_VERSION. */
 #ifndef TASKLANE_BPF_ABI_H
 #define TASKLANE_BPF_ABI_H
 
@@ -44,9 +44,9 @@ enum tasklane_verdict {
 /* Mapped by both sides; written by the agent without a system call. */
 struct tasklane_shared {
   __u64 abi_version;
-  __u64 heartbeat_ns;   /* CLOCK_MONOTONIC of the agent's last sign of life; 0: never */
-  __u64 stale_after_ns; /* older than this is a hung agent */
-  __u64 bypass;         /* not 0: pass everything */
+  __u64 heartbeat_ns;                   /* CLOCK_MONOTONIC of the agent's last sign of life; 0: never */
+  __u64 stale_after_ns;                 /* older than this is a hung agent */
+  __u64 bypass;                         /* not 0: pass everything */
   __u64 own_ports[TASKLANE_PORT_WORDS]; /* local ports from which the agent dials, one bit each */
 };
 TASKLANE_STATIC_ASSERT(sizeof(struct tasklane_shared) == 32 + 8192, "abi");

@@ -40,7 +40,7 @@ void Admission::arrive_foreground(Job job, Time now, Actions& out) {
   job.state = State::running;
   ++counters_[job.ticket.lane].started;
   const RequestId id = job.ticket.id;
-  out.push_back(Start{id, job.ticket.upstream});
+  out.emplace_back(std::in_place_type<Start>, id, job.ticket.upstream);
   jobs_.emplace(id, std::move(job));
 }
 
@@ -49,7 +49,7 @@ bool Admission::answered_at_once(Job& job, Time now, Actions& out) {
   const Ticket& ticket = job.ticket;
   LaneCounters& counters = counters_[ticket.lane];
   const auto say = [&](AnswerKind kind, std::string text = {}) {
-    out.push_back(AnswerNow{ticket.id, kind, std::move(text)});
+    out.emplace_back(std::in_place_type<AnswerNow>, ticket.id, kind, std::move(text));
     return true;
   };
   if (ticket.settings.answer) {
@@ -85,7 +85,7 @@ bool Admission::follows(Job& job, Actions& out) {
   job.leader = same->second;
   jobs_.at(same->second).followers.push_back(job.ticket.id);
   ++counters_[job.ticket.lane].coalesced;
-  out.push_back(Share{job.ticket.id, same->second});
+  out.emplace_back(std::in_place_type<Share>, job.ticket.id, same->second);
   return true;
 }
 
@@ -101,7 +101,7 @@ void Admission::arrive_task(Job job, Time now, Actions& out) {
   if (keystroke && ticket.settings.supersede) supersede(ticket, now, out);
   if (keystroke && upstream.foreground > 0 && ticket.settings.while_chat == WhileChat::answer) {
     ++counters_[ticket.lane].answered_empty;
-    out.push_back(AnswerNow{id, AnswerKind::empty, {}});
+    out.emplace_back(std::in_place_type<AnswerNow>, id, AnswerKind::empty, "");
     return;
   }
   job.not_before =
@@ -131,7 +131,7 @@ void Admission::answer(RequestId id, AnswerKind kind, Time now, Actions& out) {
   if (found == jobs_.end()) return;
   const std::vector<RequestId> followers = found->second.followers;
   if (!found->second.client_gone || found->second.state == State::running)
-    out.push_back(AnswerNow{id, kind, {}});
+    out.emplace_back(std::in_place_type<AnswerNow>, id, kind, "");
   Upstream& upstream = upstream_of(found->second);
   remove(id);
   for (const RequestId follower : followers) answer(follower, kind, now, out);
@@ -155,7 +155,7 @@ void Admission::yield_to_chat(Upstream& upstream, Time now, Actions& out) {
     job.waits_since = now;
     std::erase(upstream.running, id);
     upstream.waiting.push_front(id);
-    out.push_back(Cancel{id});
+    out.emplace_back(std::in_place_type<Cancel>, id);
   }
   const std::deque<RequestId> waiting = upstream.waiting;
   for (const RequestId id : waiting) {
@@ -187,7 +187,7 @@ Actions Admission::client_gone(RequestId id, Time now) {
     --upstream.foreground;
     upstream.foreground_end = now;
   } else if (job.state == State::running) {
-    out.push_back(Cancel{id});
+    out.emplace_back(std::in_place_type<Cancel>, id);
   }
   remove(id);
   start_what_may(upstream, now, out);
@@ -256,7 +256,7 @@ void Admission::start(Upstream& upstream, Job& job, Time now, Actions& out) {
   job.state = State::running;
   std::erase(upstream.waiting, job.ticket.id);
   upstream.running.push_back(job.ticket.id);
-  out.push_back(Start{job.ticket.id, job.ticket.upstream});
+  out.emplace_back(std::in_place_type<Start>, job.ticket.id, job.ticket.upstream);
 }
 
 void Admission::start_what_may(Upstream& upstream, Time now, Actions& out) {
@@ -288,7 +288,7 @@ void Admission::expire(Time now, Actions& out) {
     if (found->second.state == State::following) {
       if (const auto leader = jobs_.find(found->second.leader); leader != jobs_.end())
         std::erase(leader->second.followers, id);
-      out.push_back(AnswerNow{id, AnswerKind::empty, {}});
+      out.emplace_back(std::in_place_type<AnswerNow>, id, AnswerKind::empty, "");
       jobs_.erase(found);
     } else {
       answer(id, AnswerKind::empty, now, out);

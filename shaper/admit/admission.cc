@@ -6,6 +6,12 @@
 namespace tasklane {
 namespace {
 
+// Whoever types stops for a suggestion now and then, and sends in the end: background work waits this many
+// times its quiet time behind each.
+constexpr int quiets_of_typing = 3;
+// A re-warm is begun where nothing is due for so long.
+constexpr Duration rewarm_time = std::chrono::milliseconds(500);
+
 // A person waits for it: it goes at once and others make way.
 bool is_foreground(Lane lane) { return lane == Lane::interactive || lane == Lane::blocking; }
 
@@ -16,12 +22,18 @@ void Admission::use_slots(const std::string& upstream, unsigned slots, unsigned 
   upstreams_[upstream].reserve = reserve;
 }
 
+unsigned Admission::slots(const std::string& upstream) const {
+  const auto found = upstreams_.find(upstream);
+  return found == upstreams_.end() ? 1 : found->second.slots;
+}
+
 Actions Admission::arrive(Ticket ticket, Time now) {
   Actions out;
   ++counters_[ticket.lane].arrived;
   Job job;
   job.ticket = std::move(ticket);
   job.arrived = job.waits_since = job.not_before = now;
+  if (job.ticket.lane == Lane::keystroke) upstream_of(job).typed = now;
   if (job.ticket.lane == Lane::interactive)
     arrive_foreground(std::move(job), now, out);
   else if (!answered_at_once(job, now, out)) {
@@ -36,7 +48,10 @@ Actions Admission::arrive(Ticket ticket, Time now) {
 void Admission::arrive_foreground(Job job, Time now, Actions& out) {
   Upstream& upstream = upstream_of(job);
   ++upstream.foreground;
+  drop_rewarm(upstream, out);
   yield_to_chat(upstream, now, out);
+  upstream.prompt_lost = job.ticket.lane == Lane::blocking;
+  if (!upstream.prompt_lost) upstream.warm_until = {};  // another chat's prompt is of no use now
   job.state = State::running;
   ++counters_[job.ticket.lane].started;
   const RequestId id = job.ticket.id;
@@ -199,7 +214,7 @@ Actions Admission::finished(RequestId id, Time now) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return out;
   const Job& job = found->second;
-  ++counters_[job.ticket.lane].finished;
+  ++(job.rewarm ? rewarm_counters_.finished : counters_[job.ticket.lane].finished);
   Upstream& upstream = upstream_of(job);
   if (is_foreground(job.ticket.lane)) {
     --upstream.foreground;
@@ -231,11 +246,11 @@ Time Admission::due_at(const Upstream& upstream, const Job& job) const {
   const LaneSettings& settings = job.ticket.settings;
   const Time overdue = std::max(job.arrived + settings.max_wait, job.arrived);
   Time due = job.not_before;
-  if (settings.hold && job.ticket.lane == Lane::background) {
+  if (settings.hold) {
     if (upstream.foreground > 0) return overdue;
     if (upstream.foreground_end) due = std::max(due, *upstream.foreground_end + settings.quiet);
-  } else if (settings.hold && upstream.foreground > 0) {
-    return overdue;
+    if (upstream.typed && job.ticket.lane == Lane::background)
+      due = std::max(due, *upstream.typed + quiets_of_typing * settings.quiet);
   }
   return std::min(due, std::max(overdue, job.not_before));
 }
@@ -254,6 +269,7 @@ void Admission::start(Upstream& upstream, Job& job, Time now, Actions& out) {
   job.overdue = now >= job.arrived + job.ticket.settings.max_wait;
   if (job.overdue) ++counters.overdue;
   job.state = State::running;
+  upstream.prompt_lost = true;
   std::erase(upstream.waiting, job.ticket.id);
   upstream.running.push_back(job.ticket.id);
   out.emplace_back(std::in_place_type<Start>, job.ticket.id, job.ticket.upstream);
@@ -261,6 +277,9 @@ void Admission::start(Upstream& upstream, Job& job, Time now, Actions& out) {
 
 void Admission::start_what_may(Upstream& upstream, Time now, Actions& out) {
   const std::deque<RequestId> waiting = upstream.waiting;
+  if (std::any_of(waiting.begin(), waiting.end(),
+                  [&](RequestId id) { return due_at(upstream, jobs_.at(id)) <= now; }))
+    drop_rewarm(upstream, out);
   for (const Lane lane : {Lane::keystroke, Lane::background})
     for (const RequestId id : waiting) {
       const auto found = jobs_.find(id);
@@ -268,6 +287,41 @@ void Admission::start_what_may(Upstream& upstream, Time now, Actions& out) {
         continue;
       if (may_start(upstream, found->second, now)) start(upstream, found->second, now, out);
     }
+}
+
+// Behind all other work: the last chat's next turn shall find its prompt.
+bool Admission::wants_rewarm(const Upstream& upstream, Time now) const {
+  if (upstream.foreground > 0 || !upstream.running.empty()) return false;
+  if (!upstream.prompt_lost || now >= upstream.warm_until) return false;
+  return std::none_of(upstream.waiting.begin(), upstream.waiting.end(),
+                      [&](RequestId id) { return due_at(upstream, jobs_.at(id)) < now + rewarm_time; });
+}
+
+void Admission::rewarm(const std::string& name, Upstream& upstream, Time now, Actions& out) {
+  upstream.prompt_lost = false;
+  Job job;
+  job.ticket.id = next_own_id_++;
+  job.ticket.lane = Lane::background;
+  job.ticket.upstream = name;
+  job.state = State::running;
+  job.arrived = now;
+  job.rewarm = true;
+  const RequestId id = job.ticket.id;
+  upstream.running.push_back(id);
+  ++rewarm_counters_.asked;
+  out.emplace_back(std::in_place_type<Rewarm>, id, name);
+  jobs_.emplace(id, std::move(job));
+}
+
+void Admission::drop_rewarm(Upstream& upstream, Actions& out) {
+  const auto own = std::find_if(upstream.running.begin(), upstream.running.end(),
+                                [&](RequestId id) { return jobs_.at(id).rewarm; });
+  if (own == upstream.running.end()) return;
+  const RequestId id = *own;
+  ++rewarm_counters_.gave_way;
+  out.emplace_back(std::in_place_type<Cancel>, id);
+  upstream.prompt_lost = true;
+  remove(id);
 }
 
 // A keystroke's deadline holds to the end of its answer, another task's to its start.
@@ -299,7 +353,10 @@ void Admission::expire(Time now, Actions& out) {
 Actions Admission::tick(Time now) {
   Actions out;
   expire(now, out);
-  for (auto& [name, upstream] : upstreams_) start_what_may(upstream, now, out);
+  for (auto& [name, upstream] : upstreams_) {
+    start_what_may(upstream, now, out);
+    if (wants_rewarm(upstream, now)) rewarm(name, upstream, now, out);
+  }
   return out;
 }
 
@@ -315,6 +372,8 @@ std::optional<Time> Admission::next_wakeup(Time now) const {
     // A request that is due but finds no room waits for an event, not for the time.
     if (const Time due = due_at(upstream, job); due > now || room_for(upstream, job)) consider(due);
   }
+  for (const auto& [name, upstream] : upstreams_)
+    if (wants_rewarm(upstream, now)) consider(now);
   return next;
 }
 

@@ -52,13 +52,21 @@ struct Share {  // it gets the answer that `leader` gets
   RequestId id;
   RequestId leader;
 };
-using Action = std::variant<Start, Cancel, AnswerNow, Share>;
+struct Rewarm {  // ask the last chat's prompt again; a task of Tasklane's own, with finished() and Cancel
+  RequestId id;
+  std::string upstream;
+};
+using Action = std::variant<Start, Cancel, AnswerNow, Share, Rewarm>;
 using Actions = std::vector<Action>;
+
+// Requests that Tasklane makes itself count from here.
+inline constexpr RequestId own_ids = RequestId{1} << 62U;
 
 class Admission {
  public:
   // Slots of an upstream, and how many of them background work leaves to chats. Default: one slot.
   void use_slots(const std::string& upstream, unsigned slots, unsigned reserve = 0);
+  [[nodiscard]] unsigned slots(const std::string& upstream) const;
 
   // A chat, or a task that a person waits for, is started at once, always; what runs in its way is cancelled.
   Actions arrive(Ticket ticket, Time now);
@@ -66,13 +74,18 @@ class Admission {
   Actions client_gone(RequestId id, Time now);
   // A started request has been answered, or failed for good.
   Actions finished(RequestId id, Time now);
+  // The last chat's prompt can be asked again on this upstream, until then.
+  void can_rewarm(const std::string& upstream, Time until) { upstreams_[upstream].warm_until = until; }
   // What a typist was shown, to answer from while the typing goes along it.
   void suggested(TypistKey typist, const std::string& typed, const std::string& suggestion, Time now);
+  // A request that never came here, for its answer was in the cache.
+  void answered_from_cache(Lane lane) { ++counters_[lane].cached; }
   // What time alone brings. Nothing happens before next_wakeup().
   Actions tick(Time now);
   [[nodiscard]] std::optional<Time> next_wakeup(Time now) const;
 
   [[nodiscard]] const std::map<Lane, LaneCounters>& counters() const { return counters_; }
+  [[nodiscard]] const RewarmCounters& rewarm_counters() const { return rewarm_counters_; }
   [[nodiscard]] std::size_t waiting() const;
   [[nodiscard]] std::size_t running() const;
 
@@ -85,6 +98,7 @@ class Admission {
     Time not_before;  // settle, debounce, rate
     Time waits_since;
     unsigned preempted = 0;
+    bool rewarm = false;   // Tasklane's own: gives way to everybody
     bool overdue = false;  // let go past its longest wait: runs to its end
     RequestId leader = 0;
     bool client_gone = false;  // runs on for its followers
@@ -95,6 +109,9 @@ class Admission {
     unsigned reserve = 0;
     unsigned foreground = 0;  // chats and blocking tasks that run
     std::optional<Time> foreground_end;
+    std::optional<Time> typed;  // when somebody typed last: a chat is on its way
+    bool prompt_lost = false;   // other work came behind the last chat
+    Time warm_until{};
     std::vector<RequestId> running;                       // tasks
     std::deque<RequestId> waiting;                        // in the order of arrival
     std::unordered_map<CanonicalKey, RequestId> leaders;  // whose answers may be shared
@@ -108,6 +125,9 @@ class Admission {
   void yield_to_chat(Upstream& upstream, Time now, Actions& out);
   void start_what_may(Upstream& upstream, Time now, Actions& out);
   void start(Upstream& upstream, Job& job, Time now, Actions& out);
+  [[nodiscard]] bool wants_rewarm(const Upstream& upstream, Time now) const;
+  void rewarm(const std::string& name, Upstream& upstream, Time now, Actions& out);
+  void drop_rewarm(Upstream& upstream, Actions& out);
   void answer(RequestId id, AnswerKind kind, Time now, Actions& out);
   void expire(Time now, Actions& out);
   void remove(RequestId id);
@@ -123,6 +143,8 @@ class Admission {
   TokenBuckets buckets_;
   TypeAhead type_ahead_;
   std::map<Lane, LaneCounters> counters_;
+  RewarmCounters rewarm_counters_;
+  RequestId next_own_id_ = own_ids;
 };
 
 }  // namespace tasklane

@@ -15,6 +15,7 @@ struct LaneCounters {
   std::uint64_t superseded = 0;
   std::uint64_t type_ahead = 0;
   std::uint64_t coalesced = 0;
+  std::uint64_t cached = 0;          // answered from the cache
   std::uint64_t expired = 0;         // past their deadline
   std::uint64_t answered_empty = 0;  // by rule, by rate, or because a chat ran
   std::uint64_t rejected = 0;
@@ -22,6 +23,12 @@ struct LaneCounters {
   std::uint64_t client_gone = 0;
   Duration held{};  // waited in all
   Duration longest_held{};
+};
+
+struct RewarmCounters {
+  std::uint64_t asked = 0;
+  std::uint64_t finished = 0;
+  std::uint64_t gave_way = 0;
 };
 
 }  // namespace tasklane

@@ -229,6 +229,7 @@ void Classifier::State::by_echo(const ClassifyInput& input, Classification& resu
   const EchoPrompt prompt{body.messages.back().text, asking_of(body)};
   const bool ui_order = is_openai(input.endpoint.dialect) && !body.model_first;
   const bool may_wait = result.evidence == Evidence::none && !ui_order;
+  result.may_be_unmasked = may_wait;
   const auto quote = echo.find(prompt, may_wait ? input.id : 0, options.threshold, input.now);
   if (quote) {
     if (result.chat == 0) result.chat = quote->chat;
@@ -261,6 +262,7 @@ void Classifier::State::by_echo(const ClassifyInput& input, Classification& resu
         "seen");
     return;
   }
+  result.asks_for_task = may_wait && prompt.asking.asks;
 }
 
 void Classifier::State::remember_chat(const ClassifyInput& input, Classification& result, Reasons& why) {

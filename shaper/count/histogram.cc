@@ -15,7 +15,7 @@ std::size_t index_of(Duration value) {
   const auto ns = static_cast<std::uint64_t>(std::max<Duration::rep>(value.count(), 0));
   if (ns < lowest) return 0;
   const auto power = static_cast<std::size_t>(std::bit_width(ns / lowest) - 1);
-  const std::uint64_t base = lowest << power;
+  const std::uint64_t base = lowest << power;  // NOLINT: ns / lowest is 1 or more
   const std::size_t index = power * per_power + static_cast<std::size_t>((ns - base) / (base / per_power));
   return std::min(index, buckets - 1);
 }

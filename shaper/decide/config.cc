@@ -151,7 +151,19 @@ void add_upstream(const std::string& name, const JsonCursor& plain, Config& conf
     if (upstream.model && upstream.model->empty())
       c.fail("the model's name is empty", "leave 'model' out to keep the request's own");
   };
-  at.members({{"address", set_address}, {"url", set_url}, {"model", set_model}});
+  const auto set_slots = [&](const JsonCursor& c) {
+    if (const auto value = c.integer(1, 1024)) upstream.slots = static_cast<unsigned>(*value);
+  };
+  const auto set_reserve = [&](const JsonCursor& c) {
+    upstream.reserve = static_cast<unsigned>(c.integer(0, 1023).value_or(0));
+  };
+  const auto set_rewarm = [&](const JsonCursor& c) { upstream.rewarm = c.boolean().value_or(false); };
+  at.members({{"address", set_address},
+              {"url", set_url},
+              {"model", set_model},
+              {"slots", set_slots},
+              {"reserve", set_reserve},
+              {"rewarm", set_rewarm}});
   if (!at.value().is_object()) return;
   const bool has_url = at.value().contains("url");
   if (upstream.original == has_url)

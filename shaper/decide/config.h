@@ -38,6 +38,9 @@ struct Upstream {
   std::uint16_t port = 0;
   std::string authority;             // Host field of redirected requests: "host:port"
   std::optional<std::string> model;  // replaces the request's model
+  std::optional<unsigned> slots;     // requests that it computes at once; none: learnt, else one
+  unsigned reserve = 0;              // of them kept free of background work
+  bool rewarm = false;               // the last chat's prompt is asked again after other work
 };
 
 struct When;  // shaper/decide/when.h: the compiled tests of one rule
@@ -78,6 +81,17 @@ struct Config {
   std::optional<std::string> metrics;  // "address:port" of the TCP metrics listener
   std::string control_socket = "/run/tasklane/control.sock";
 
+  // Whether some rule lets tasks wait in lanes.
+  [[nodiscard]] bool has_lanes() const {
+    return std::any_of(rules.begin(), rules.end(), [](const Rule& rule) { return rule.then.laned; });
+  }
+  // The one where the client wanted to go, unchanged.
+  [[nodiscard]] const Upstream& original() const {
+    const auto found = std::find_if(upstreams.begin(), upstreams.end(), [](const auto& each) {
+      return each.second.original && !each.second.model;
+    });
+    return found->second;  // the parser sees to it that there is one
+  }
   // Whether some rule wants tasks aligned with the chats' load options.
   [[nodiscard]] bool aligns() const {
     return std::any_of(rules.begin(), rules.end(), [](const Rule& rule) { return rule.then.settings.align; });

@@ -50,6 +50,14 @@ void set_preempt(const JsonCursor& at, LaneSettings& settings) {
   if (!at.value().get<bool>()) settings.preempt.reset();
 }
 
+// false: off; a duration: so long.
+void set_cache(const JsonCursor& at, LaneSettings& settings) {
+  if (at.value().is_boolean() && !at.value().get<bool>())
+    settings.cache.reset();
+  else
+    settings.cache = at.duration();
+}
+
 void set_rate(const JsonCursor& at, LaneSettings& settings) {
   RateLimit rate;
   at.members(
@@ -103,6 +111,7 @@ JsonCursor::Members lane_setting_members(Then& then) {
                             .value_or(t.while_chat);
        }},
       {"coalesce", flag(t.coalesce)},
+      {"cache", [&t](const JsonCursor& c) { set_cache(c, t); }},
       {"rate", [&t](const JsonCursor& c) { set_rate(c, t); }},
       {"concurrency", count(t.concurrency, 1)},
       {"deadline", [&t](const JsonCursor& c) { t.deadline = c.duration(); }},

@@ -34,6 +34,7 @@ struct LaneSettings {
   bool type_ahead = true;                    // keystroke: answered from the last suggestion while it fits
   WhileChat while_chat = WhileChat::answer;  // keystroke: what happens while a chat runs
   bool coalesce = true;                      // identical requests in flight share one answer
+  std::optional<Duration> cache;  // how long an answer serves for the same question again
   std::optional<RateLimit> rate;
   std::optional<unsigned> concurrency;  // of the rule's class on an upstream
   std::optional<Duration>

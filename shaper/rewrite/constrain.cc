@@ -55,7 +55,7 @@ constexpr std::array<std::string_view, 9> own_formats{
 // Null and "" are none.
 bool carries(const OrderedJson& body, std::string_view key) {
   const OrderedJson* value = member(body, key);
-  return value != nullptr && *value != "";
+  return value != nullptr && *value != OrderedJson("");
 }
 
 bool takes_schema(const OrderedJson& body, Dialect dialect) {

@@ -51,9 +51,12 @@ std::optional<std::string> common_part(const PrewarmSource& chat) {
 
 }  // namespace
 
-Result<std::string> rewarm_body(std::string_view chat, Dialect dialect) {
+Result<std::string> rewarm_body(std::string_view chat, Dialect dialect, std::string_view answer) {
   auto parsed = parse_object(chat);
   if (!parsed) return parsed.error();
+  OrderedJson* messages = member(*parsed, "messages");
+  if (messages != nullptr && messages->is_array() && !answer.empty())
+    messages->push_back({{"role", "assistant"}, {"content", answer}});
   ask_one_token(*parsed, dialect);
   return Result<std::string>(boost::system::in_place_value, to_wire_json(*parsed));
 }

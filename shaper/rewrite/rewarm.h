@@ -12,8 +12,9 @@
 namespace tasklane {
 
 // A chat's prompt asked again: its body with one token to generate, streamed. All that shapes the prompt or
-// the load stays as it is. Error: no JSON object.
-Result<std::string> rewarm_body(std::string_view chat, Dialect dialect);
+// the load stays as it is. With its `answer`, where it is known, for that is part of the next turn's prompt.
+// Error: no JSON object.
+Result<std::string> rewarm_body(std::string_view chat, Dialect dialect, std::string_view answer = {});
 
 struct PrewarmSource {
   std::string_view body;

@@ -335,5 +335,172 @@ TEST_F(LanesOnTheWire, AnErrorOfTheLastServerIsPassedOn) {
   EXPECT_EQ(404, status);
 }
 
+// A template that no pack knows, and a chat that shows what it is.
+const std::string long_question = "Which evergreen ground covers grow in dry shade under old beech trees?";
+
+std::string asked_of_model(const std::string& content, bool stream) {
+  return post(
+      "/api/chat",
+      Json{{"model", "big"}, {"messages", {{{"role", "user"}, {"content", content}}}}, {"stream", stream}}
+          .dump());
+}
+
+const std::string custom_title = asked_of_model(
+    "Gib dem Gespraech einen Namen, als {\"title\": \"...\"}.\nUSER: " + long_question + "\nASSISTANT: ",
+    false);
+
+TEST_F(LanesOnTheWire, ATitleOfACustomTemplateJustBeforeItsChatWaitsAsATask) {
+  start_with(R"({"lane": "background", "settle": "0s", "quiet": "50ms"})");
+  Peer tasks = client();
+  Peer person = client();
+  tasks.send(custom_title);
+  std::this_thread::sleep_for(milliseconds(20));
+  person.send(asked_of_model(long_question, true));
+  Peer server = model.accept();
+  EXPECT_EQ(long_question, receive_request(server)["messages"][0]["content"])
+      << "the chat does not come first";
+  EXPECT_FALSE(model.called_within(milliseconds(500)));
+  server.send(answer("{}"));
+  person.receive(answer("{}").size());
+  EXPECT_EQ(true, receive_request(server)["stream"]) << "asked as a task";
+  stream_answer(server, R"({"title": "Beeches"})");
+  EXPECT_EQ(R"({"title": "Beeches"})", content_of(receive_answer(tasks)));
+  EXPECT_EQ(1u, counters().gave_way);
+  EXPECT_EQ(1u, row(RequestClass::title, "model").answered);
+  EXPECT_EQ(1u, row(RequestClass::chat, "model").requests);
+}
+
+TEST_F(LanesOnTheWire, ATaskThatAlreadyRunsGivesWayOnceItsChatShowsIt) {
+  start_with(R"({"lane": "background", "settle": "0s", "quiet": "20ms"})");
+  Peer tasks = client();
+  tasks.send(custom_title);
+  Peer first = model.accept();
+  EXPECT_EQ(false, receive_request(first)["stream"]) << "untouched while it may be a chat";
+  Peer person = client();
+  person.send(asked_of_model(long_question, true));
+  EXPECT_TRUE(first.sees_close());
+  Peer second = model.accept();
+  EXPECT_EQ(long_question, receive_request(second)["messages"][0]["content"]);
+  second.send(answer("{}"));
+  person.receive(answer("{}").size());
+  receive_request(second);
+  stream_answer(second, R"({"title": "Beeches"})");
+  EXPECT_EQ(R"({"title": "Beeches"})", content_of(receive_answer(tasks)));
+}
+
+TEST_F(LanesOnTheWire, AProgramsQuestionThatNoChatQuotesIsUntouched) {
+  start_with(R"({"lane": "background"})");
+  const std::string question = asked_of_model("Summarise: the beech is a tree.", false);
+  Peer program = client();
+  program.send(question);
+  Peer server = model.accept();
+  EXPECT_EQ(question, server.receive(question.size()));
+  const std::string reply = answer(R"({"message":{"content":"A tree."}})");
+  server.send(reply);
+  EXPECT_EQ(reply, program.receive(reply.size()));
+}
+
+TEST_F(LanesOnTheWire, TheSameQuestionAgainIsAnsweredFromTheCache) {
+  start_with(R"({"lane": "background", "settle": "0s", "cache": "1m"})");
+  Peer person = client();
+  person.send(title());
+  Peer server = model.accept();
+  receive_request(server);
+  stream_answer(server, R"({"title": "Rice"})");
+  EXPECT_EQ(R"({"title": "Rice"})", content_of(receive_answer(person)));
+  person.send(title());
+  EXPECT_EQ(R"({"title": "Rice"})", content_of(receive_answer(person)));
+  EXPECT_EQ(1u, in_relay([&] { return lanes().admission().counters().at(Lane::background).cached; }));
+  person.send(title("another question?"));
+  receive_request(server);
+}
+
+class RewarmingOnTheWire : public LanesOnTheWire {
+ protected:
+  void SetUp() override {
+    start(R"(, "packs": ["open-webui"], "upstreams": {"model": {"address": "original", "rewarm": true}},
+             "rules": [{"name": "tasks", "when": {"class": "title"},
+                        "then": {"lane": "background", "settle": "0s", "quiet": "20ms"}}])");
+    person_.emplace(client());
+    tasks_.emplace(client());
+  }
+  // A chat, answered, and a title behind it.
+  Peer after_a_chat_and_a_title() {
+    person_->send(chat);
+    Peer server = model.accept();
+    receive_request(server);
+    stream_answer(server, "With water.");
+    person_->until("0\r\n\r\n");
+    tasks_->send(title());
+    receive_request(server);
+    stream_answer(server, R"({"title": "Rice"})");
+    receive_answer(*tasks_);
+    return model.accept();
+  }
+  std::optional<Peer> person_;
+  std::optional<Peer> tasks_;
+};
+
+TEST_F(RewarmingOnTheWire, TheChatsPromptAndAnswerAreAskedAgainBehindATask) {
+  Peer again = after_a_chat_and_a_title();
+  const Json asked = receive_request(again);
+  ASSERT_EQ(2u, asked["messages"].size()) << asked;
+  EXPECT_EQ("How do I cook rice?", asked["messages"][0]["content"]);
+  EXPECT_EQ("With water.", asked["messages"][1]["content"]);
+  EXPECT_EQ(1, asked["options"]["num_predict"]);
+  EXPECT_EQ("big", asked["model"]);
+  stream_answer(again, ".");
+  EXPECT_TRUE(eventually(
+      [&] { return in_relay([&] { return lanes().admission().rewarm_counters().finished; }) == 1u; }));
+  EXPECT_FALSE(model.called_within(milliseconds(50))) << "once is enough";
+}
+
+TEST_F(RewarmingOnTheWire, ItGivesWayToTheChat) {
+  Peer again = after_a_chat_and_a_title();
+  receive_request(again);
+  person_->send(chat);
+  EXPECT_TRUE(again.sees_close());
+  Peer server = model.accept();
+  EXPECT_EQ(true, receive_request(server)["stream"]);
+}
+
+TEST_F(RewarmingOnTheWire, WithoutOtherWorkInBetweenNothingIsAskedAgain) {
+  person_->send(chat);
+  Peer server = model.accept();
+  receive_request(server);
+  stream_answer(server, "With water.");
+  person_->until("0\r\n\r\n");
+  EXPECT_FALSE(model.called_within(milliseconds(100)));
+}
+
+std::string with_server_field(std::string answer) {
+  return answer.insert(answer.find("\r\n") + 2, "Server: llama.cpp\r\n");
+}
+
+TEST_F(LanesOnTheWire, ALlamaServersSlotsAreLearntAndUsedForTasks) {
+  start_with(R"({"lane": "background", "settle": "0s", "hold": false, "preempt": false})");
+  Peer person = client();
+  person.send(chat);
+  Peer server = model.accept();
+  receive_request(server);
+  const std::string reply = with_server_field(answer("{}"));
+  server.send(reply);
+  person.receive(reply.size());
+  Peer probe = model.accept();
+  EXPECT_NE(std::string::npos, probe.until("\r\n\r\n").find("GET /props "));
+  probe.send(answer(R"({"total_slots": 2, "model_path": "m.gguf"})"));
+  ASSERT_TRUE(eventually([&] {
+    return in_relay([&] { return lanes().admission().slots("127.0.0.1:" + std::to_string(model.port())); }) ==
+           2u;
+  }));
+  Peer first = client();
+  Peer second = client();
+  first.send(title("one?"));
+  second.send(title("two?"));
+  receive_request(server);
+  Peer beside = model.accept();
+  EXPECT_EQ(true, receive_request(beside)["stream"]) << "two slots take two tasks";
+}
+
 }  // namespace
 }  // namespace tasklane

@@ -21,6 +21,8 @@
 
 #include "shaper/classify/pack.h"
 #include "userspace/relay/acceptor.h"
+#include "userspace/relay/rewarmer.h"
+#include "userspace/relay/slot_probe.h"
 
 namespace tasklane {
 
@@ -171,6 +173,10 @@ class RelayTest : public ::testing::Test {
     upstreams_ = std::make_unique<UpstreamConnections>(io_, Dialer(), config_->limits.connect_timeout);
     context_ = std::make_unique<RelayContext>(RelayContext{
         io_, config_, *classifier_, body_reader_, statistics_, *upstreams_, lanes_, Canonical(1, 2)});
+    rewarmer_ = std::make_unique<Rewarmer>(*context_);
+    context_->rewarmer = rewarmer_.get();
+    slot_probe_ = std::make_unique<SlotProbe>(*context_);
+    context_->slot_probe = slot_probe_.get();
     acceptor_ = std::make_unique<Acceptor>(*context_);
     Listen listen = config_->listen.front();
     port_ = free_port();
@@ -181,6 +187,7 @@ class RelayTest : public ::testing::Test {
   }
 
   Peer client() { return Peer::to(port_); }
+  Lanes& lanes() { return lanes_; }  // in the relay's thread alone
 
   // Runs in the relay's thread, where the relay's state may be read.
   template <class F>
@@ -218,6 +225,8 @@ class RelayTest : public ::testing::Test {
     if (!thread_.joinable()) return;
     boost::asio::post(io_, [this] {
       acceptor_->finish();
+      rewarmer_->stop();
+      slot_probe_->stop();
       acceptor_->hang_up();
       guard_.reset();  // every connection must end by itself, or the join below never returns
     });
@@ -236,6 +245,8 @@ class RelayTest : public ::testing::Test {
   std::unique_ptr<UpstreamConnections> upstreams_;
   Lanes lanes_{io_};
   std::unique_ptr<RelayContext> context_;
+  std::unique_ptr<Rewarmer> rewarmer_;
+  std::unique_ptr<SlotProbe> slot_probe_;
   std::unique_ptr<Acceptor> acceptor_;
   std::uint16_t port_ = 0;
   std::thread thread_;

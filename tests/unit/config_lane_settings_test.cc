@@ -49,6 +49,7 @@ TEST(LaneSettings, EachArrives) {
   const LaneSettings settings = accepted(R"({
       "lane": "keystroke", "settle": "1s", "hold": false, "quiet": "2s", "max_wait": "1m", "preempt": 7,
       "debounce": "50ms", "supersede": false, "type_ahead": false, "while_chat": "hold", "coalesce": false,
+      "cache": "90s",
       "rate": {"per": "model", "limit": "30/m", "burst": 4, "over": "reject"}, "concurrency": 2,
       "deadline": "3s", "answer": true, "constrain": true, "align": true})")
                                     .settings;
@@ -63,6 +64,7 @@ TEST(LaneSettings, EachArrives) {
   EXPECT_FALSE(settings.type_ahead);
   EXPECT_EQ(settings.while_chat, WhileChat::hold);
   EXPECT_FALSE(settings.coalesce);
+  EXPECT_EQ(settings.cache, 90s);
   ASSERT_TRUE(settings.rate);
   EXPECT_EQ(settings.rate->per, RatePer::model);
   EXPECT_DOUBLE_EQ(settings.rate->limit.per_second, 0.5);
@@ -73,6 +75,11 @@ TEST(LaneSettings, EachArrives) {
   EXPECT_TRUE(settings.answer);
   EXPECT_TRUE(settings.constrain);
   EXPECT_TRUE(settings.align);
+}
+
+TEST(LaneSettings, NothingIsCachedUnlessARuleSaysHowLong) {
+  EXPECT_EQ(accepted(R"({"lane": "background"})").settings.cache, std::nullopt);
+  EXPECT_EQ(accepted(R"({"cache": false})").settings.cache, std::nullopt);
 }
 
 TEST(LaneSettings, PreemptIsOffByFalseAndANumberOfTimesElse) {

@@ -89,7 +89,8 @@ TEST(TheStatistics, CarryEveryFigureOfTheRelayUnderItsName) {
                         .over_limit = 5,
                         .unclassified_large = 6,
                         .upstream_reconnects = 7,
-                        .task_shaped_unrecognised = 8};
+                        .task_shaped_unrecognised = 8,
+                        .gave_way = 9};
   const Json expected = {{"connections", 1},
                          {"open_connections", 2},
                          {"tunnels", 3},
@@ -97,7 +98,8 @@ TEST(TheStatistics, CarryEveryFigureOfTheRelayUnderItsName) {
                          {"over_limit", 5},
                          {"unclassified_large", 6},
                          {"upstream_reconnects", 7},
-                         {"task_shaped_unrecognised", 8}};
+                         {"task_shaped_unrecognised", 8},
+                         {"gave_way", 9}};
   EXPECT_EQ(statistics.to_json()["relay"], expected);
 }
 

@@ -144,6 +144,8 @@ std::string stats_table(const Json& stats) {
            lanes.value("running", Json(0)).dump() + " running\n";
   const Json by_lane = lanes.value("by_lane", Json::object());
   for (const auto& [lane, counts] : by_lane.items()) out += counts_line("  " + lane, nonzero(counts));
+  const Json rewarm = nonzero(lanes.value("rewarm", Json::object()));
+  out += counts_line("  rewarm", rewarm);
   out += counts_line("evidence", stats.value("evidence", Json::object()));
   out += counts_line("relay", stats.value("relay", Json::object()));
   char note[64];

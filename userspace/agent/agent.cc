@@ -16,6 +16,8 @@
 #include "userspace/control/control_server.h"
 #include "userspace/control/metrics.h"
 #include "userspace/relay/acceptor.h"
+#include "userspace/relay/rewarmer.h"
+#include "userspace/relay/slot_probe.h"
 #include "userspace/steer/netns.h"
 #include "userspace/steer/steering.h"
 
@@ -28,9 +30,6 @@ constexpr auto tick = std::chrono::milliseconds(200);
 constexpr int ticks_per_sweep = 5;
 // How long answers that are on their way may go on after the agent was told to end.
 constexpr auto last_answers = std::chrono::seconds(60);
-
-using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
-                                         asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
 // Two descriptors a connection: take what the system grants.
 void raise_descriptor_limit() {
@@ -91,6 +90,8 @@ struct Agent::Parts {
   std::unique_ptr<UpstreamConnections> upstreams;
   Lanes lanes{io};
   std::unique_ptr<RelayContext> relay;
+  std::unique_ptr<Rewarmer> rewarmer;
+  std::unique_ptr<SlotProbe> slot_probe;
   std::unique_ptr<Acceptor> acceptor;
   ControlServer control{io};
   asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
@@ -142,6 +143,10 @@ Result<void> Agent::Parts::listen() {
   relay = std::make_unique<RelayContext>(RelayContext{io, config, *classifier, body_reader, statistics,
                                                       *upstreams, lanes, Canonical(drawn(), drawn())});
   relay->steering = steering.get();
+  rewarmer = std::make_unique<Rewarmer>(*relay);
+  relay->rewarmer = rewarmer.get();
+  slot_probe = std::make_unique<SlotProbe>(*relay);
+  relay->slot_probe = slot_probe.get();
   acceptor = std::make_unique<Acceptor>(*relay);
   for (const Listen& wanted : config->listen)
     if (const Result<void> listening = acceptor->add_listener(wanted); !listening) return listening.error();
@@ -264,6 +269,8 @@ Awaitable<void> Agent::Parts::wind_down() {
   timer.expires_after(tick);  // for handshakes that the kernel still completes for us
   co_await timer.async_wait(asio::redirect_error(use_await, error));
   acceptor->finish();
+  rewarmer->stop();
+  slot_probe->stop();
   asio::co_spawn(
       io, [this] { return await_haste(); }, asio::detached);
   const Time end = now() + last_answers;

@@ -69,13 +69,15 @@ constexpr std::array<Counter<Row>, 8> row_counters{{
     {"tasklane_client_bytes_total", "Bytes sent to clients", &Row::bytes_down},
 }};
 
-constexpr std::array<Counter<RelayCounters>, 7> relay_counters{{
+constexpr std::array<Counter<RelayCounters>, 8> relay_counters{{
     {"tasklane_connections_total", "Client connections accepted", &RelayCounters::connections},
     {"tasklane_tunnels_total", "Connections passed on unread", &RelayCounters::tunnels},
     {"tasklane_refused_requests_total", "Requests refused for ambiguous framing",
      &RelayCounters::refused_requests},
     {"tasklane_over_limit_total", "Requests and connections over a limit", &RelayCounters::over_limit},
     {"tasklane_unclassified_large_total", "Bodies past max_body", &RelayCounters::unclassified_large},
+    {"tasklane_gave_way_total", "Requests that went as chats and were shown to be tasks by their chats",
+     &RelayCounters::gave_way},
     {"tasklane_upstream_reconnects_total", "Kept upstream connections found closed",
      &RelayCounters::upstream_reconnects},
     {"tasklane_task_shaped_unrecognised_total", "Requests shaped like a task, taken for a chat",
@@ -136,6 +138,7 @@ nlohmann::json lanes_json(const Admission& admission) {
                                          {"superseded", c.superseded},
                                          {"type_ahead", c.type_ahead},
                                          {"coalesced", c.coalesced},
+                                         {"cached", c.cached},
                                          {"expired", c.expired},
                                          {"answered_empty", c.answered_empty},
                                          {"rejected", c.rejected},
@@ -143,7 +146,12 @@ nlohmann::json lanes_json(const Admission& admission) {
                                          {"client_gone", c.client_gone},
                                          {"held_seconds", seconds_of(c.held)},
                                          {"longest_held_seconds", seconds_of(c.longest_held)}};
-  return {{"waiting", admission.waiting()}, {"running", admission.running()}, {"by_lane", lanes}};
+  const RewarmCounters& rewarm = admission.rewarm_counters();
+  return {
+      {"waiting", admission.waiting()},
+      {"running", admission.running()},
+      {"by_lane", lanes},
+      {"rewarm", {{"asked", rewarm.asked}, {"finished", rewarm.finished}, {"gave_way", rewarm.gave_way}}}};
 }
 
 }  // namespace

@@ -88,9 +88,7 @@ Awaitable<void> Acceptor::accept_all(std::shared_ptr<Door> door) {
     TcpSocket socket = co_await door->acceptor.async_accept(asio::redirect_error(use_await, error));
     if (error == asio::error::operation_aborted) co_return;
     if (error) {
-      asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                                 Executor>
-          pause(context_.io.get_executor(), accept_pause);
+      Timer pause(context_.io.get_executor(), accept_pause);
       co_await pause.async_wait(asio::redirect_error(use_await, error));
       continue;
     }

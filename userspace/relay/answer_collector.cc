@@ -49,6 +49,7 @@ Awaitable<Collected> collect_answer(UpstreamConnection& upstream, AnswerAssemble
     break;
   }
   if (!collected.whole) collected.whole = scanner->end_of_stream();
+  if (const std::string* server = scanner->head().field("Server")) collected.server = *server;
   if (const std::string* type = scanner->head().field("Content-Type")) collected.content_type = *type;
   collected.keep_alive = collected.whole && scanner->is_done() && scanner->keep_alive() &&
                          !scanner->need_eof() && pending.empty();

@@ -16,6 +16,7 @@ struct Collected {
   bool whole = false;     // the message came to its end
   int status = 0;
   std::string content_type;
+  std::string server;       // its Server field
   std::string error_body;   // with an error status: what the server said, bounded
   bool keep_alive = false;  // the connection may be used again
   Time first_byte{};

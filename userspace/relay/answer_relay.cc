@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t landing_size = 64u << 10;
 constexpr int first_error_status = 400;
+constexpr std::size_t longest_copy = 1u << 20;
 
 std::string chunk_of(std::string_view bytes) {
   std::array<char, 20> size{};
@@ -77,6 +78,7 @@ Awaitable<bool> AnswerRelay::take_head() {
     }
     if (scan.state != ScanState::head_done) co_return co_await run_opaque();
     report_.status = scanner_->status();
+    if (const std::string* server = scanner_->head().field("Server")) report_.server = *server;
     const bool interim = report_.status / 100 == 1 && report_.status != 101;
     if (!interim) co_return true;
     if (!co_await take_interim()) co_return false;
@@ -96,6 +98,8 @@ Awaitable<bool> AnswerRelay::run_opaque() {
 }
 
 void AnswerRelay::begin_transform() {
+  const bool copied = wishes_.keep_copy && report_.status == 200 && !wishes_.client_model;
+  if (copied) scanner_->collect_into(&report_.copy);
   if (!wishes_.client_model) return;
   const std::string* type = scanner_->head().field("Content-Type");
   const std::string* coding = scanner_->head().field("Content-Encoding");
@@ -148,6 +152,7 @@ Awaitable<bool> AnswerRelay::take_body() {
       co_return co_await run_opaque();
     }
     const bool done = scan.state == ScanState::done;
+    if (report_.copy.size() > longest_copy) scanner_->collect_into(nullptr);
     const std::size_t raw_end = done ? scan.consumed : pending_.size();
     if (!report_.first_byte && (scanner_->body_bytes() > 0 || done)) report_.first_byte = now();
     bool passed = false;  // written out: gcc 12 miscompiles co_await within ?: and ||

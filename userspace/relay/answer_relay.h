@@ -29,23 +29,27 @@ struct AnswerWishes {
   bool swallow_continue = false;  // the client has had its 100 Continue
   bool client_is_http10 = false;
   std::optional<std::string> client_model;  // give the answer's `model` back as this
+  bool keep_copy = false;                   // of the body, for a re-warm
   std::uint32_t header_limit = 1u << 20;
 };
 
 struct AnswerReport {
   AnswerEnd end = AnswerEnd::no_answer;
   int status = 0;
+  std::string server;                // the answer's Server field
   bool client_keep_alive = false;    // the client may send its next request on its connection
   bool upstream_keep_alive = false;  // the upstream's connection may be used again
   std::uint64_t bytes = 0;           // sent to the client
   std::optional<Time> first_byte;    // of the body, or of the head where there is no body
   std::string leftover;              // after 101: bytes that followed the head
+  std::string copy;                  // of a body that was asked to be kept and is not too long
 };
 
 class AnswerRelay {
  public:
   AnswerRelay(TcpSocket& client, UpstreamConnection& upstream, AnswerWishes wishes);
   Awaitable<AnswerReport> run();
+  [[nodiscard]] bool sent_anything() const { return sent_anything_; }
 
  private:
   Awaitable<bool> receive();    // false: the upstream has closed

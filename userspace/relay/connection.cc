@@ -6,6 +6,7 @@
 
 #include "shaper/answer/error_answer.h"
 #include "userspace/relay/reach.h"
+#include "userspace/relay/slot_probe.h"
 #include "userspace/relay/task_plan.h"
 #include "userspace/relay/tunnel.h"
 
@@ -13,6 +14,8 @@ namespace tasklane {
 namespace {
 
 constexpr std::size_t most_chat_models = 256;
+// Open WebUI sends a new chat's title a few milliseconds before the chat itself.
+constexpr Duration settle_for_its_chat = std::chrono::milliseconds(400);
 
 std::string address_text(const TcpEndpoint& peer) {
   const asio::ip::address address = peer.address();
@@ -123,6 +126,13 @@ Awaitable<void> Connection::refuse(int status, const std::string& message, Endpo
   }
 }
 
+const BodyFacts* Connection::read_body(const Request& request) {
+  if (!request.whole || request.body().empty() || context_.bypass) return nullptr;
+  const std::string* coding = request.head().field("Content-Encoding");
+  return &context_.body_reader.read(request.body(), request.endpoint.dialect,
+                                    coding == nullptr ? std::string_view() : std::string_view(*coding));
+}
+
 Classification Connection::classify(Request& request, const BodyFacts* body) {
   if (context_.bypass) return unclassified;
   const ClassifyInput input{request.id,      request.head(), request.endpoint, body, client_,
@@ -135,14 +145,9 @@ Classification Connection::classify(Request& request, const BodyFacts* body) {
 // Classify, decide and write the request anew happen in one go, without a wait: the body's facts are views
 // that live until the reader's next body.
 Awaitable<bool> Connection::forward(Request& request) {
-  const BodyFacts* body = nullptr;
-  if (request.whole && !request.body().empty() && !context_.bypass) {
-    const std::string* coding = request.head().field("Content-Encoding");
-    body = &context_.body_reader.read(request.body(), request.endpoint.dialect,
-                                      coding == nullptr ? std::string_view() : std::string_view(*coding));
-  }
+  const BodyFacts* body = read_body(request);
   const Classification classification = classify(request, body);
-  Decision decision =
+  const Decision decision =
       context_.bypass ? pass_untouched(*request.config)
                       : decide(*request.config, DecideInput{request.head(), request.endpoint, body,
                                                             request.body().size(), classification, client_});
@@ -161,6 +166,21 @@ Awaitable<bool> Connection::forward(Request& request) {
   co_return keep;
 }
 
+Awaitable<bool> Connection::run_unmasked(Request& request, Classification classification,
+                                         RequestClass unmasked) {
+  ++context_.statistics.relay().gave_way;
+  classification.request_class = unmasked;
+  classification.evidence = Evidence::echo;
+  classification.may_be_unmasked = classification.asks_for_task = false;
+  const BodyFacts* body = read_body(request);
+  const Decision decision = decide(
+      *request.config,
+      DecideInput{request.head(), request.endpoint, body, request.body().size(), classification, client_});
+  std::optional<TaskPlan> plan = plan_task({request, body, classification, decision, client_});
+  if (plan) co_return co_await run_task(request, std::move(*plan));
+  co_return co_await run_exchange(request, body, classification, decision);
+}
+
 // What a task for the same model must not change, or the model is loaded anew.
 void Connection::remember_load_options(const Request& request, const BodyFacts* body,
                                        const Classification& classification) {
@@ -175,6 +195,17 @@ void Connection::remember_load_options(const Request& request, const BodyFacts* 
       context_.chat_options[server_key(origin_, upstream) + " " + std::string(body->model)] = *options;
 }
 
+std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const BodyFacts* body,
+                                                const Classification& classification,
+                                                const Decision& decision) const {
+  const bool untouched = decision.rule == nullptr && decision.route.front()->rewarm;
+  if (context_.rewarmer == nullptr || !untouched || classification.request_class != RequestClass::chat ||
+      body == nullptr || !body->readable || !Rewarmer::keeps(body->json.size()))
+    return std::nullopt;
+  return ChatPrompt{origin_, std::string(request.raw_head()), std::string(body->json),
+                    request.endpoint.dialect};
+}
+
 Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body,
                                          const Classification& classification, const Decision& decision) {
   std::vector<Outgoing> outgoing;
@@ -182,18 +213,39 @@ Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body
     outgoing.push_back(outgoing_bytes(request, decision, *upstream, body));
   const RequestClass request_class = classification.request_class;
   const std::string first = decision.route.front()->name;
+  Exchange exchange(context_, socket_, input_, origin_, request, decision, request_class,
+                    body == nullptr ? std::string() : std::string(body->model));
+  std::optional<ChatPrompt> prompt = prompt_of(request, body, classification, decision);
+  if (prompt) exchange.keep_copy();
+  std::optional<RequestClass> unmasked;
+  std::optional<LateEcho::Watch> watch;
+  if (classification.may_be_unmasked && request.whole && request.config->has_lanes())
+    watch.emplace(context_.late_echo, request.id, [&exchange, &unmasked](RequestClass shown) {
+      if (exchange.give_way()) unmasked = shown;
+    });
+  if (watch && classification.asks_for_task) co_await exchange.settle(settle_for_its_chat);
   Row& row = context_.statistics.row(request_class, first);
   ++row.requests;
   ++row.in_flight;
   const bool generates = request.endpoint.kind == EndpointKind::generation && !context_.bypass;
-  if (generates)
+  if (generates && !unmasked)
     context_.lanes.chat_begins(request.id, request_class, Lane::interactive,
                                server_key(origin_, *decision.route.front()));
-  Exchange exchange(context_, socket_, input_, origin_, request, decision, request_class,
-                    body == nullptr ? std::string() : std::string(body->model));
+  context_.late_echo.unmask(classification.unmasked);
   Exchange::Report report = co_await exchange.run(std::move(outgoing));
+  if (prompt && report.answer.end == AnswerEnd::complete && report.answer.status == 200)
+    context_.rewarmer->remember(server_key(origin_, *decision.route.front()), std::move(*prompt),
+                                report.answer.copy);
   if (generates) context_.lanes.chat_ends(request.id);
+  if (generates && context_.slot_probe != nullptr && report.upstream == first)
+    context_.slot_probe->answered(server_key(origin_, *decision.route.front()), origin_,
+                                  *decision.route.front(), report.answer.server);
   --context_.statistics.row(request_class, first).in_flight;
+  watch.reset();
+  if (report.gave_way && unmasked) {
+    --context_.statistics.row(request_class, first).requests;
+    co_return co_await run_unmasked(request, classification, *unmasked);
+  }
   count(request_class, report, request);
   co_return co_await conclude(request, report);
 }

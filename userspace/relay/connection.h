@@ -8,6 +8,7 @@
 #include "shaper/decide/decide.h"
 #include "userspace/relay/exchange.h"
 #include "userspace/relay/relay_context.h"
+#include "userspace/relay/rewarmer.h"
 #include "userspace/relay/task_run.h"
 
 namespace tasklane {
@@ -33,12 +34,18 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Awaitable<bool> forward(Request& request);
   Awaitable<bool> run_exchange(Request& request, const BodyFacts* body, const Classification& classification,
                                const Decision& decision);
+  // Shown to be a task while it was on its way as a chat.
+  Awaitable<bool> run_unmasked(Request& request, Classification classification, RequestClass unmasked);
   Awaitable<bool> run_task(Request& request, TaskPlan plan);
+  // What is kept of a chat to ask its prompt again; none where its upstream does not want that.
+  std::optional<ChatPrompt> prompt_of(const Request& request, const BodyFacts* body,
+                                      const Classification& classification, const Decision& decision) const;
   void remember_load_options(const Request& request, const BodyFacts* body,
                              const Classification& classification);
   Awaitable<bool> conclude(Request& request, Exchange::Report& report);
   Awaitable<void> refuse(int status, const std::string& message, Endpoint endpoint, std::string_view path);
   Awaitable<void> run_tunnel();
+  const BodyFacts* read_body(const Request& request);
   Classification classify(Request& request, const BodyFacts* body);
   void count(RequestClass request_class, const Exchange::Report& report, const Request& request);
   void reset_client();

@@ -2,6 +2,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <utility>
 
 #include "shaper/rewrite/head_rewrite.h"
@@ -46,7 +47,25 @@ Exchange::Exchange(RelayContext& context, TcpSocket& client, const std::shared_p
       request_(request),
       decision_(decision),
       class_(request_class),
-      client_model_(std::move(client_model)) {}
+      client_model_(std::move(client_model)),
+      settling_(context.io.get_executor()) {}
+
+Awaitable<void> Exchange::settle(Duration time) {
+  if (input_->closed()) co_return;
+  input_->when_closed([this] { settling_.cancel(); });
+  settling_.expires_after(time);
+  error_code ignored;
+  co_await settling_.async_wait(asio::redirect_error(use_await, ignored));
+  input_->when_closed(nullptr);
+}
+
+bool Exchange::give_way() {
+  if (relay_ && relay_->sent_anything()) return false;
+  gave_way_ = true;
+  settling_.cancel();
+  if (upstream_) upstream_->abort();
+  return true;
+}
 
 // A client that goes away ends its request upstream at once. One that only half-closes a request which
 // generates nothing still gets its answer, as from the model server itself: the half-close is passed on.
@@ -84,8 +103,9 @@ Awaitable<AnswerReport> Exchange::talk(const Outgoing& outgoing, bool last) {
   wishes.to_head_request = request_.head().method == "HEAD";
   wishes.client_is_http10 = request_.scanner->version() < 11;
   if (outgoing.model_replaced) wishes.client_model = client_model_;
-  AnswerRelay relay(client_, *upstream_, std::move(wishes));
-  AnswerReport answer = co_await relay.run();
+  wishes.keep_copy = keep_copy_;
+  relay_.emplace(client_, *upstream_, std::move(wishes));
+  AnswerReport answer = co_await relay_->run();
   input_->when_closed(nullptr);
   if (input_->closed() && answer.end != AnswerEnd::complete) answer.end = AnswerEnd::client_gone;
   co_return answer;
@@ -99,7 +119,11 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
     report_.dialled = reached ? Result<void>() : Result<void>(reached.error());
     if (!reached) co_return false;
     upstream_ = std::move(*reached);
-    report_.answer = co_await talk(outgoing, last || !request_.whole);
+    if (!gave_way_) report_.answer = co_await talk(outgoing, last || !request_.whole);
+    if (gave_way_ && !(relay_ && relay_->sent_anything())) {
+      report_.gave_way = true;
+      co_return true;
+    }
     // A kept connection that the server had closed meanwhile: not the server's word on this request.
     if (report_.answer.end != AnswerEnd::no_answer || !upstream_->reused() || input_->closed()) break;
     ++context_.statistics.relay().upstream_reconnects;
@@ -113,7 +137,8 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
 }
 
 Awaitable<Exchange::Report> Exchange::run(std::vector<Outgoing> outgoing) {
-  for (std::size_t index = 0; index < decision_.route.size(); ++index) {
+  report_.gave_way = gave_way_;
+  for (std::size_t index = 0; index < decision_.route.size() && !report_.gave_way; ++index) {
     Row& row = context_.statistics.row(class_, decision_.route[index]->name);
     if (!decision_.route[index]->original) ++row.redirected;
     row.bytes_up += outgoing[index].bytes.size();

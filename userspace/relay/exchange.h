@@ -32,9 +32,16 @@ class Exchange {
     std::string upstream;    // that served, or was tried last
     UpstreamPtr connection;  // set after an upgrade: the tunnel goes on with it
     Result<void> dialled;    // why the last upstream could not be reached
+    bool gave_way = false;   // see give_way(): it may be sent again
   };
+  void keep_copy() { keep_copy_ = true; }
   // `outgoing` per upstream of the decision's route.
   Awaitable<Report> run(std::vector<Outgoing> outgoing);
+
+  // Waits before run(), but not once the client is gone or give_way() was called.
+  Awaitable<void> settle(Duration time);
+  // Ends the request upstream, unseen by the client. False: too late, a byte has been passed on.
+  bool give_way();
 
  private:
   Awaitable<bool> attempt(std::size_t index, const Outgoing& outgoing);
@@ -51,6 +58,10 @@ class Exchange {
   RequestClass class_;
   std::string client_model_;
   UpstreamPtr upstream_;
+  std::optional<AnswerRelay> relay_;
+  Timer settling_;
+  bool gave_way_ = false;
+  bool keep_copy_ = false;
   Report report_;
 };
 

@@ -44,6 +44,8 @@ void Lanes::leave(RequestId id) {
 void Lanes::carry_out(const Actions& actions) {
   for (const Action& action : actions) {
     const RequestId id = std::visit([](const auto& each) { return each.id; }, action);
+    if (const auto* rewarm = std::get_if<Rewarm>(&action); rewarm != nullptr && on_rewarm_)
+      on_rewarm_(*rewarm);
     if (const auto* share = std::get_if<Share>(&action)) followers_.emplace(share->leader, id);
     const auto task = tasks_.find(id);
     if (task == tasks_.end()) continue;  // a chat: it goes by itself

@@ -1,6 +1,7 @@
 // The admission of shaper/admit on real requests: tells it what happens, and carries out what it decides.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -48,18 +49,21 @@ class Lanes {
   // Nothing more is carried out for this task.
   void leave(RequestId id);
 
+  // What carries out a re-warm; a WaitingTask of its own, under the given id.
+  void rewarm_with(std::function<void(const Rewarm&)> action) { on_rewarm_ = std::move(action); }
+  void enter(RequestId id, WaitingTask& task) { tasks_[id] = &task; }
+
   Admission& admission() { return admission_; }
   [[nodiscard]] const Admission& admission() const { return admission_; }
 
  private:
-  using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
-                                           asio::wait_traits<std::chrono::steady_clock>, Executor>;
   void carry_out(const Actions& actions);
   void set_timer();
 
   Admission admission_;
   std::map<RequestId, WaitingTask*> tasks_;
   std::multimap<RequestId, RequestId> followers_;  // leader -> who shares its answer
+  std::function<void(const Rewarm&)> on_rewarm_;
   Timer timer_;
 };
 

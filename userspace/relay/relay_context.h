@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "shaper/answer/answer_cache.h"
 #include "shaper/classify/classifier.h"
 #include "shaper/count/statistics.h"
 #include "shaper/decide/config.h"
@@ -15,10 +16,13 @@
 #include "shaper/rewrite/canonical.h"
 #include "userspace/relay/io.h"
 #include "userspace/relay/lanes.h"
+#include "userspace/relay/late_echo.h"
 #include "userspace/relay/upstream.h"
 
 namespace tasklane {
 
+class Rewarmer;
+class SlotProbe;
 class Steering;
 
 struct RelayContext {
@@ -32,9 +36,13 @@ struct RelayContext {
   Canonical canonical;
   std::set<std::string> unconstrained{};              // upstreams that refuse a schema in the request
   std::map<std::string, LoadOptions> chat_options{};  // of the last chat, by server and model
-  bool bypass = false;                                // everything passes untouched
+  AnswerCache answers{};
+  LateEcho late_echo{};
+  bool bypass = false;  // everything passes untouched
   RequestId last_request_id = 0;
   std::uint64_t open_connections = 0;
+  Rewarmer* rewarmer = nullptr;        // null: no prompt is kept in mind
+  SlotProbe* slot_probe = nullptr;     // null: every server has one slot
   const Steering* steering = nullptr;  // null: nothing is steered
 };
 

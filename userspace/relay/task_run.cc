@@ -9,6 +9,7 @@
 #include "shaper/rewrite/head_rewrite.h"
 #include "shaper/rewrite/request_rewrite.h"
 #include "userspace/relay/reach.h"
+#include "userspace/relay/slot_probe.h"
 
 namespace tasklane {
 namespace {
@@ -141,6 +142,8 @@ Awaitable<TaskRun::Attempt> TaskRun::talk(const Upstream& upstream, const std::s
       ++context_.statistics.relay().upstream_reconnects;
       continue;
     }
+    if (context_.slot_probe != nullptr)
+      context_.slot_probe->answered(server_key(origin_, upstream), origin_, upstream, collected.server);
     if (collected.keep_alive) context_.upstreams.keep_idle(connection, now());
     co_return conclude(upstream, assembler, collected, constrained);
   }
@@ -154,6 +157,9 @@ TaskRun::Attempt TaskRun::conclude(const Upstream& upstream, const AnswerAssembl
     report_.first_byte = collected.first_byte;
     result->answer = assembler.answer();
     remember_suggestion(*result->answer);
+    if (cache_key_ && assembler.state() == StreamState::complete)
+      context_.answers.keep(*cache_key_, std::make_shared<const Answer>(*result->answer),
+                            now() + *plan_.ticket.settings.cache);
     result_ = result;
     return Attempt::answered;
   }
@@ -176,6 +182,19 @@ void TaskRun::remember_suggestion(const Answer& answer) {
     context_.lanes.admission().suggested(plan_.ticket.typist, plan_.ticket.typed, *suggestion, now());
 }
 
+bool TaskRun::answered_from_cache(const Ticket& ticket) {
+  cache_key_.reset();
+  if (!ticket.settings.cache || !ticket.canonical) return false;
+  cache_key_ = AnswerCache::Key{ticket.upstream, *ticket.canonical};
+  const std::shared_ptr<const Answer> known = context_.answers.find(*cache_key_, now());
+  if (known == nullptr) return false;
+  auto result = std::make_shared<TaskResult>();
+  result->answer = *known;
+  result_ = std::move(result);
+  context_.lanes.admission().answered_from_cache(ticket.lane);
+  return true;
+}
+
 // Waits, asks, and waits again where a chat came in between.
 Awaitable<TaskRun::Attempt> TaskRun::ask(const Upstream& upstream) {
   bool constrained =
@@ -185,6 +204,7 @@ Awaitable<TaskRun::Attempt> TaskRun::ask(const Upstream& upstream) {
   if (const Result<CanonicalKey> key = context_.canonical.key_of(
           ticket.request_class, plan_.form.dialect, upstream.model.value_or(plan_.model), plan_.body))
     ticket.canonical = *key;
+  if (answered_from_cache(ticket)) co_return Attempt::answered;
   started_ = cancelled_ = false;
   in_lane_ = true;
   context_.lanes.arrive(std::move(ticket), *this);

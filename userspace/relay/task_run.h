@@ -49,9 +49,6 @@ class TaskRun : public WaitingTask {
   void on_result(std::shared_ptr<const TaskResult> result) override;
 
  private:
-  using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
-                                           asio::wait_traits<std::chrono::steady_clock>, Executor>;
-
   enum class Attempt { answered, failed, cancelled, refused_constraint };
 
   Awaitable<Attempt> ask(const Upstream& upstream);
@@ -64,6 +61,7 @@ class TaskRun : public WaitingTask {
   [[nodiscard]] std::optional<LocalAnswer> with_text(const std::string& text) const;
   [[nodiscard]] std::shared_ptr<const TaskResult> outcome() const;
   void client_left();
+  bool answered_from_cache(const Ticket& ticket);
   void remember_suggestion(const Answer& answer);
   void wake();
   void stop_upstream();
@@ -75,6 +73,7 @@ class TaskRun : public WaitingTask {
   TaskPlan plan_;
   Timer signal_;
   UpstreamPtr upstream_;
+  std::optional<AnswerCache::Key> cache_key_;  // where the answer is to be kept
   bool started_ = false;
   bool cancelled_ = false;
   bool client_left_ = false;

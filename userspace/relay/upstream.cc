@@ -22,9 +22,6 @@ constexpr Duration resolved_for = std::chrono::seconds(30);
 // A port may still be waiting out its last connection; the next draw finds another.
 constexpr int dial_attempts = 4;
 
-using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
-                                         asio::wait_traits<std::chrono::steady_clock>, Executor>;
-
 struct PendingDial {
   UpstreamConnection* connection;  // null once the dial has ended
   bool expired = false;

@@ -1,0 +1,53 @@
+// Keeps the last chat's prompt of each server, in memory alone, and asks it again with one token when the
+// lanes say so: then the chat's next turn finds it in the server's cache.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "shaper/admit/rewarm_worth.h"
+#include "shaper/read/endpoint.h"
+#include "userspace/relay/lanes.h"
+#include "userspace/relay/relay_context.h"
+
+namespace tasklane {
+
+struct ChatPrompt {
+  Origin origin;
+  std::string head;  // of its request, as it came
+  std::string body;
+  Dialect dialect = Dialect::none;
+};
+
+class Rewarmer {
+ public:
+  explicit Rewarmer(RelayContext& context);
+
+  // Whether a chat of this size is worth keeping in mind.
+  [[nodiscard]] static bool keeps(std::size_t body_size) { return body_size <= longest_body; }
+  // A chat was answered with `answer`, a whole body in its dialect. Call it before the chat leaves its lane.
+  void remember(const std::string& server, ChatPrompt prompt, const std::string& answer);
+  // Ends what runs and asks nothing more.
+  void stop();
+
+ private:
+  static constexpr std::size_t longest_body = 4u << 20;
+  struct Known {
+    std::shared_ptr<const ChatPrompt> prompt;
+    RewarmWorth worth;
+    bool refuses_answers = false;  // llama-server with some templates: no assistant message at the end
+  };
+  class Run;
+
+  void begin(const Rewarm& wish);
+  Awaitable<void> ask(Rewarm wish, std::shared_ptr<const ChatPrompt> prompt);
+
+  RelayContext& context_;
+  std::map<std::string, Known> known_;  // by server; one for each
+  std::set<Run*> running_;
+  bool stopped_ = false;
+};
+
+}  // namespace tasklane

@@ -29,6 +29,7 @@ struct Ticket {
   LaneSettings settings;
   std::string upstream;  // whose slots it wants; one name for each server
   TypistKey typist = 0;
+  ChatKey chat = 0;                       // the chat that it is
   std::optional<CanonicalKey> canonical;  // equal for requests that one answer serves; none: never shared
   std::uint64_t bucket = 0;               // whose tokens a rate limit takes
   std::string typed;                      // autocomplete: the text so far
@@ -74,8 +75,8 @@ class Admission {
   Actions client_gone(RequestId id, Time now);
   // A started request has been answered, or failed for good.
   Actions finished(RequestId id, Time now);
-  // The last chat's prompt can be asked again on this upstream, until then.
-  void can_rewarm(const std::string& upstream, Time until) { upstreams_[upstream].warm_until = until; }
+  // This chat's prompt, the last one's, can be asked again on this upstream, until then.
+  void can_rewarm(const std::string& upstream, ChatKey chat, Time until);
   // What a typist was shown, to answer from while the typing goes along it.
   void suggested(TypistKey typist, const std::string& typed, const std::string& suggestion, Time now);
   // A request that never came here, for its answer was in the cache.
@@ -112,6 +113,7 @@ class Admission {
     std::optional<Time> typed;  // when somebody typed last: a chat is on its way
     bool prompt_lost = false;   // other work came behind the last chat
     Time warm_until{};
+    ChatKey warm_chat = 0;
     std::vector<RequestId> running;                       // tasks
     std::deque<RequestId> waiting;                        // in the order of arrival
     std::unordered_map<CanonicalKey, RequestId> leaders;  // whose answers may be shared

@@ -291,6 +291,8 @@ void Classifier::use_packs(std::vector<std::shared_ptr<const Pack>> packs) {
   state_->packs = std::move(packs);
 }
 
+const std::vector<std::shared_ptr<const Pack>>& Classifier::packs() const { return state_->packs; }
+
 void Classifier::ended(RequestId id, Time) { state_->echo.ended(id); }
 
 Classification Classifier::classify(const ClassifyInput& input) {

@@ -46,6 +46,7 @@ class Classifier {
   // The request has been answered or has gone: it can no longer be unmasked.
   void ended(RequestId id, Time now);
 
+  [[nodiscard]] const std::vector<std::shared_ptr<const Pack>>& packs() const;
   // Packs anew (reload); what the echo remembers stays.
   void use_packs(std::vector<std::shared_ptr<const Pack>> packs);
 

@@ -455,10 +455,21 @@ TEST_F(RewarmingOnTheWire, TheChatsPromptAndAnswerAreAskedAgainBehindATask) {
   EXPECT_FALSE(model.called_within(milliseconds(50))) << "once is enough";
 }
 
-TEST_F(RewarmingOnTheWire, ItGivesWayToTheChat) {
+TEST_F(RewarmingOnTheWire, TheVeryChatsNextTurnDoesNotCancelIt) {
   Peer again = after_a_chat_and_a_title();
   receive_request(again);
   person_->send(chat);
+  Peer server = model.accept();
+  EXPECT_EQ(true, receive_request(server)["stream"]) << "the chat itself never waits";
+  stream_answer(again, ".");
+  EXPECT_TRUE(eventually(
+      [&] { return in_relay([&] { return lanes().admission().rewarm_counters().finished; }) == 1u; }));
+}
+
+TEST_F(RewarmingOnTheWire, ItGivesWayToAnotherChat) {
+  Peer again = after_a_chat_and_a_title();
+  receive_request(again);
+  person_->send(asked_of_model(long_question, true));
   EXPECT_TRUE(again.sees_close());
   Peer server = model.accept();
   EXPECT_EQ(true, receive_request(server)["stream"]);

@@ -7,11 +7,14 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <thread>
 
 #include "shaper/classify/echo.h"
 #include "shaper/classify/match.h"
 #include "shaper/classify/pack.h"
+#include "shaper/classify/sample.h"
 #include "shaper/classify/text_print.h"
+#include "tools/tasklane/control_client.h"
 #include "tools/tasklane/traffic.h"
 
 namespace tasklane {
@@ -19,21 +22,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// A request that no pack knows, kept while learning runs.
-struct Sample {
-  std::string text;
-  RequestClass request_class = RequestClass::task;  // by label, echo or contract
-  std::string asks;                                 // the JSON key; may be empty
-};
-
 // Samples of one template: the same class and contract, and the same first words.
 struct Group {
-  std::vector<Sample> samples;
+  std::vector<TaskSample> samples;
   std::string prefix;
   std::string suffix;
 };
 
-constexpr std::size_t same_start = 12;     // bytes by which samples are grouped
 constexpr std::size_t mark_length = 80;    // of a mark's text, at most
 constexpr std::size_t telling_length = 8;  // a shorter text is no mark
 
@@ -44,9 +39,9 @@ std::size_t whole_characters(std::string_view text, std::size_t length) {
   return length;
 }
 
-std::string common_prefix(const std::vector<Sample>& samples) {
+std::string common_prefix(const std::vector<TaskSample>& samples) {
   std::string_view common = samples.front().text;
-  for (const Sample& sample : samples) {
+  for (const TaskSample& sample : samples) {
     const auto end =
         std::mismatch(common.begin(), common.end(), sample.text.begin(), sample.text.end()).first;
     common = common.substr(0, static_cast<std::size_t>(end - common.begin()));
@@ -55,9 +50,9 @@ std::string common_prefix(const std::vector<Sample>& samples) {
   return std::string(common.substr(0, whole_characters(samples.front().text, common.size())));
 }
 
-std::string common_suffix(const std::vector<Sample>& samples) {
+std::string common_suffix(const std::vector<TaskSample>& samples) {
   std::string_view common = samples.front().text;
-  for (const Sample& sample : samples) {
+  for (const TaskSample& sample : samples) {
     const auto end =
         std::mismatch(common.rbegin(), common.rend(), sample.text.rbegin(), sample.text.rend()).first;
     common = common.substr(common.size() - static_cast<std::size_t>(end - common.rbegin()));
@@ -68,27 +63,17 @@ std::string common_suffix(const std::vector<Sample>& samples) {
   return std::string(common);
 }
 
-// Frames that front ends put around a conversation: they say nothing of what a person wrote.
-std::vector<std::pair<std::string_view, std::string_view>> frames() {
-  return {{"start", "### Task:"},   {"anywhere", "<chat_history>"}, {"end", "</chat_history>"},
-          {"anywhere", "\nUSER: "}, {"anywhere", "\nASSISTANT:"},   {"anywhere", "\nUser: "},
-          {"anywhere", "\nAI: "}};
-}
-
-bool holds(std::string_view where, std::string_view mark, std::string_view text) {
-  if (where == "start") return text.starts_with(mark);
-  if (where == "end") return text.ends_with(mark);
-  return text.find(mark) != std::string_view::npos;
-}
-
 Json marks_of(const Group& group, bool texts) {
   Json marks = Json::array();
   if (texts && group.prefix.size() >= telling_length)
     marks.push_back({{"where", "start"}, {"text", group.prefix}});
   const std::string& asks = group.samples.front().asks;
   if (!asks.empty()) marks.push_back({{"where", "anywhere"}, {"asks", asks}});
-  for (const auto& [where, mark] : frames()) {
-    const auto shown = [&, w = where, m = mark](const Sample& sample) { return holds(w, m, sample.text); };
+  for (std::size_t frame = 0; frame < task_frames().size(); ++frame) {
+    const auto shown = [frame](const TaskSample& sample) {
+      return std::find(sample.frames.begin(), sample.frames.end(), frame) != sample.frames.end();
+    };
+    const auto& [where, mark] = task_frames()[frame];
     if (std::all_of(group.samples.begin(), group.samples.end(), shown))
       marks.push_back({{"where", where}, {"text", mark}});
   }
@@ -110,25 +95,20 @@ class Learning {
   explicit Learning(std::vector<std::shared_ptr<const Pack>> packs) : packs_(std::move(packs)) {}
 
   void see(const SeenRequest& seen) {
-    const Classification& found = seen.classification;
     if (seen.body == nullptr || !seen.body->readable || seen.body->messages.empty()) return;
-    const std::string text(trimmed(seen.body->messages.back().text));
-    if (!found.task_shaped || found.evidence == Evidence::header || found.evidence == Evidence::pack) {
-      if (found.request_class == RequestClass::chat) chats_.push_back(text);
-      return;
-    }
-    const Asked asked = what_it_asks(text, packs_);
-    Sample sample{text, asked.request_class, asked.mark != nullptr ? asked.mark->asks : ""};
-    if (found.evidence == Evidence::echo) sample.request_class = found.request_class;
-    const auto label = request_class_from(seen.request.label.value_or(""));
-    if (label) sample.request_class = *label;
-    if (!is_task(sample.request_class) ||
-        (!label && asked.mark == nullptr && found.evidence == Evidence::none)) {
-      chats_.push_back(text);
-      return;
-    }
-    const std::string key = std::string(to_text(sample.request_class)) + " " + sample.asks + " " +
-                            text.substr(0, whole_characters(text, std::min(same_start, text.size())));
+    const Classification& found = seen.classification;
+    SampleWish wish;
+    wish.text = true;  // of the person's own file, and shown only where asked for
+    wish.label = request_class_from(seen.request.label.value_or(""));
+    if (std::optional<TaskSample> sample = sample_of(found, *seen.body, packs_, wish))
+      see(std::move(*sample));
+    else if (found.request_class == RequestClass::chat)
+      chats_.emplace_back(trimmed(seen.body->messages.back().text));
+  }
+
+  void see(TaskSample sample) {
+    const std::string key =
+        std::string(to_text(sample.request_class)) + " " + sample.asks + " " + std::to_string(sample.start);
     groups_[key].samples.push_back(std::move(sample));
   }
 
@@ -189,6 +169,32 @@ int refuse(const Error& error, std::ostream& err) {
   return static_cast<int>(error.exit);
 }
 
+int write_proposal(Learning& learning, const LearnOptions& options, std::ostream& out, std::ostream& err) {
+  Json entries = learning.propose(options, err);
+  if (entries.empty()) {
+    err << "nothing to propose\n";
+    return static_cast<int>(ExitCode::done);
+  }
+  const Json pack{{"format", 1},
+                  {"pack", "learned"},
+                  {"version", "0"},
+                  {"about", "Proposed, to be reviewed"},
+                  {"entries", std::move(entries)}};
+  out << pack.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+  return static_cast<int>(ExitCode::found);
+}
+
+// What the agent answers, or why it does not.
+Result<nlohmann::json> told_by_agent(const std::string& control, const std::string& method,
+                                     const std::string& body) {
+  const Result<ControlReply> reply = ask_agent(control, method, "/samples", body);
+  if (!reply) return reply.error();
+  nlohmann::json told = nlohmann::json::parse(reply->body, nullptr, false);
+  if (reply->status != 200 || !told.is_object())
+    return Error{"the agent said: " + reply->body, control, "is it of this release?", ExitCode::found};
+  return Result<nlohmann::json>(boost::system::in_place_value, std::move(told));
+}
+
 }  // namespace
 
 int run_learn(const LearnOptions& options, std::istream& in, std::ostream& out, std::ostream& err) {
@@ -206,18 +212,28 @@ int run_learn(const LearnOptions& options, std::istream& in, std::ostream& out, 
   const auto read = traffic.read_lines(options.input == "-" ? in : file, options.input,
                                        [&](const SeenRequest& seen) { learning.see(seen); });
   if (!read) return refuse(read.error(), err);
-  Json entries = learning.propose(options, err);
-  if (entries.empty()) {
-    err << "nothing to propose\n";
-    return static_cast<int>(ExitCode::done);
+  return write_proposal(learning, options, out, err);
+}
+
+int run_learn_live(const LearnOptions& options, const std::string& control, std::ostream& out,
+                   std::ostream& err) {
+  auto packs = find_packs(options.packs, options.pack_directories);
+  if (!packs) return refuse(packs.error(), err);
+  const nlohmann::json wish{{"seconds", options.seconds}, {"texts", options.texts}};
+  if (const auto begun = told_by_agent(control, "POST", wish.dump()); !begun)
+    return refuse(begun.error(), err);
+  err << "listening for " << options.seconds
+      << " s to requests that look like tasks and that no pack knows\n";
+  std::this_thread::sleep_for(std::chrono::seconds(options.seconds));
+  const auto told = told_by_agent(control, "GET", "");
+  if (!told) return refuse(told.error(), err);
+  Learning learning(std::move(*packs));
+  for (const nlohmann::json& each : told->value("samples", nlohmann::json::array())) {
+    Result<TaskSample> sample = sample_from(each);
+    if (!sample) return refuse(sample.error(), err);
+    learning.see(std::move(*sample));
   }
-  const Json pack{{"format", 1},
-                  {"pack", "learned"},
-                  {"version", "0"},
-                  {"about", "Proposed, to be reviewed"},
-                  {"entries", std::move(entries)}};
-  out << pack.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
-  return static_cast<int>(ExitCode::found);
+  return write_proposal(learning, options, out, err);
 }
 
 }  // namespace tasklane

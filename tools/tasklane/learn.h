@@ -22,12 +22,17 @@ struct LearnOptions {
   std::vector<std::filesystem::path> pack_directories;
   std::size_t least = 3;  // requests that an entry must stand for
   bool texts = false;     // marks may hold words that the requests have in common
+  unsigned seconds = 60;  // how long a running agent is listened to, with run_learn_live()
 };
 
 // Writes a pack to `out` and remarks to `err`. Exit code: 0 nothing to learn, 1 entries are proposed, 2 bad
 // input.
 int run_learn(const LearnOptions& options, std::istream& in, std::ostream& out, std::ostream& err);
 
-void add_learn(CLI::App& app, ExitCode& exit);
+// From what a running agent sees in `seconds`, instead of from lines.
+int run_learn_live(const LearnOptions& options, const std::string& control, std::ostream& out,
+                   std::ostream& err);
+
+void add_learn(CLI::App& app, const std::string& control, ExitCode& exit);
 
 }  // namespace tasklane

@@ -7,7 +7,7 @@
 
 namespace tasklane {
 
-void add_learn(CLI::App& app, ExitCode& exit) {
+void add_learn(CLI::App& app, const std::string& control, ExitCode& exit) {
   const auto options = std::make_shared<LearnOptions>();
   CLI::App* const verb = app.add_subcommand(
       "learn", "Proposes pack entries for requests that look like tasks and that no pack knows");
@@ -21,8 +21,16 @@ void add_learn(CLI::App& app, ExitCode& exit) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   verb->add_flag("--texts", options->texts, "Marks may hold words that the requests have in common");
-  verb->callback([options, &exit] {
-    exit = static_cast<ExitCode>(run_learn(*options, std::cin, std::cout, std::cerr));
+  const auto live = std::make_shared<bool>(false);
+  CLI::Option* const from_agent =
+      verb->add_flag("--live", *live, "From what the running agent sees, instead of from lines");
+  verb->add_option("--seconds", options->seconds, "How long to listen to the agent")
+      ->check(CLI::Range(1, 3600))
+      ->needs(from_agent)
+      ->capture_default_str();
+  verb->callback([options, live, &control, &exit] {
+    exit = static_cast<ExitCode>(*live ? run_learn_live(*options, control, std::cout, std::cerr)
+                                       : run_learn(*options, std::cin, std::cout, std::cerr));
   });
 }
 

@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
   add_bypass(app, control, exit);
   add_check(app, exit);
   add_explain(app, exit);
-  add_learn(app, exit);
+  add_learn(app, control, exit);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

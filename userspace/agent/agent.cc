@@ -104,6 +104,8 @@ struct Agent::Parts {
   Result<void> open_control();
   [[nodiscard]] SteeringState steering_state() const;
   ControlAnswer set_bypass(const std::string& body);
+  ControlAnswer collect_samples(const std::string& body);
+  ControlAnswer take_samples();
   Awaitable<void> keep_time();
   Awaitable<void> obey_signals();
   Awaitable<void> wind_down();
@@ -176,6 +178,31 @@ ControlAnswer Agent::Parts::set_bypass(const std::string& body) {
   return {200, "application/json", nlohmann::json{{"bypassed", relay->bypass}}.dump() + "\n"};
 }
 
+// For `tasklane learn --live`: nothing is collected until a person asks.
+ControlAnswer Agent::Parts::collect_samples(const std::string& body) {
+  constexpr unsigned longest = 3600;
+  const nlohmann::json wish = nlohmann::json::parse(body, nullptr, false);
+  const bool understood = wish.is_object() && wish.contains("seconds") &&
+                          wish["seconds"].is_number_unsigned() && wish["seconds"] >= 1 &&
+                          wish["seconds"] <= longest &&
+                          wish.value("texts", nlohmann::json(false)).is_boolean();
+  if (!understood)
+    return {400, "application/json",
+            R"({"error":"the body must be {\"seconds\": 1 to 3600, \"texts\": true or false}"})"};
+  relay->samples.start(now() + std::chrono::seconds(wish["seconds"].get<unsigned>()),
+                       wish.value("texts", false), drawn());
+  return {200, "application/json", "{\"collecting\":true}\n"};
+}
+
+ControlAnswer Agent::Parts::take_samples() {
+  nlohmann::json samples = nlohmann::json::array();
+  for (const TaskSample& sample : relay->samples.take()) samples.push_back(to_json(sample));
+  return {200, "application/json",
+          nlohmann::json{{"samples", std::move(samples)}}.dump(-1, ' ', false,
+                                                               nlohmann::json::error_handler_t::replace) +
+              "\n"};
+}
+
 // In the agent's own network namespace: called before it moves.
 Result<void> Agent::Parts::open_metrics() {
   if (!config->metrics) return {};
@@ -200,6 +227,8 @@ Result<void> Agent::Parts::open_control() {
     return ControlAnswer{200, "application/json", "{\"ok\":true}\n"};
   };
   routes[{"POST", "/bypass"}] = [this](const std::string& body) { return set_bypass(body); };
+  routes[{"POST", "/samples"}] = [this](const std::string& body) { return collect_samples(body); };
+  routes[{"GET", "/samples"}] = [this](const std::string&) { return take_samples(); };
   return control.listen_unix(config->control_socket, std::move(routes));
 }
 
@@ -220,6 +249,7 @@ Awaitable<void> Agent::Parts::keep_time() {
     if (ticks % ticks_per_sweep == 0) {
       acceptor->sweep(now());
       upstreams->sweep(now());
+      relay->samples.sweep(now());
     }
     timer.expires_after(tick);
     error_code error;

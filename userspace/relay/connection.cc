@@ -154,6 +154,8 @@ Awaitable<bool> Connection::forward(Request& request) {
   if (request.past_limit) ++context_.statistics.relay().unclassified_large;
   if (classification.task_shaped && classification.request_class == RequestClass::chat)
     ++context_.statistics.relay().task_shaped_unrecognised;
+  if (body != nullptr)
+    context_.samples.see(classification, *body, context_.classifier.packs(), request.arrived);
   std::optional<TaskPlan> plan = plan_task({request, body, classification, decision, client_});
   bool keep = false;
   if (plan) {
@@ -203,7 +205,7 @@ std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const Bo
       body == nullptr || !body->readable || !Rewarmer::keeps(body->json.size()))
     return std::nullopt;
   return ChatPrompt{origin_, std::string(request.raw_head()), std::string(body->json),
-                    request.endpoint.dialect};
+                    request.endpoint.dialect, classification.chat};
 }
 
 Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body,
@@ -229,7 +231,7 @@ Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body
   ++row.in_flight;
   const bool generates = request.endpoint.kind == EndpointKind::generation && !context_.bypass;
   if (generates && !unmasked)
-    context_.lanes.chat_begins(request.id, request_class, Lane::interactive,
+    context_.lanes.chat_begins(request.id, request_class, classification.chat,
                                server_key(origin_, *decision.route.front()));
   context_.late_echo.unmask(classification.unmasked);
   Exchange::Report report = co_await exchange.run(std::move(outgoing));

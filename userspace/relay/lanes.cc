@@ -5,11 +5,12 @@
 
 namespace tasklane {
 
-void Lanes::chat_begins(RequestId id, RequestClass request_class, Lane lane, const std::string& upstream) {
+void Lanes::chat_begins(RequestId id, RequestClass request_class, ChatKey chat, const std::string& upstream) {
   Ticket ticket;
   ticket.id = id;
   ticket.request_class = request_class;
-  ticket.lane = lane;
+  ticket.lane = Lane::interactive;
+  ticket.chat = chat;
   ticket.upstream = upstream;
   carry_out(admission_.arrive(std::move(ticket), now()));
 }

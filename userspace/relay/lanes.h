@@ -37,7 +37,7 @@ class Lanes {
   explicit Lanes(asio::io_context& io) : timer_(io.get_executor()) {}
 
   // A chat (or what is treated as one) comes and goes: never waits.
-  void chat_begins(RequestId id, RequestClass request_class, Lane lane, const std::string& upstream);
+  void chat_begins(RequestId id, RequestClass request_class, ChatKey chat, const std::string& upstream);
   void chat_ends(RequestId id);
 
   // `task` must live until it has left.

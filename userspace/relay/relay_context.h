@@ -17,6 +17,7 @@
 #include "userspace/relay/io.h"
 #include "userspace/relay/lanes.h"
 #include "userspace/relay/late_echo.h"
+#include "userspace/relay/sample_collector.h"
 #include "userspace/relay/upstream.h"
 
 namespace tasklane {
@@ -38,6 +39,7 @@ struct RelayContext {
   std::map<std::string, LoadOptions> chat_options{};  // of the last chat, by server and model
   AnswerCache answers{};
   LateEcho late_echo{};
+  SampleCollector samples{};
   bool bypass = false;  // everything passes untouched
   RequestId last_request_id = 0;
   std::uint64_t open_connections = 0;

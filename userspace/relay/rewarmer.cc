@@ -62,9 +62,10 @@ void Rewarmer::remember(const std::string& server, ChatPrompt prompt, const std:
   const std::string text = known.refuses_answers ? std::string() : text_of(answer, prompt.dialect);
   Result<std::string> body = rewarm_body(prompt.body, prompt.dialect, text);
   if (!body || !known.worth.pays()) return;
+  const ChatKey chat = prompt.chat;
   prompt.body = std::move(*body);
   known.prompt = std::make_shared<const ChatPrompt>(std::move(prompt));
-  context_.lanes.admission().can_rewarm(server, now() + oldest_chat);
+  context_.lanes.admission().can_rewarm(server, chat, now() + oldest_chat);
 }
 
 void Rewarmer::stop() {

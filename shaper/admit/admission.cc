@@ -39,6 +39,8 @@ Actions Admission::arrive(Ticket ticket, Time now) {
   job.ticket = std::move(ticket);
   job.arrived = job.waits_since = job.not_before = now;
   if (job.ticket.lane == Lane::keystroke) upstream_of(job).typed = now;
+  if (job.ticket.lane == Lane::keystroke && !job.ticket.compute.empty())
+    upstreams_[job.ticket.compute].typed = now;
   if (job.ticket.lane == Lane::interactive)
     arrive_foreground(std::move(job), now, out);
   else if (!answered_at_once(job, now, out)) {
@@ -57,7 +59,7 @@ void Admission::arrive_foreground(Job job, Time now, Actions& out) {
   // from the server's slot and from its cache (seen with Ollama: 1.1 s).
   const bool its_own = job.ticket.chat != 0 && job.ticket.chat == upstream.warm_chat;
   if (!its_own) drop_rewarm(upstream, out);
-  yield_to_chat(upstream, now, out);
+  yield_to_chat(job.ticket.upstream, now, out);
   upstream.prompt_lost = job.ticket.lane == Lane::blocking;
   if (!upstream.prompt_lost) upstream.warm_until = {};  // another chat's prompt is of no use now
   job.state = State::running;
@@ -122,7 +124,7 @@ void Admission::arrive_task(Job job, Time now, Actions& out) {
   Upstream& upstream = upstream_of(job);
   const bool keystroke = ticket.lane == Lane::keystroke;
   if (keystroke && ticket.settings.supersede) supersede(ticket, now, out);
-  if (keystroke && upstream.foreground > 0 && ticket.settings.while_chat == WhileChat::answer) {
+  if (keystroke && chats_beside(job) > 0 && ticket.settings.while_chat == WhileChat::answer) {
     ++counters_[ticket.lane].answered_empty;
     out.emplace_back(std::in_place_type<AnswerNow>, id, AnswerKind::empty, "");
     return;
@@ -152,42 +154,63 @@ void Admission::supersede(const Ticket& newer, Time now, Actions& out) {
 void Admission::answer(RequestId id, AnswerKind kind, Time now, Actions& out) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return;
-  const std::vector<RequestId> followers = found->second.followers;
-  if (!found->second.client_gone || found->second.state == State::running)
+  if (found->second.state == State::following) {
     out.emplace_back(std::in_place_type<AnswerNow>, id, kind, "");
+    return unfollow(id, now, out);
+  }
+  const std::vector<RequestId> followers = found->second.followers;
+  out.emplace_back(std::in_place_type<AnswerNow>, id, kind, "");
   Upstream& upstream = upstream_of(found->second);
   remove(id);
   for (const RequestId follower : followers) answer(follower, kind, now, out);
   start_what_may(upstream, now, out);
 }
 
-// A chat has come: what runs in its way is cancelled and waits again; a suggestion is not worth a second try.
-void Admission::yield_to_chat(Upstream& upstream, Time now, Actions& out) {
-  const std::vector<RequestId> running = upstream.running;
-  for (const RequestId id : running) {
-    Job& job = jobs_.at(id);
-    if (job.rewarm) continue;
-    const std::optional<unsigned> most = job.ticket.settings.preempt;
-    if (!most || job.overdue || job.preempted >= *most) continue;
-    ++counters_[job.ticket.lane].pre_empted;
-    if (job.ticket.lane == Lane::keystroke && job.ticket.settings.while_chat == WhileChat::answer) {
-      answer(id, AnswerKind::empty, now, out);
-      continue;
-    }
-    ++job.preempted;
-    job.state = State::waiting;
-    job.waits_since = now;
-    std::erase(upstream.running, id);
-    upstream.waiting.push_front(id);
-    out.emplace_back(std::in_place_type<Cancel>, id);
+// A chat has come: what runs in its way, on its server or beside it on the machine, is cancelled and waits
+// again; a suggestion is not worth a second try.
+void Admission::yield_to_chat(const std::string& name, Time now, Actions& out) {
+  std::vector<RequestId> in_its_way;
+  for (const auto& [id, job] : jobs_)
+    if (!is_foreground(job.ticket.lane) && !job.rewarm && job.state != State::following &&
+        (job.ticket.upstream == name || job.ticket.compute == name))
+      in_its_way.push_back(id);
+  for (const RequestId id : in_its_way)
+    if (const auto found = jobs_.find(id); found != jobs_.end()) yield(found->second, now, out);
+}
+
+void Admission::yield(Job& job, Time now, Actions& out) {
+  const RequestId id = job.ticket.id;
+  const bool running = job.state == State::running;
+  const std::optional<unsigned> most = job.ticket.settings.preempt;
+  if (running && (!most || job.overdue || job.preempted >= *most)) return;
+  LaneCounters& counters = counters_[job.ticket.lane];
+  if (running) ++counters.pre_empted;
+  if (job.ticket.lane == Lane::keystroke && job.ticket.settings.while_chat == WhileChat::answer) {
+    if (!running) ++counters.answered_empty;
+    return answer(id, AnswerKind::empty, now, out);
   }
-  const std::deque<RequestId> waiting = upstream.waiting;
-  for (const RequestId id : waiting) {
-    const Job& job = jobs_.at(id);
-    if (job.ticket.lane != Lane::keystroke || job.ticket.settings.while_chat != WhileChat::answer) continue;
-    ++counters_[Lane::keystroke].answered_empty;
-    answer(id, AnswerKind::empty, now, out);
-  }
+  if (!running) return;
+  Upstream& upstream = upstream_of(job);
+  ++job.preempted;
+  job.state = State::waiting;
+  job.waits_since = now;
+  std::erase(upstream.running, id);
+  upstream.waiting.push_front(id);
+  out.emplace_back(std::in_place_type<Cancel>, id);
+}
+
+// One fewer waits for another's answer; where that one's client has gone too, it was the last.
+void Admission::unfollow(RequestId id, Time now, Actions& out) {
+  const RequestId leader = jobs_.at(id).leader;
+  jobs_.erase(id);
+  const auto found = jobs_.find(leader);
+  if (found == jobs_.end()) return;
+  std::erase(found->second.followers, id);
+  if (!found->second.client_gone || !found->second.followers.empty()) return;
+  Upstream& upstream = upstream_of(found->second);
+  out.emplace_back(std::in_place_type<AnswerNow>, leader, AnswerKind::empty, "");
+  remove(leader);
+  start_what_may(upstream, now, out);
 }
 
 Actions Admission::client_gone(RequestId id, Time now) {
@@ -197,9 +220,7 @@ Actions Admission::client_gone(RequestId id, Time now) {
   Job& job = found->second;
   ++counters_[job.ticket.lane].client_gone;
   if (job.state == State::following) {
-    if (const auto leader = jobs_.find(job.leader); leader != jobs_.end())
-      std::erase(leader->second.followers, id);
-    jobs_.erase(found);
+    unfollow(id, now, out);
     return out;
   }
   if (!job.followers.empty()) {
@@ -250,17 +271,30 @@ bool Admission::room_for(const Upstream& upstream, const Job& job) const {
   return static_cast<unsigned>(same) < *job.ticket.settings.concurrency;
 }
 
+// Chats, and tasks that a person waits for, which it would slow.
+unsigned Admission::chats_beside(const Job& job) const {
+  const auto on = [this](const std::string& name) {
+    const auto found = upstreams_.find(name);
+    return found == upstreams_.end() ? 0 : found->second.foreground;
+  };
+  return on(job.ticket.upstream) + (job.ticket.compute == job.ticket.upstream ? 0 : on(job.ticket.compute));
+}
+
 // When a waiting request may go, as things stand.
 Time Admission::due_at(const Upstream& upstream, const Job& job) const {
   const LaneSettings& settings = job.ticket.settings;
   const Time overdue = std::max(job.arrived + settings.max_wait, job.arrived);
   Time due = job.not_before;
-  if (settings.hold) {
-    if (upstream.foreground > 0) return overdue;
-    if (upstream.foreground_end) due = std::max(due, *upstream.foreground_end + settings.quiet);
-    if (upstream.typed && job.ticket.lane == Lane::background)
-      due = std::max(due, *upstream.typed + quiets_of_typing * settings.quiet);
-  }
+  if (!settings.hold) return std::min(due, std::max(overdue, job.not_before));
+  if (chats_beside(job) > 0) return overdue;
+  const auto rests = [&](const Upstream& each) {
+    if (each.foreground_end) due = std::max(due, *each.foreground_end + settings.quiet);
+    if (each.typed && job.ticket.lane == Lane::background)
+      due = std::max(due, *each.typed + quiets_of_typing * settings.quiet);
+  };
+  rests(upstream);
+  if (const auto beside = upstreams_.find(job.ticket.compute); beside != upstreams_.end())
+    rests(beside->second);
   return std::min(due, std::max(overdue, job.not_before));
 }
 
@@ -348,14 +382,7 @@ void Admission::expire(Time now, Actions& out) {
     const auto found = jobs_.find(id);
     if (found == jobs_.end()) continue;
     ++counters_[found->second.ticket.lane].expired;
-    if (found->second.state == State::following) {
-      if (const auto leader = jobs_.find(found->second.leader); leader != jobs_.end())
-        std::erase(leader->second.followers, id);
-      out.emplace_back(std::in_place_type<AnswerNow>, id, AnswerKind::empty, "");
-      jobs_.erase(found);
-    } else {
-      answer(id, AnswerKind::empty, now, out);
-    }
+    answer(id, AnswerKind::empty, now, out);
   }
 }
 

@@ -28,6 +28,7 @@ struct Ticket {
   Lane lane = Lane::interactive;
   LaneSettings settings;
   std::string upstream;  // whose slots it wants; one name for each server
+  std::string compute;   // the upstream on the same machine whose chats it would slow; may be empty
   TypistKey typist = 0;
   ChatKey chat = 0;                       // the chat that it is
   std::optional<CanonicalKey> canonical;  // equal for requests that one answer serves; none: never shared
@@ -87,6 +88,7 @@ class Admission {
 
   [[nodiscard]] const std::map<Lane, LaneCounters>& counters() const { return counters_; }
   [[nodiscard]] const RewarmCounters& rewarm_counters() const { return rewarm_counters_; }
+  [[nodiscard]] std::size_t held() const { return jobs_.size(); }  // in memory, in any state
   [[nodiscard]] std::size_t waiting() const;
   [[nodiscard]] std::size_t running() const;
 
@@ -124,7 +126,9 @@ class Admission {
   bool answered_at_once(Job& job, Time now, Actions& out);
   bool follows(Job& job, Actions& out);
   void supersede(const Ticket& newer, Time now, Actions& out);
-  void yield_to_chat(Upstream& upstream, Time now, Actions& out);
+  void yield_to_chat(const std::string& name, Time now, Actions& out);
+  void yield(Job& job, Time now, Actions& out);
+  [[nodiscard]] unsigned chats_beside(const Job& job) const;
   void start_what_may(Upstream& upstream, Time now, Actions& out);
   void start(Upstream& upstream, Job& job, Time now, Actions& out);
   [[nodiscard]] bool wants_rewarm(const Upstream& upstream, Time now) const;
@@ -132,6 +136,7 @@ class Admission {
   void drop_rewarm(Upstream& upstream, Actions& out);
   void answer(RequestId id, AnswerKind kind, Time now, Actions& out);
   void expire(Time now, Actions& out);
+  void unfollow(RequestId id, Time now, Actions& out);
   void remove(RequestId id);
   void leave_queue(const Job& job);
   [[nodiscard]] bool may_start(const Upstream& upstream, const Job& job, Time now) const;

@@ -127,6 +127,11 @@ void add_listen(const JsonCursor& at, Config& config) {
   config.listen.push_back(std::move(listen));
 }
 
+// Such a server runs on the original's machine.
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
 void add_upstream(const std::string& name, const JsonCursor& plain, Config& config) {
   Upstream upstream;
   upstream.name = name;
@@ -157,13 +162,17 @@ void add_upstream(const std::string& name, const JsonCursor& plain, Config& conf
   const auto set_reserve = [&](const JsonCursor& c) {
     upstream.reserve = static_cast<unsigned>(c.integer(0, 1023).value_or(0));
   };
+  std::optional<bool> own_compute;
+  const auto set_own_compute = [&](const JsonCursor& c) { own_compute = c.boolean(); };
   const auto set_rewarm = [&](const JsonCursor& c) { upstream.rewarm = c.boolean().value_or(false); };
   at.members({{"address", set_address},
               {"url", set_url},
               {"model", set_model},
               {"slots", set_slots},
               {"reserve", set_reserve},
+              {"own_compute", set_own_compute},
               {"rewarm", set_rewarm}});
+  upstream.own_compute = own_compute.value_or(!upstream.original && !is_loopback(upstream.host));
   if (!at.value().is_object()) return;
   const bool has_url = at.value().contains("url");
   if (upstream.original == has_url)

@@ -40,6 +40,7 @@ struct Upstream {
   std::optional<std::string> model;  // replaces the request's model
   std::optional<unsigned> slots;     // requests that it computes at once; none: learnt, else one
   unsigned reserve = 0;              // of them kept free of background work
+  bool own_compute = false;          // its work slows no chat on the original; loopback: false unless said
   bool rewarm = false;               // the last chat's prompt is asked again after other work
 };
 

@@ -62,6 +62,7 @@ void TaskRun::on_answer(AnswerKind kind, const std::string& text) {
     local_ = with_text(text);
   else
     local_ = plan_.empty;
+  if (client_left_ || !local_) gone_ = true;  // nobody is left to be told
   stop_upstream();
   wake();
 }
@@ -201,6 +202,8 @@ Awaitable<TaskRun::Attempt> TaskRun::ask(const Upstream& upstream) {
       plan_.decision.rule->then.settings.constrain && !context_.unconstrained.contains(upstream.name);
   Ticket ticket = plan_.ticket;
   ticket.upstream = server_key(origin_, upstream);
+  if (!upstream.original && !upstream.own_compute)
+    ticket.compute = server_key(origin_, request_.config->original());
   if (const Result<CanonicalKey> key = context_.canonical.key_of(
           ticket.request_class, plan_.form.dialect, upstream.model.value_or(plan_.model), plan_.body))
     ticket.canonical = *key;

@@ -1,0 +1,156 @@
+// Who goes when: single stories of the admission in virtual time. Random schedules are next door.
+#include "shaper/admit/admission.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace tasklane {
+namespace {
+
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+
+const Time start{};
+
+class Admitting : public testing::Test {
+ protected:
+  static Ticket ticket(RequestId id, Lane lane, const std::string& upstream = "model") {
+    Ticket made;
+    made.id = id;
+    made.lane = lane;
+    made.upstream = upstream;
+    made.request_class = lane == Lane::interactive ? RequestClass::chat
+                         : lane == Lane::keystroke ? RequestClass::autocomplete
+                                                   : RequestClass::title;
+    return made;
+  }
+  static bool starts(const Actions& actions, RequestId id) {
+    return std::any_of(actions.begin(), actions.end(), [id](const Action& action) {
+      const auto* begun = std::get_if<Start>(&action);
+      return begun != nullptr && begun->id == id;
+    });
+  }
+  static bool cancels(const Actions& actions, RequestId id) {
+    return std::any_of(actions.begin(), actions.end(), [id](const Action& action) {
+      const auto* cancelled = std::get_if<Cancel>(&action);
+      return cancelled != nullptr && cancelled->id == id;
+    });
+  }
+  static bool answers(const Actions& actions, RequestId id) {
+    return std::any_of(actions.begin(), actions.end(), [id](const Action& action) {
+      const auto* answered = std::get_if<AnswerNow>(&action);
+      return answered != nullptr && answered->id == id;
+    });
+  }
+  Admission admission_;
+};
+
+TEST_F(Admitting, ABackgroundTaskSettlesAndThenGoes) {
+  EXPECT_FALSE(starts(admission_.arrive(ticket(1, Lane::background), start), 1));
+  EXPECT_EQ(admission_.next_wakeup(start), start + 400ms);
+  EXPECT_FALSE(starts(admission_.tick(start + 399ms), 1));
+  EXPECT_TRUE(starts(admission_.tick(start + 400ms), 1));
+}
+
+TEST_F(Admitting, ItWaitsWhileAChatRunsAndAQuietTimeAfterIt) {
+  admission_.arrive(ticket(1, Lane::interactive), start);
+  admission_.arrive(ticket(2, Lane::background), start + 1s);
+  EXPECT_FALSE(starts(admission_.tick(start + 20s), 2));
+  admission_.finished(1, start + 20s);
+  EXPECT_FALSE(starts(admission_.tick(start + 21499ms), 2));
+  EXPECT_TRUE(starts(admission_.tick(start + 21500ms), 2));
+}
+
+TEST_F(Admitting, PastTheLongestWaitTheyGoOneAtATimeAndRunToTheirEnd) {
+  admission_.arrive(ticket(1, Lane::interactive), start);
+  admission_.arrive(ticket(2, Lane::background), start);
+  admission_.arrive(ticket(3, Lane::background), start);
+  const Actions late = admission_.tick(start + 30s);
+  EXPECT_TRUE(starts(late, 2));
+  EXPECT_FALSE(starts(late, 3));
+  EXPECT_FALSE(cancels(admission_.arrive(ticket(4, Lane::interactive), start + 31s), 2));
+  EXPECT_TRUE(starts(admission_.finished(2, start + 32s), 3));
+}
+
+TEST_F(Admitting, AChatCancelsWhatRunsThreeTimesAtMost) {
+  admission_.arrive(ticket(1, Lane::background), start);
+  Time at = start + 400ms;
+  admission_.tick(at);
+  for (RequestId chat = 10; chat < 13; ++chat) {
+    EXPECT_TRUE(cancels(admission_.arrive(ticket(chat, Lane::interactive), at), 1)) << chat;
+    admission_.finished(chat, at += 1s);
+    EXPECT_TRUE(starts(admission_.tick(at += 1500ms), 1)) << chat;
+  }
+  EXPECT_FALSE(cancels(admission_.arrive(ticket(13, Lane::interactive), at), 1));
+}
+
+TEST_F(Admitting, ABlockingTaskGoesAheadOfAllBackgroundWork) {
+  admission_.arrive(ticket(1, Lane::background), start);
+  admission_.tick(start + 400ms);
+  const Actions actions = admission_.arrive(ticket(2, Lane::blocking), start + 500ms);
+  EXPECT_TRUE(starts(actions, 2));
+  EXPECT_TRUE(cancels(actions, 1));
+}
+
+TEST_F(Admitting, WorkBesideTheChatOnTheSameMachineWaitsForItToo) {
+  Ticket beside = ticket(1, Lane::background, "task");
+  beside.compute = "model";
+  admission_.arrive(beside, start);
+  EXPECT_TRUE(starts(admission_.tick(start + 400ms), 1));
+  EXPECT_TRUE(cancels(admission_.arrive(ticket(2, Lane::interactive), start + 500ms), 1));
+  EXPECT_FALSE(starts(admission_.tick(start + 10s), 1));
+  admission_.finished(2, start + 10s);
+  EXPECT_TRUE(starts(admission_.tick(start + 11500ms), 1));
+}
+
+TEST_F(Admitting, WorkOnAMachineOfItsOwnDoesNotWait) {
+  admission_.arrive(ticket(1, Lane::interactive), start);
+  admission_.arrive(ticket(2, Lane::background, "task"), start);
+  EXPECT_TRUE(starts(admission_.tick(start + 400ms), 2));
+}
+
+TEST_F(Admitting, BehindSomebodysTypingBackgroundWorkWaitsLonger) {
+  admission_.arrive(ticket(1, Lane::keystroke), start);
+  admission_.finished(1, start + 500ms);
+  admission_.arrive(ticket(2, Lane::background), start + 600ms);
+  EXPECT_FALSE(starts(admission_.tick(start + 4400ms), 2));
+  EXPECT_TRUE(starts(admission_.tick(start + 4500ms), 2));
+}
+
+TEST_F(Admitting, ASuggestionsDeadlineHoldsToItsEnd) {
+  Ticket typing = ticket(1, Lane::keystroke);
+  typing.settings.deadline = 3s;
+  EXPECT_TRUE(starts(admission_.arrive(typing, start), 1));
+  EXPECT_FALSE(answers(admission_.tick(start + 2999ms), 1));
+  EXPECT_TRUE(answers(admission_.tick(start + 3s), 1));
+  EXPECT_EQ(admission_.held(), 0u);
+}
+
+TEST_F(Admitting, SlotsBeyondTheReserveAreForBackgroundWork) {
+  admission_.use_slots("model", 4, 2);
+  for (RequestId id = 1; id <= 3; ++id) admission_.arrive(ticket(id, Lane::background), start);
+  const Actions actions = admission_.tick(start + 400ms);
+  EXPECT_TRUE(starts(actions, 1));
+  EXPECT_TRUE(starts(actions, 2));
+  EXPECT_FALSE(starts(actions, 3));
+}
+
+TEST_F(Admitting, BehindOtherWorkTheLastChatIsAskedAgainOnce) {
+  admission_.arrive(ticket(1, Lane::interactive), start);
+  admission_.can_rewarm("model", 7, start + 600s);
+  admission_.finished(1, start + 1s);
+  admission_.arrive(ticket(2, Lane::background), start + 1s);
+  admission_.tick(start + 2500ms);
+  admission_.finished(2, start + 4s);
+  ASSERT_EQ(admission_.next_wakeup(start + 4s), start + 4s);
+  const Actions actions = admission_.tick(start + 4s);
+  ASSERT_EQ(actions.size(), 1u);
+  const auto* again = std::get_if<Rewarm>(&actions[0]);
+  ASSERT_NE(again, nullptr);
+  admission_.finished(again->id, start + 5s);
+  EXPECT_FALSE(admission_.next_wakeup(start + 5s).has_value());
+}
+
+}  // namespace
+}  // namespace tasklane

@@ -12,9 +12,6 @@ constexpr int quiets_of_typing = 3;
 // A re-warm is begun where nothing is due for so long.
 constexpr Duration rewarm_time = std::chrono::milliseconds(500);
 
-// A person waits for it: it goes at once and others make way.
-bool is_foreground(Lane lane) { return lane == Lane::interactive || lane == Lane::blocking; }
-
 }  // namespace
 
 void Admission::use_slots(const std::string& upstream, unsigned slots, unsigned reserve) {
@@ -42,31 +39,40 @@ Actions Admission::arrive(Ticket ticket, Time now) {
   if (job.ticket.lane == Lane::keystroke && !job.ticket.compute.empty())
     upstreams_[job.ticket.compute].typed = now;
   if (job.ticket.lane == Lane::interactive)
-    arrive_foreground(std::move(job), now, out);
+    arrive_foreground(job.ticket, now, out);
   else if (!answered_at_once(job, now, out)) {
     if (job.ticket.lane == Lane::blocking)
-      arrive_foreground(std::move(job), now, out);
+      arrive_foreground(job.ticket, now, out);
     else
       arrive_task(std::move(job), now, out);
   }
   return out;
 }
 
-void Admission::arrive_foreground(Job job, Time now, Actions& out) {
-  Upstream& upstream = upstream_of(job);
+void Admission::arrive_foreground(const Ticket& ticket, Time now, Actions& out) {
+  Upstream& upstream = upstreams_[ticket.upstream];
   ++upstream.foreground;
   // The next turn of the very chat waits for less than it would lose: cancelled halfway, the prompt is gone
   // from the server's slot and from its cache (seen with Ollama: 1.1 s).
-  const bool its_own = job.ticket.chat != 0 && job.ticket.chat == upstream.warm_chat;
+  const bool its_own = ticket.chat != 0 && ticket.chat == upstream.warm_chat;
   if (!its_own) drop_rewarm(upstream, out);
-  yield_to_chat(job.ticket.upstream, now, out);
-  upstream.prompt_lost = job.ticket.lane == Lane::blocking;
+  yield_to_chat(ticket.upstream, now, out);
+  upstream.prompt_lost = ticket.lane == Lane::blocking;
   if (!upstream.prompt_lost) upstream.warm_until = {};  // another chat's prompt is of no use now
-  job.state = State::running;
-  ++counters_[job.ticket.lane].started;
-  const RequestId id = job.ticket.id;
-  out.emplace_back(std::in_place_type<Start>, id, job.ticket.upstream);
-  jobs_.emplace(id, std::move(job));
+  ++counters_[ticket.lane].started;
+  out.emplace_back(std::in_place_type<Start>, ticket.id, ticket.upstream);
+  foreground_.emplace(ticket.id, Foreground{ticket.lane, ticket.upstream});
+}
+
+bool Admission::end_foreground(RequestId id, std::uint64_t LaneCounters::*how, Time now, Actions& out) {
+  const auto ended = foreground_.extract(id);
+  if (ended.empty()) return false;
+  ++(counters_[ended.mapped().lane].*how);
+  Upstream& upstream = upstreams_[ended.mapped().upstream];
+  --upstream.foreground;
+  upstream.foreground_end = now;
+  start_what_may(upstream, now, out);
+  return true;
 }
 
 // By rule, by rate, by what the typist was shown already.
@@ -171,7 +177,7 @@ void Admission::answer(RequestId id, AnswerKind kind, Time now, Actions& out) {
 void Admission::yield_to_chat(const std::string& name, Time now, Actions& out) {
   std::vector<RequestId> in_its_way;
   for (const auto& [id, job] : jobs_)
-    if (!is_foreground(job.ticket.lane) && !job.rewarm && job.state != State::following &&
+    if (!job.rewarm && job.state != State::following &&
         (job.ticket.upstream == name || job.ticket.compute == name))
       in_its_way.push_back(id);
   for (const RequestId id : in_its_way)
@@ -215,6 +221,7 @@ void Admission::unfollow(RequestId id, Time now, Actions& out) {
 
 Actions Admission::client_gone(RequestId id, Time now) {
   Actions out;
+  if (end_foreground(id, &LaneCounters::client_gone, now, out)) return out;
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return out;
   Job& job = found->second;
@@ -228,12 +235,7 @@ Actions Admission::client_gone(RequestId id, Time now) {
     return out;
   }
   Upstream& upstream = upstream_of(job);
-  if (is_foreground(job.ticket.lane)) {
-    --upstream.foreground;
-    upstream.foreground_end = now;
-  } else if (job.state == State::running) {
-    out.emplace_back(std::in_place_type<Cancel>, id);
-  }
+  if (job.state == State::running) out.emplace_back(std::in_place_type<Cancel>, id);
   remove(id);
   start_what_may(upstream, now, out);
   return out;
@@ -241,15 +243,12 @@ Actions Admission::client_gone(RequestId id, Time now) {
 
 Actions Admission::finished(RequestId id, Time now) {
   Actions out;
+  if (end_foreground(id, &LaneCounters::finished, now, out)) return out;
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return out;
   const Job& job = found->second;
   ++(job.rewarm ? rewarm_counters_.finished : counters_[job.ticket.lane].finished);
   Upstream& upstream = upstream_of(job);
-  if (is_foreground(job.ticket.lane)) {
-    --upstream.foreground;
-    upstream.foreground_end = now;
-  }
   for (const RequestId follower : std::vector<RequestId>(job.followers)) jobs_.erase(follower);
   remove(id);
   start_what_may(upstream, now, out);
@@ -369,7 +368,7 @@ void Admission::drop_rewarm(Upstream& upstream, Actions& out) {
 
 // A keystroke's deadline holds to the end of its answer, another task's to its start.
 std::optional<Time> Admission::deadline_of(const Job& job) const {
-  if (!job.ticket.settings.deadline || is_foreground(job.ticket.lane)) return std::nullopt;
+  if (!job.ticket.settings.deadline) return std::nullopt;
   if (job.state == State::running && job.ticket.lane != Lane::keystroke) return std::nullopt;
   return job.arrived + *job.ticket.settings.deadline;
 }
@@ -438,7 +437,7 @@ std::size_t Admission::waiting() const {
 }
 
 std::size_t Admission::running() const {
-  std::size_t count = 0;
+  std::size_t count = foreground_.size();
   for (const auto& [id, job] : jobs_) count += job.state == State::running ? 1 : 0;
   return count;
 }

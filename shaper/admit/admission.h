@@ -88,7 +88,9 @@ class Admission {
 
   [[nodiscard]] const std::map<Lane, LaneCounters>& counters() const { return counters_; }
   [[nodiscard]] const RewarmCounters& rewarm_counters() const { return rewarm_counters_; }
-  [[nodiscard]] std::size_t held() const { return jobs_.size(); }  // in memory, in any state
+  [[nodiscard]] std::size_t held() const {
+    return jobs_.size() + foreground_.size();
+  }  // in memory, in any state
   [[nodiscard]] std::size_t waiting() const;
   [[nodiscard]] std::size_t running() const;
 
@@ -107,6 +109,10 @@ class Admission {
     bool client_gone = false;  // runs on for its followers
     std::vector<RequestId> followers;
   };
+  struct Foreground {  // a chat, or a task that a person waits for
+    Lane lane = Lane::interactive;
+    std::string upstream;
+  };
   struct Upstream {
     unsigned slots = 1;
     unsigned reserve = 0;
@@ -121,7 +127,8 @@ class Admission {
     std::unordered_map<CanonicalKey, RequestId> leaders;  // whose answers may be shared
   };
 
-  void arrive_foreground(Job job, Time now, Actions& out);
+  void arrive_foreground(const Ticket& ticket, Time now, Actions& out);
+  bool end_foreground(RequestId id, std::uint64_t LaneCounters::*how, Time now, Actions& out);
   void arrive_task(Job job, Time now, Actions& out);
   bool answered_at_once(Job& job, Time now, Actions& out);
   bool follows(Job& job, Actions& out);
@@ -145,7 +152,8 @@ class Admission {
   [[nodiscard]] Time due_at(const Upstream& upstream, const Job& job) const;
   Upstream& upstream_of(const Job& job) { return upstreams_[job.ticket.upstream]; }
 
-  std::map<RequestId, Job> jobs_;
+  std::map<RequestId, Job> jobs_;  // tasks that can wait
+  std::unordered_map<RequestId, Foreground> foreground_;
   std::map<std::string, Upstream> upstreams_;
   TokenBuckets buckets_;
   TypeAhead type_ahead_;

@@ -221,6 +221,12 @@ TEST_F(SteeringAgentTest, AModelRestartsWhileAClientStaysConnected) {
   ASSERT_TRUE(agent.steers()) << agent->err();
   const auto client = Client::connect(host(), at("127.0.0.1", model_port));
   ASSERT_TRUE(client);
+  ASSERT_TRUE(eventually([&] {  // the agent has taken the connection, and given it to the model
+    const auto stats = test::run_to_end(
+        {.command = {test::program("tasklane"), "--control", agent.control_socket(), "stats", "--json"}});
+    return stats.out.find("\"open_connections\":1") != std::string::npos ||
+           stats.out.find("\"open_connections\": 1") != std::string::npos;
+  }));
   EXPECT_TRUE(eventually([&] {
     model.reset();
     model = test::start_server(host(), at("127.0.0.1", model_port), how);

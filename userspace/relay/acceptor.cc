@@ -29,7 +29,11 @@ TcpEndpoint unmapped(const TcpEndpoint& endpoint) {
 
 }  // namespace
 
+// What is set on a listener holds for what it accepts (tcp(7)): two calls fewer for each connection.
 void Acceptor::open(TcpAcceptor acceptor, Origin origin) {
+  error_code ignored;
+  acceptor.set_option(asio::ip::tcp::no_delay(true), ignored);
+  acceptor.set_option(asio::socket_base::keep_alive(true), ignored);
   doors_.push_back(std::make_shared<Door>(Door{std::move(acceptor), std::move(origin)}));
   asio::co_spawn(context_.io, accept_all(doors_.back()), asio::detached);
 }

@@ -39,8 +39,6 @@ Decision pass_untouched(const Config& config) {
 Connection::Connection(RelayContext& context, TcpSocket socket, Origin origin)
     : context_(context), socket_(std::move(socket)), origin_(std::move(origin)) {
   error_code ignored;
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-  socket_.set_option(asio::socket_base::keep_alive(true), ignored);
   socket_.non_blocking(true, ignored);
   client_ = address_text(socket_.remote_endpoint(ignored));
   input_ = std::make_shared<ClientInput>(socket_);

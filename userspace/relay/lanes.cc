@@ -60,13 +60,17 @@ void Lanes::carry_out(const Actions& actions) {
 
 void Lanes::set_timer() {
   const std::optional<Time> next = admission_.next_wakeup(now());
+  if (next == timer_set_) return;
+  timer_set_ = next;
   if (!next) {
     timer_.cancel();
     return;
   }
   timer_.expires_at(Timer::time_point(std::chrono::duration_cast<Timer::duration>(next->time_since_epoch())));
   timer_.async_wait([this](const error_code& error) {
-    if (!error) carry_out(admission_.tick(now()));
+    if (error) return;
+    timer_set_.reset();
+    carry_out(admission_.tick(now()));
   });
 }
 

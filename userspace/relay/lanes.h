@@ -65,6 +65,7 @@ class Lanes {
   std::multimap<RequestId, RequestId> followers_;  // leader -> who shares its answer
   std::function<void(const Rewarm&)> on_rewarm_;
   Timer timer_;
+  std::optional<Time> timer_set_;
 };
 
 }  // namespace tasklane

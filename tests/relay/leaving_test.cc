@@ -152,4 +152,27 @@ TEST_F(Leaving, WhatIsNoHttpAnswerIsPassedOnToItsEnd) {
 }
 
 }  // namespace
+// Its server never says a word.
+TEST_F(Leaving, AHalfClosedRequestWithoutAnAnswerEndsWithTheRelay) {
+  start();
+  Peer person = client();
+  person.send("GET /x HTTP/1.1\r\nHost: m\r\n\r\n");
+  Peer server = model.accept();
+  server.until("\r\n\r\n");
+  person.half_close();
+  EXPECT_TRUE(server.sees_close());
+  end();
+}
+
+TEST_F(Leaving, AHalfClosedTunnelEndsWithTheRelay) {
+  start();
+  Peer person = client();
+  person.send("no http at all\r\n\r\n");
+  Peer server = model.accept();
+  server.until("\r\n\r\n");
+  person.half_close();
+  EXPECT_TRUE(server.sees_close());
+  end();
+}
+
 }  // namespace tasklane

@@ -221,14 +221,16 @@ class RelayTest : public ::testing::Test {
     in_relay([&] { return context_->bypass = on; });
   }
 
-  void TearDown() override {
+  void TearDown() override { end(); }
+  // Returns when every connection has ended by itself.
+  void end() {
     if (!thread_.joinable()) return;
     boost::asio::post(io_, [this] {
       acceptor_->finish();
       rewarmer_->stop();
       slot_probe_->stop();
       acceptor_->hang_up();
-      guard_.reset();  // every connection must end by itself, or the join below never returns
+      guard_.reset();
     });
     thread_.join();
   }

@@ -110,7 +110,7 @@ void ClientInput::stop() {
 }
 
 void ClientInput::hang_up() {
-  if (closed_) return;
+  if (reset_ || stopped_) return;
   error_code ignored;
   socket_.shutdown(TcpSocket::shutdown_both, ignored);  // a write that waits ends too
   close(true);

@@ -70,16 +70,16 @@ bool Exchange::give_way() {
 // A client that goes away ends its request upstream at once. One that only half-closes a request which
 // generates nothing still gets its answer, as from the model server itself: the half-close is passed on.
 void Exchange::watch_client() {
-  const auto end = [this] {
-    if (!upstream_) return;
-    if (request_.endpoint.kind == EndpointKind::generation || input_->reset()) return upstream_->abort();
-    error_code ignored;
-    upstream_->socket().shutdown(TcpSocket::shutdown_send, ignored);
-  };
-  if (input_->closed())
-    end();
-  else
-    input_->when_closed(end);
+  input_->when_closed([this] { client_closed(); });
+  if (input_->closed()) client_closed();
+}
+
+void Exchange::client_closed() {
+  if (!upstream_) return;
+  if (request_.endpoint.kind == EndpointKind::generation || input_->reset()) return upstream_->abort();
+  error_code ignored;
+  upstream_->socket().shutdown(TcpSocket::shutdown_send, ignored);
+  input_->when_closed([this] { client_closed(); });  // a reset may follow
 }
 
 // A request that changes something on the server must not run twice: it never risks a connection that may be

@@ -47,6 +47,7 @@ class Exchange {
   Awaitable<bool> attempt(std::size_t index, const Outgoing& outgoing);
   Awaitable<AnswerReport> talk(const Outgoing& outgoing, bool last);
   void watch_client();
+  void client_closed();
   [[nodiscard]] bool may_reuse() const;
 
   RelayContext& context_;

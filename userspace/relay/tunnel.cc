@@ -16,11 +16,10 @@ Awaitable<void> client_to_upstream(std::shared_ptr<ClientInput> input, UpstreamP
     if (!co_await send_all(upstream->socket(), bytes)) break;
     if (!co_await input->more()) break;
   }
+  if (input->reset()) co_return upstream->abort();
   error_code ignored;
-  if (input->reset())
-    upstream->abort();
-  else
-    upstream->socket().shutdown(TcpSocket::shutdown_send, ignored);
+  upstream->socket().shutdown(TcpSocket::shutdown_send, ignored);
+  input->when_closed([upstream] { upstream->abort(); });  // a reset may follow
 }
 
 }  // namespace

@@ -501,7 +501,7 @@ TEST_F(LanesOnTheWire, ALlamaServersSlotsAreLearntAndUsedForTasks) {
   EXPECT_NE(std::string::npos, probe.until("\r\n\r\n").find("GET /props "));
   probe.send(answer(R"({"total_slots": 2, "model_path": "m.gguf"})"));
   ASSERT_TRUE(eventually([&] {
-    return in_relay([&] { return lanes().admission().slots("127.0.0.1:" + std::to_string(model.port())); }) ==
+    return in_relay([&] { return lanes().admission().slots(model.authority()); }) ==
            2u;
   }));
   Peer first = client();

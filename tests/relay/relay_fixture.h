@@ -117,13 +117,19 @@ class Peer {
   int fd_;
 };
 
-// A listening socket on a free port of 127.0.0.1: the model server's side of a test.
+// A loopback address of this process alone, so that a port given up here is nobody else's a moment later.
+inline in_addr own_loopback() {
+  const auto process = static_cast<std::uint32_t>(::getpid());
+  return {htonl((127u << 24) | (((process >> 16) + 1) & 0x7f) << 16 | (process & 0xffff))};
+}
+
+// A listening socket on a free port of own_loopback(): the model server's side of a test.
 class Server {
  public:
   Server() {
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr = own_loopback();
     EXPECT_EQ(0, ::bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
     EXPECT_EQ(0, ::listen(fd_, 16));
     socklen_t length = sizeof(address);
@@ -135,7 +141,13 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
-  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] std::string authority() const {
+    char text[INET_ADDRSTRLEN] = {};
+    const in_addr address = own_loopback();
+    ::inet_ntop(AF_INET, &address, text, sizeof(text));
+    return std::string(text) + ":" + std::to_string(port_);
+  }
+  [[nodiscard]] std::string url() const { return "http://" + authority(); }
   Peer accept() {
     EXPECT_TRUE(called_within(std::chrono::seconds(5))) << "nobody called the model server";
     return Peer(::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC));
@@ -179,10 +191,10 @@ class RelayTest : public ::testing::Test {
     context_->slot_probe = slot_probe_.get();
     acceptor_ = std::make_unique<Acceptor>(*context_);
     Listen listen = config_->listen.front();
-    port_ = free_port();
-    listen.port = port_;
-    const Result<void> listening = acceptor_->add_listener(listen);
+    listen.port = 0;
+    const Result<std::uint16_t> listening = acceptor_->add_listener(listen);
     ASSERT_TRUE(listening.has_value()) << listening.error().text();
+    port_ = *listening;
     thread_ = std::thread([this] { io_.run(); });
   }
 
@@ -236,8 +248,6 @@ class RelayTest : public ::testing::Test {
   }
 
  private:
-  static std::uint16_t free_port() { return Server().port(); }
-
   asio::io_context io_{1};
   asio::executor_work_guard<Executor> guard_{io_.get_executor()};
   std::shared_ptr<const Config> config_;

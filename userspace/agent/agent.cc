@@ -151,7 +151,7 @@ Result<void> Agent::Parts::listen() {
   relay->slot_probe = slot_probe.get();
   acceptor = std::make_unique<Acceptor>(*relay);
   for (const Listen& wanted : config->listen)
-    if (const Result<void> listening = acceptor->add_listener(wanted); !listening) return listening.error();
+    if (const auto listening = acceptor->add_listener(wanted); !listening) return listening.error();
   if (listeners.ipv4) acceptor->add_steered(listeners.ipv4.release());
   if (listeners.ipv6) acceptor->add_steered(listeners.ipv6.release());
   return {};

@@ -49,7 +49,7 @@ void Acceptor::add_steered(int listening_socket) {
   open(std::move(acceptor), std::move(origin));
 }
 
-Result<void> Acceptor::add_listener(const Listen& listen) {
+Result<std::uint16_t> Acceptor::add_listener(const Listen& listen) {
   error_code error;
   const asio::ip::address address = asio::ip::make_address(listen.host, error);
   if (error) return listen_error(listen, error.message());
@@ -63,8 +63,9 @@ Result<void> Acceptor::add_listener(const Listen& listen) {
   Origin origin;
   origin.host = listen.to_host;
   origin.port = listen.to_port;
+  const std::uint16_t port = acceptor.local_endpoint(error).port();
   open(std::move(acceptor), std::move(origin));
-  return {};
+  return port;
 }
 
 void Acceptor::finish() {

@@ -17,7 +17,8 @@ class Acceptor {
   // Adopts a listening, non-blocking socket. Steered: an accepted socket's own address is where the client
   // wanted to go; else `to_host`:`to_port` of an ordinary listener.
   void add_steered(int listening_socket);
-  Result<void> add_listener(const Listen& listen);
+  // The port it listens on: `listen.port`, or one that the kernel chose where that is 0.
+  Result<std::uint16_t> add_listener(const Listen& listen);
   // Takes in what already waits at the listeners and closes them; connections end behind the answer that is
   // on its way.
   void finish();

@@ -29,6 +29,18 @@ unsigned Admission::slots(const std::string& upstream) const {
   return found == upstreams_.end() ? 1 : found->second.slots;
 }
 
+void Admission::prewarm(const std::string& name, Time until) {
+  Upstream& upstream = upstreams_[name];
+  upstream.warm_until = until;
+  upstream.warm_chat = 0;
+  upstream.prompt_lost = true;
+}
+
+void Admission::answered_from_cache(const Ticket& ticket) {
+  ++counters_[ticket.lane].cached;
+  counters_[ticket.lane].prompt_tokens_spared += ticket.prompt_tokens;
+}
+
 Actions Admission::arrive(Ticket ticket, Time now) {
   Actions out;
   ++counters_[ticket.lane].arrived;
@@ -80,6 +92,7 @@ bool Admission::answered_at_once(Job& job, Time now, Actions& out) {
   const Ticket& ticket = job.ticket;
   LaneCounters& counters = counters_[ticket.lane];
   const auto say = [&](AnswerKind kind, std::string text = {}) {
+    counters.prompt_tokens_spared += ticket.prompt_tokens;
     out.emplace_back(std::in_place_type<AnswerNow>, ticket.id, kind, std::move(text));
     return true;
   };
@@ -116,6 +129,7 @@ bool Admission::follows(Job& job, Actions& out) {
   job.leader = same->second;
   jobs_.at(same->second).followers.push_back(job.ticket.id);
   ++counters_[job.ticket.lane].coalesced;
+  counters_[job.ticket.lane].prompt_tokens_spared += job.ticket.prompt_tokens;
   out.emplace_back(std::in_place_type<Share>, job.ticket.id, same->second);
   return true;
 }
@@ -132,9 +146,11 @@ void Admission::arrive_task(Job job, Time now, Actions& out) {
   if (keystroke && ticket.settings.supersede) supersede(ticket, now, out);
   if (keystroke && chats_beside(job) > 0 && ticket.settings.while_chat == WhileChat::answer) {
     ++counters_[ticket.lane].answered_empty;
+    counters_[ticket.lane].prompt_tokens_spared += ticket.prompt_tokens;
     out.emplace_back(std::in_place_type<AnswerNow>, id, AnswerKind::empty, "");
     return;
   }
+  job.behind_chat = chats_beside(job) > 0;
   job.not_before =
       std::max(job.not_before, now + (keystroke ? ticket.settings.debounce : ticket.settings.settle));
   if (ticket.settings.coalesce && ticket.canonical) upstream.leaders[*ticket.canonical] = id;
@@ -164,7 +180,10 @@ void Admission::answer(RequestId id, AnswerKind kind, Time now, Actions& out) {
     out.emplace_back(std::in_place_type<AnswerNow>, id, kind, "");
     return unfollow(id, now, out);
   }
-  const std::vector<RequestId> followers = found->second.followers;
+  const Job& job = found->second;
+  if (job.state == State::waiting && job.preempted == 0)
+    counters_[job.ticket.lane].prompt_tokens_spared += job.ticket.prompt_tokens;
+  const std::vector<RequestId> followers = job.followers;
   out.emplace_back(std::in_place_type<AnswerNow>, id, kind, "");
   Upstream& upstream = upstream_of(found->second);
   remove(id);
@@ -189,6 +208,7 @@ void Admission::yield(Job& job, Time now, Actions& out) {
   const bool running = job.state == State::running;
   const std::optional<unsigned> most = job.ticket.settings.preempt;
   if (running && (!most || job.overdue || job.preempted >= *most)) return;
+  job.behind_chat = true;
   LaneCounters& counters = counters_[job.ticket.lane];
   if (running) ++counters.pre_empted;
   if (job.ticket.lane == Lane::keystroke && job.ticket.settings.while_chat == WhileChat::answer) {
@@ -248,6 +268,8 @@ Actions Admission::finished(RequestId id, Time now) {
   if (found == jobs_.end()) return out;
   const Job& job = found->second;
   ++(job.rewarm ? rewarm_counters_.finished : counters_[job.ticket.lane].finished);
+  if (job.behind_chat && job.state == State::running)
+    counters_[job.ticket.lane].kept_from_chats += now - job.started;
   Upstream& upstream = upstream_of(job);
   for (const RequestId follower : std::vector<RequestId>(job.followers)) jobs_.erase(follower);
   remove(id);
@@ -311,6 +333,7 @@ void Admission::start(Upstream& upstream, Job& job, Time now, Actions& out) {
   job.overdue = now >= job.arrived + job.ticket.settings.max_wait;
   if (job.overdue) ++counters.overdue;
   job.state = State::running;
+  job.started = now;
   upstream.prompt_lost = true;
   std::erase(upstream.waiting, job.ticket.id);
   upstream.running.push_back(job.ticket.id);

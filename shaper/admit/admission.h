@@ -34,6 +34,7 @@ struct Ticket {
   std::optional<CanonicalKey> canonical;  // equal for requests that one answer serves; none: never shared
   std::uint64_t bucket = 0;               // whose tokens a rate limit takes
   std::string typed;                      // autocomplete: the text so far
+  std::uint64_t prompt_tokens = 0;        // estimated, for the count of what was spared
 };
 
 // What is to be done with a waiting or running request.
@@ -78,10 +79,13 @@ class Admission {
   Actions finished(RequestId id, Time now);
   // This chat's prompt, the last one's, can be asked again on this upstream, until then.
   void can_rewarm(const std::string& upstream, ChatKey chat, Time until);
+  // The same, though no work came in between: the server may have let go of it meanwhile.
+  void prewarm(const std::string& upstream, Time until);
+  void sliced(Lane lane) { ++counters_[lane].sliced; }
   // What a typist was shown, to answer from while the typing goes along it.
   void suggested(TypistKey typist, const std::string& typed, const std::string& suggestion, Time now);
   // A request that never came here, for its answer was in the cache.
-  void answered_from_cache(Lane lane) { ++counters_[lane].cached; }
+  void answered_from_cache(const Ticket& ticket);
   // What time alone brings. Nothing happens before next_wakeup().
   Actions tick(Time now);
   [[nodiscard]] std::optional<Time> next_wakeup(Time now) const;
@@ -102,6 +106,8 @@ class Admission {
     Time arrived;
     Time not_before;  // settle, debounce, rate
     Time waits_since;
+    Time started;
+    bool behind_chat = false;  // a chat was spared its work
     unsigned preempted = 0;
     bool rewarm = false;   // Tasklane's own: gives way to everybody
     bool overdue = false;  // let go past its longest wait: runs to its end

@@ -12,6 +12,7 @@ struct LaneCounters {
   std::uint64_t started = 0;
   std::uint64_t finished = 0;
   std::uint64_t pre_empted = 0;
+  std::uint64_t sliced = 0;  // slices asked ahead of a long prompt
   std::uint64_t superseded = 0;
   std::uint64_t type_ahead = 0;
   std::uint64_t coalesced = 0;
@@ -23,6 +24,9 @@ struct LaneCounters {
   std::uint64_t client_gone = 0;
   Duration held{};  // waited in all
   Duration longest_held{};
+  // What it was worth: the work of tasks that would have run beside a chat, and prompts that no server read.
+  Duration kept_from_chats{};
+  std::uint64_t prompt_tokens_spared = 0;
 };
 
 struct RewarmCounters {

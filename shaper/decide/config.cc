@@ -164,6 +164,7 @@ void add_upstream(const std::string& name, const JsonCursor& plain, Config& conf
   };
   std::optional<bool> own_compute;
   const auto set_own_compute = [&](const JsonCursor& c) { own_compute = c.boolean(); };
+  const auto set_prewarm = [&](const JsonCursor& c) { upstream.prewarm = c.boolean().value_or(false); };
   const auto set_rewarm = [&](const JsonCursor& c) { upstream.rewarm = c.boolean().value_or(false); };
   at.members({{"address", set_address},
               {"url", set_url},
@@ -171,7 +172,8 @@ void add_upstream(const std::string& name, const JsonCursor& plain, Config& conf
               {"slots", set_slots},
               {"reserve", set_reserve},
               {"own_compute", set_own_compute},
-              {"rewarm", set_rewarm}});
+              {"rewarm", set_rewarm},
+              {"prewarm", set_prewarm}});
   upstream.own_compute = own_compute.value_or(!upstream.original && !is_loopback(upstream.host));
   if (!at.value().is_object()) return;
   const bool has_url = at.value().contains("url");

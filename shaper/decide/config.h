@@ -42,6 +42,7 @@ struct Upstream {
   unsigned reserve = 0;              // of them kept free of background work
   bool own_compute = false;          // its work slows no chat on the original; loopback: false unless said
   bool rewarm = false;               // the last chat's prompt is asked again after other work
+  bool prewarm = false;  // its system prompt and tools are asked when the front end's page is opened
 };
 
 struct When;  // shaper/decide/when.h: the compiled tests of one rule

@@ -102,6 +102,7 @@ JsonCursor::Members lane_setting_members(Then& then) {
       {"quiet", duration(t.quiet)},
       {"max_wait", duration(t.max_wait)},
       {"preempt", [&t](const JsonCursor& c) { set_preempt(c, t); }},
+      {"slices", flag(t.slices)},
       {"debounce", duration(t.debounce)},
       {"supersede", flag(t.supersede)},
       {"type_ahead", flag(t.type_ahead)},

@@ -34,14 +34,15 @@ struct LaneSettings {
   bool type_ahead = true;                    // keystroke: answered from the last suggestion while it fits
   WhileChat while_chat = WhileChat::answer;  // keystroke: what happens while a chat runs
   bool coalesce = true;                      // identical requests in flight share one answer
-  std::optional<Duration> cache;  // how long an answer serves for the same question again
+  std::optional<Duration> cache;             // how long an answer serves for the same question again
   std::optional<RateLimit> rate;
   std::optional<unsigned> concurrency;  // of the rule's class on an upstream
   std::optional<Duration>
       deadline;            // keystroke: from arrival to the end; else: to the start. Then answered empty
   bool answer = false;     // always answered empty: the automation is off
   bool constrain = false;  // the answer's JSON schema, a token cap, no thinking
-  bool align = false;      // the load options of the chat that uses the same model
+  bool slices = true;  // a long prompt is prefilled bit by bit, where the upstream shows that it keeps them
+  bool align = false;  // the load options of the chat that uses the same model
 };
 
 }  // namespace tasklane

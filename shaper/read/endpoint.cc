@@ -63,6 +63,11 @@ std::string_view path_of(std::string_view target) {
   return target.substr(0, target.find('?'));
 }
 
+bool lists_models(std::string_view method, std::string_view target) {
+  const std::string_view path = path_of(target);
+  return method == "GET" && (path == "/api/tags" || path == "/v1/models" || path == "/models");
+}
+
 Endpoint endpoint_of(std::string_view method, std::string_view target) {
   const std::string_view path = path_of(target);
   if (method == "POST")

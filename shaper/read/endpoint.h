@@ -28,6 +28,9 @@ constexpr bool is_openai(Dialect d) { return d == Dialect::openai_chat || d == D
 // `target` as in the request line (origin or absolute form, RFC 9112 section 3.2; a query is ignored).
 Endpoint endpoint_of(std::string_view method, std::string_view target);
 
+// Whether it asks which models there are: what a front end does when its page is opened.
+bool lists_models(std::string_view method, std::string_view target);
+
 // The path of a target, without scheme, authority and query.
 std::string_view path_of(std::string_view target);
 

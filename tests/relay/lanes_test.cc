@@ -1,95 +1,8 @@
 // Tasks in their lanes, on real sockets: what the model server is asked and when, and what each client gets.
-#include <nlohmann/json.hpp>
-
-#include "relay/relay_fixture.h"
+#include "relay/lanes_fixture.h"
 
 namespace tasklane {
 namespace {
-
-using Json = nlohmann::json;
-using std::chrono::milliseconds;
-
-const std::string chat =
-    post("/api/chat",
-         R"({"model":"big","stream":true,"messages":[{"role":"user","content":"How do I cook rice?"}]})");
-
-class LanesOnTheWire : public RelayTest {
- protected:
-  void start_with(const std::string& then,
-                  const std::string& classes = R"(["title", "tags", "follow_up", "autocomplete"])") {
-    start(R"(, "packs": ["open-webui"], "upstreams": {"model": {"address": "original"}, "task": {"url": ")" +
-          task.url() + R"(", "model": "small"}}, "rules": [{"name": "tasks", "when": {"class": )" + classes +
-          R"(}, "then": )" + then + "}]");
-  }
-
-  // As Open WebUI 0.12 asks for a title.
-  static std::string title(const std::string& user = "How do I cook rice?") {
-    const Json body{
-        {"model", "big"},
-        {"messages",
-         {{{"role", "user"},
-           {"content",
-            "### Task:\nGenerate a concise title summarizing the chat history.\n### Output:\nJSON format: { "
-            "\"title\": \"your concise title here\" }\n### Chat History:\n<chat_history>\nUSER: " +
-                user + "\nASSISTANT: \n</chat_history>"}}}},
-        {"options", {{"num_predict", 1000}}},
-        {"stream", false}};
-    return post("/api/chat", body.dump());
-  }
-  static std::string typing(const std::string& text) {
-    const Json body{
-        {"model", "big"},
-        {"messages",
-         {{{"role", "user"},
-           {"content",
-            "### Task:\nYou are an autocompletion system. Continue the text in `<text>` based on the "
-            "**completion type** in `<type>`.\n### Output\nJSON: { \"text\": \"<your_completion>\" }\n"
-            "### Context:\n<chat_history>\n\n</chat_history>\n<type>general</type>  \n<text>" +
-                text + "</text>  \n#### Output:\n"}}}},
-        {"stream", false}};
-    return post("/api/chat", body.dump());
-  }
-
-  static Json receive_request(Peer& server) {
-    const std::string head = server.until("\r\n\r\n");
-    const auto at = head.find("Content-Length: ");
-    if (at == std::string::npos) return "nothing came";
-    return Json::parse(server.receive(std::stoul(head.substr(at + 16))));
-  }
-  // A whole answer of Ollama, as a stream of two pieces.
-  static void stream_answer(Peer& server, const std::string& content, const std::string& model = "big") {
-    const std::string first =
-        Json{{"model", model}, {"message", {{"role", "assistant"}, {"content", content}}}, {"done", false}}
-            .dump() +
-        "\n";
-    const std::string last = Json{{"model", model},
-                                  {"message", {{"role", "assistant"}, {"content", ""}}},
-                                  {"done", true},
-                                  {"done_reason", "stop"},
-                                  {"eval_count", 7}}
-                                 .dump() +
-                             "\n";
-    std::string wire =
-        "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
-    for (const std::string& piece : {first, last}) {
-      char size[20];
-      std::snprintf(size, sizeof(size), "%zx\r\n", piece.size());
-      wire += size + piece + "\r\n";
-    }
-    server.send(wire + "0\r\n\r\n");
-  }
-  static Json receive_answer(Peer& client, int* status = nullptr) {
-    const std::string head = client.until("\r\n\r\n");
-    if (status != nullptr) *status = head.size() > 12 ? std::stoi(head.substr(9, 3)) : 0;
-    const auto at = head.find("Content-Length: ");
-    if (at == std::string::npos) return "nothing came: " + head;
-    return Json::parse(client.receive(std::stoul(head.substr(at + 16))));
-  }
-  static std::string content_of(const Json& answer) {
-    return answer.is_object() && answer.contains("message") ? answer["message"].value("content", "")
-                                                            : answer.dump();
-  }
-};
 
 TEST_F(LanesOnTheWire, ATitleIsAskedAsAStreamAndAnsweredAsItsClientAsked) {
   start_with(R"({"lane": "background", "settle": "0s"})");
@@ -335,16 +248,7 @@ TEST_F(LanesOnTheWire, AnErrorOfTheLastServerIsPassedOn) {
   EXPECT_EQ(404, status);
 }
 
-// A template that no pack knows, and a chat that shows what it is.
-const std::string long_question = "Which evergreen ground covers grow in dry shade under old beech trees?";
-
-std::string asked_of_model(const std::string& content, bool stream) {
-  return post(
-      "/api/chat",
-      Json{{"model", "big"}, {"messages", {{{"role", "user"}, {"content", content}}}}, {"stream", stream}}
-          .dump());
-}
-
+// A template that no pack knows.
 const std::string custom_title = asked_of_model(
     "Gib dem Gespraech einen Namen, als {\"title\": \"...\"}.\nUSER: " + long_question + "\nASSISTANT: ",
     false);
@@ -415,75 +319,6 @@ TEST_F(LanesOnTheWire, TheSameQuestionAgainIsAnsweredFromTheCache) {
   receive_request(server);
 }
 
-class RewarmingOnTheWire : public LanesOnTheWire {
- protected:
-  void SetUp() override {
-    start(R"(, "packs": ["open-webui"], "upstreams": {"model": {"address": "original", "rewarm": true}},
-             "rules": [{"name": "tasks", "when": {"class": "title"},
-                        "then": {"lane": "background", "settle": "0s", "quiet": "20ms"}}])");
-    person_.emplace(client());
-    tasks_.emplace(client());
-  }
-  // A chat, answered, and a title behind it.
-  Peer after_a_chat_and_a_title() {
-    person_->send(chat);
-    Peer server = model.accept();
-    receive_request(server);
-    stream_answer(server, "With water.");
-    person_->until("0\r\n\r\n");
-    tasks_->send(title());
-    receive_request(server);
-    stream_answer(server, R"({"title": "Rice"})");
-    receive_answer(*tasks_);
-    return model.accept();
-  }
-  std::optional<Peer> person_;
-  std::optional<Peer> tasks_;
-};
-
-TEST_F(RewarmingOnTheWire, TheChatsPromptAndAnswerAreAskedAgainBehindATask) {
-  Peer again = after_a_chat_and_a_title();
-  const Json asked = receive_request(again);
-  ASSERT_EQ(2u, asked["messages"].size()) << asked;
-  EXPECT_EQ("How do I cook rice?", asked["messages"][0]["content"]);
-  EXPECT_EQ("With water.", asked["messages"][1]["content"]);
-  EXPECT_EQ(1, asked["options"]["num_predict"]);
-  EXPECT_EQ("big", asked["model"]);
-  stream_answer(again, ".");
-  EXPECT_TRUE(eventually(
-      [&] { return in_relay([&] { return lanes().admission().rewarm_counters().finished; }) == 1u; }));
-  EXPECT_FALSE(model.called_within(milliseconds(50))) << "once is enough";
-}
-
-TEST_F(RewarmingOnTheWire, TheVeryChatsNextTurnDoesNotCancelIt) {
-  Peer again = after_a_chat_and_a_title();
-  receive_request(again);
-  person_->send(chat);
-  Peer server = model.accept();
-  EXPECT_EQ(true, receive_request(server)["stream"]) << "the chat itself never waits";
-  stream_answer(again, ".");
-  EXPECT_TRUE(eventually(
-      [&] { return in_relay([&] { return lanes().admission().rewarm_counters().finished; }) == 1u; }));
-}
-
-TEST_F(RewarmingOnTheWire, ItGivesWayToAnotherChat) {
-  Peer again = after_a_chat_and_a_title();
-  receive_request(again);
-  person_->send(asked_of_model(long_question, true));
-  EXPECT_TRUE(again.sees_close());
-  Peer server = model.accept();
-  EXPECT_EQ(true, receive_request(server)["stream"]);
-}
-
-TEST_F(RewarmingOnTheWire, WithoutOtherWorkInBetweenNothingIsAskedAgain) {
-  person_->send(chat);
-  Peer server = model.accept();
-  receive_request(server);
-  stream_answer(server, "With water.");
-  person_->until("0\r\n\r\n");
-  EXPECT_FALSE(model.called_within(milliseconds(100)));
-}
-
 std::string with_server_field(std::string answer) {
   return answer.insert(answer.find("\r\n") + 2, "Server: llama.cpp\r\n");
 }
@@ -500,10 +335,8 @@ TEST_F(LanesOnTheWire, ALlamaServersSlotsAreLearntAndUsedForTasks) {
   Peer probe = model.accept();
   EXPECT_NE(std::string::npos, probe.until("\r\n\r\n").find("GET /props "));
   probe.send(answer(R"({"total_slots": 2, "model_path": "m.gguf"})"));
-  ASSERT_TRUE(eventually([&] {
-    return in_relay([&] { return lanes().admission().slots(model.authority()); }) ==
-           2u;
-  }));
+  ASSERT_TRUE(eventually(
+      [&] { return in_relay([&] { return lanes().admission().slots(model.authority()); }) == 2u; }));
   Peer first = client();
   Peer second = client();
   first.send(title("one?"));

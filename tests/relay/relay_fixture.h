@@ -229,6 +229,13 @@ class RelayTest : public ::testing::Test {
       return 0;
     });
   }
+  // The front end's page is opened so much later.
+  void open_page(Duration later) {
+    in_relay([&] {
+      rewarmer_->page_opened(model.authority(), now() + later);
+      return 0;
+    });
+  }
   void bypass(bool on) {
     in_relay([&] { return context_->bypass = on; });
   }

@@ -40,6 +40,7 @@ TEST(LaneSettings, WhatIsNotSaidIsAsTheDesignSays) {
   EXPECT_EQ(settings.quiet, 1500ms);
   EXPECT_EQ(settings.max_wait, 30s);
   EXPECT_EQ(settings.preempt, 3u);
+  EXPECT_TRUE(settings.slices);
   EXPECT_FALSE(settings.answer);
   EXPECT_FALSE(settings.rate);
   EXPECT_FALSE(settings.deadline);
@@ -48,6 +49,7 @@ TEST(LaneSettings, WhatIsNotSaidIsAsTheDesignSays) {
 TEST(LaneSettings, EachArrives) {
   const LaneSettings settings = accepted(R"({
       "lane": "keystroke", "settle": "1s", "hold": false, "quiet": "2s", "max_wait": "1m", "preempt": 7,
+      "slices": false,
       "debounce": "50ms", "supersede": false, "type_ahead": false, "while_chat": "hold", "coalesce": false,
       "cache": "90s",
       "rate": {"per": "model", "limit": "30/m", "burst": 4, "over": "reject"}, "concurrency": 2,
@@ -59,6 +61,7 @@ TEST(LaneSettings, EachArrives) {
   EXPECT_EQ(settings.quiet, 2s);
   EXPECT_EQ(settings.max_wait, 1min);
   EXPECT_EQ(settings.preempt, 7u);
+  EXPECT_FALSE(settings.slices);
   EXPECT_EQ(settings.debounce, 50ms);
   EXPECT_FALSE(settings.supersede);
   EXPECT_FALSE(settings.type_ahead);

@@ -189,16 +189,18 @@ TEST(Config, AFilesErrorsNameTheFile) {
 TEST(Config, ReadsWhatAnUpstreamCanDo) {
   const auto config = parse_config(
       R"({"version": 1, "intercept": [{"port": 1}], "upstreams": {
-          "model": {"address": "original", "slots": 4, "reserve": 2, "rewarm": true},
+          "model": {"address": "original", "slots": 4, "reserve": 2, "rewarm": true, "prewarm": true},
           "task": {"url": "http://a:1"}}})",
       "x");
   ASSERT_TRUE(config.has_value()) << config.error().text();
   EXPECT_EQ(config->original().slots, 4u);
   EXPECT_EQ(config->original().reserve, 2u);
   EXPECT_TRUE(config->original().rewarm);
+  EXPECT_TRUE(config->original().prewarm);
   EXPECT_EQ(config->upstreams.at("task").slots, std::nullopt);
   EXPECT_EQ(config->upstreams.at("task").reserve, 0u);
   EXPECT_FALSE(config->upstreams.at("task").rewarm);
+  EXPECT_FALSE(config->upstreams.at("task").prewarm);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -95,6 +96,31 @@ Json nonzero(const Json& counts) {
   return some;
 }
 
+// Times to the millisecond; what it was worth has a line of its own.
+std::string lane_line(const std::string& lane, const Json& counts) {
+  Json shown = nonzero(counts);
+  for (const char* worth : {"kept_from_chats_seconds", "prompt_tokens_spared"}) shown.erase(worth);
+  for (const char* time : {"held_seconds", "longest_held_seconds"})
+    if (shown.contains(time)) shown[time] = std::round(shown[time].get<double>() * 1000) / 1000;
+  return counts_line("  " + lane, shown);
+}
+
+std::string worth_line(const Json& by_lane) {
+  double seconds = 0;
+  std::uint64_t tokens = 0;
+  for (const auto& [lane, counts] : by_lane.items()) {
+    seconds += counts.value("kept_from_chats_seconds", 0.0);
+    tokens += counts.value("prompt_tokens_spared", std::uint64_t{0});
+  }
+  if (seconds <= 0 && tokens == 0) return "";
+  char line[160];
+  std::snprintf(line, sizeof(line),
+                "worth: %.1f s of task work kept from running beside chats, about %llu prompt tokens that no "
+                "model had to read\n",
+                seconds, static_cast<unsigned long long>(tokens));
+  return line;
+}
+
 std::string steering_lines(const Json& steering) {
   if (!steering.value("attached", false))
     return steering.value("bypassed", false) ? "bypass on: everything goes to the model untouched\n" : "";
@@ -143,7 +169,8 @@ std::string stats_table(const Json& stats) {
     out += "lanes: " + lanes.value("waiting", Json(0)).dump() + " waiting, " +
            lanes.value("running", Json(0)).dump() + " running\n";
   const Json by_lane = lanes.value("by_lane", Json::object());
-  for (const auto& [lane, counts] : by_lane.items()) out += counts_line("  " + lane, nonzero(counts));
+  for (const auto& [lane, counts] : by_lane.items()) out += lane_line(lane, counts);
+  out += worth_line(by_lane);
   const Json rewarm = nonzero(lanes.value("rewarm", Json::object()));
   out += counts_line("  rewarm", rewarm);
   out += counts_line("evidence", stats.value("evidence", Json::object()));

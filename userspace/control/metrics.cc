@@ -5,6 +5,7 @@
 
 #include <array>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 namespace tasklane {
@@ -26,7 +27,9 @@ MetricFamily family(std::string name, std::string help, MetricType type) {
   return made;
 }
 
-void add(MetricFamily& to, std::uint64_t value, Labels labels = {}) {
+template <class Number>
+requires std::is_arithmetic_v<Number>
+void add(MetricFamily& to, Number value, Labels labels = {}) {
   ClientMetric metric;
   metric.label = std::move(labels);
   if (to.type == MetricType::Gauge)
@@ -84,6 +87,45 @@ constexpr std::array<Counter<RelayCounters>, 8> relay_counters{{
      &RelayCounters::task_shaped_unrecognised},
 }};
 
+constexpr std::array<std::pair<std::string_view, std::uint64_t LaneCounters::*>, 14> lane_events{{
+    {"arrived", &LaneCounters::arrived},
+    {"started", &LaneCounters::started},
+    {"finished", &LaneCounters::finished},
+    {"pre_empted", &LaneCounters::pre_empted},
+    {"sliced", &LaneCounters::sliced},
+    {"superseded", &LaneCounters::superseded},
+    {"type_ahead", &LaneCounters::type_ahead},
+    {"coalesced", &LaneCounters::coalesced},
+    {"cached", &LaneCounters::cached},
+    {"expired", &LaneCounters::expired},
+    {"answered_empty", &LaneCounters::answered_empty},
+    {"rejected", &LaneCounters::rejected},
+    {"overdue", &LaneCounters::overdue},
+    {"client_gone", &LaneCounters::client_gone},
+}};
+
+void add_lanes(std::vector<MetricFamily>& families, const Admission& admission) {
+  auto events =
+      family("tasklane_lane_events_total", "What became of requests in their lanes", MetricType::Counter);
+  auto held = family("tasklane_lane_held_seconds_total", "Time that requests waited for their turn",
+                     MetricType::Counter);
+  auto kept = family("tasklane_kept_from_chats_seconds_total",
+                     "Work of tasks that would have run beside a chat", MetricType::Counter);
+  auto spared = family("tasklane_prompt_tokens_spared_total",
+                       "Estimated prompt tokens that no server had to read", MetricType::Counter);
+  for (const auto& [lane, c] : admission.counters()) {
+    const std::string name(to_text(lane));
+    for (const auto& [event, value] : lane_events)
+      add(events, c.*value, {{"lane", name}, {"event", std::string(event)}});
+    add(held, seconds_of(c.held), {{"lane", name}});
+    add(kept, seconds_of(c.kept_from_chats), {{"lane", name}});
+    add(spared, c.prompt_tokens_spared, {{"lane", name}});
+  }
+  auto waiting = family("tasklane_lanes_waiting", "Requests that wait for their turn", MetricType::Gauge);
+  add(waiting, admission.waiting(), {});
+  for (MetricFamily* made : {&events, &held, &kept, &spared, &waiting}) families.push_back(std::move(*made));
+}
+
 void add_rows(std::vector<MetricFamily>& families, const Statistics& statistics) {
   for (const auto& counter : row_counters) {
     MetricFamily& made = families.emplace_back(family(counter.name, counter.help, MetricType::Counter));
@@ -123,6 +165,7 @@ std::string prometheus_text(const Statistics& statistics, const SteeringState& s
       families.emplace_back(family("tasklane_steering_connections_total",
                                    "New connections seen by the kernel program", MetricType::Counter));
   for (const auto& [verdict, count] : steering.connections) add(verdicts, count, {{"verdict", verdict}});
+  if (steering.admission != nullptr) add_lanes(families, *steering.admission);
   return prometheus::TextSerializer().Serialize(families);
 }
 
@@ -130,22 +173,14 @@ namespace {
 
 nlohmann::json lanes_json(const Admission& admission) {
   nlohmann::json lanes = nlohmann::json::object();
-  for (const auto& [lane, c] : admission.counters())
-    lanes[std::string(to_text(lane))] = {{"arrived", c.arrived},
-                                         {"started", c.started},
-                                         {"finished", c.finished},
-                                         {"pre_empted", c.pre_empted},
-                                         {"superseded", c.superseded},
-                                         {"type_ahead", c.type_ahead},
-                                         {"coalesced", c.coalesced},
-                                         {"cached", c.cached},
-                                         {"expired", c.expired},
-                                         {"answered_empty", c.answered_empty},
-                                         {"rejected", c.rejected},
-                                         {"overdue", c.overdue},
-                                         {"client_gone", c.client_gone},
-                                         {"held_seconds", seconds_of(c.held)},
-                                         {"longest_held_seconds", seconds_of(c.longest_held)}};
+  for (const auto& [lane, c] : admission.counters()) {
+    nlohmann::json& json = lanes[std::string(to_text(lane))];
+    for (const auto& [name, value] : lane_events) json[std::string(name)] = c.*value;
+    json["held_seconds"] = seconds_of(c.held);
+    json["longest_held_seconds"] = seconds_of(c.longest_held);
+    json["kept_from_chats_seconds"] = seconds_of(c.kept_from_chats);
+    json["prompt_tokens_spared"] = c.prompt_tokens_spared;
+  }
   const RewarmCounters& rewarm = admission.rewarm_counters();
   return {
       {"waiting", admission.waiting()},

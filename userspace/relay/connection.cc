@@ -149,6 +149,8 @@ Awaitable<bool> Connection::forward(Request& request) {
       context_.bypass ? pass_untouched(*request.config)
                       : decide(*request.config, DecideInput{request.head(), request.endpoint, body,
                                                             request.body().size(), classification, client_});
+  if (context_.rewarmer != nullptr && lists_models(request.head().method, request.head().target))
+    context_.rewarmer->page_opened(server_key(origin_, request.config->original()), request.arrived);
   if (request.past_limit) ++context_.statistics.relay().unclassified_large;
   if (classification.task_shaped && classification.request_class == RequestClass::chat)
     ++context_.statistics.relay().task_shaped_unrecognised;
@@ -198,7 +200,8 @@ void Connection::remember_load_options(const Request& request, const BodyFacts* 
 std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const BodyFacts* body,
                                                 const Classification& classification,
                                                 const Decision& decision) const {
-  const bool untouched = decision.rule == nullptr && decision.route.front()->rewarm;
+  const Upstream& upstream = *decision.route.front();
+  const bool untouched = decision.rule == nullptr && (upstream.rewarm || upstream.prewarm);
   if (context_.rewarmer == nullptr || !untouched || classification.request_class != RequestClass::chat ||
       body == nullptr || !body->readable || !Rewarmer::keeps(body->json.size()))
     return std::nullopt;

@@ -42,6 +42,11 @@ void Lanes::leave(RequestId id) {
   std::erase_if(followers_, [id](const auto& entry) { return entry.second == id; });
 }
 
+void Lanes::prewarm(const std::string& upstream, Time until) {
+  admission_.prewarm(upstream, until);
+  carry_out(admission_.tick(now()));
+}
+
 void Lanes::carry_out(const Actions& actions) {
   for (const Action& action : actions) {
     const RequestId id = std::visit([](const auto& each) { return each.id; }, action);

@@ -53,6 +53,8 @@ class Lanes {
   void rewarm_with(std::function<void(const Rewarm&)> action) { on_rewarm_ = std::move(action); }
   void enter(RequestId id, WaitingTask& task) { tasks_[id] = &task; }
 
+  void prewarm(const std::string& upstream, Time until);
+
   Admission& admission() { return admission_; }
   [[nodiscard]] const Admission& admission() const { return admission_; }
 

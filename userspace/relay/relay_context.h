@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "shaper/admit/slice_worth.h"
 #include "shaper/answer/answer_cache.h"
 #include "shaper/classify/classifier.h"
 #include "shaper/count/statistics.h"
@@ -37,6 +38,7 @@ struct RelayContext {
   Canonical canonical;
   std::set<std::string> unconstrained{};              // upstreams that refuse a schema in the request
   std::map<std::string, LoadOptions> chat_options{};  // of the last chat, by server and model
+  std::map<std::string, SliceWorth> slice_worth{};    // by server and model
   AnswerCache answers{};
   LateEcho late_echo{};
   SampleCollector samples{};

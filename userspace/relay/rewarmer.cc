@@ -15,6 +15,10 @@ namespace {
 
 // A person who comes back later than this has waited already, and others may have come.
 constexpr Duration oldest_chat = std::chrono::minutes(10);
+// A page that is opened sooner finds its server as the last chat left it.
+constexpr Duration pause = std::chrono::minutes(1);
+// Asked for by then, or the person is faster.
+constexpr Duration prewarm_within = std::chrono::seconds(30);
 constexpr std::size_t most_servers = 64;
 constexpr int bad_request = 400;
 
@@ -59,6 +63,9 @@ Rewarmer::Rewarmer(RelayContext& context) : context_(context) {
 void Rewarmer::remember(const std::string& server, ChatPrompt prompt, const std::string& answer) {
   if (known_.size() >= most_servers && !known_.contains(server)) known_.clear();
   Known& known = known_[server];
+  known.last_used = now();
+  if (context_.config->original().prewarm) remember_common(known, prompt);
+  if (!context_.config->original().rewarm) return;
   const std::string text = known.refuses_answers ? std::string() : text_of(answer, prompt.dialect);
   Result<std::string> body = rewarm_body(prompt.body, prompt.dialect, text);
   if (!body || !known.worth.pays()) return;
@@ -68,14 +75,33 @@ void Rewarmer::remember(const std::string& server, ChatPrompt prompt, const std:
   context_.lanes.admission().can_rewarm(server, chat, now() + oldest_chat);
 }
 
+void Rewarmer::remember_common(Known& known, const ChatPrompt& prompt) const {
+  std::vector<PrewarmRequest> requests = prewarm_requests({PrewarmSource{prompt.body, prompt.dialect}});
+  known.common.reset();
+  if (requests.empty()) return;
+  ChatPrompt common = prompt;
+  common.body = std::move(requests.front().body);
+  known.common = std::make_shared<const ChatPrompt>(std::move(common));
+}
+
+void Rewarmer::page_opened(const std::string& server, Time at) {
+  const auto found = known_.find(server);
+  if (found == known_.end() || !found->second.common || at - found->second.last_used < pause) return;
+  found->second.last_used = at;
+  found->second.prewarm_next = true;
+  context_.lanes.prewarm(server, now() + prewarm_within);
+}
+
 void Rewarmer::stop() {
   stopped_ = true;
   for (Run* run : running_) run->on_cancel();
 }
 
 void Rewarmer::begin(const Rewarm& wish) {
-  if (stopped_) return;
-  asio::co_spawn(context_.io, ask(wish, known_[wish.upstream].prompt), asio::detached);
+  Known& known = known_[wish.upstream];
+  const auto prompt = std::exchange(known.prewarm_next, false) ? known.common : known.prompt;
+  if (stopped_ || !prompt) return context_.lanes.finished(wish.id, nullptr);
+  asio::co_spawn(context_.io, ask(wish, prompt), asio::detached);
 }
 
 Awaitable<void> Rewarmer::ask(Rewarm wish, std::shared_ptr<const ChatPrompt> prompt) {
@@ -95,7 +121,7 @@ Awaitable<void> Rewarmer::ask(Rewarm wish, std::shared_ptr<const ChatPrompt> pro
     const Collected collected = co_await collect_answer(*run.upstream, assembler);
     Known& known = known_[wish.upstream];
     if (collected.status == bad_request) known.refuses_answers = true;
-    if (!run.cancelled && collected.status == 200 && collected.first_byte != Time{})
+    if (!run.cancelled && collected.status == 200 && collected.first_byte != Time{} && prompt == known.prompt)
       known.worth.measured(collected.first_byte - begun);
   }
   running_.erase(&run);

@@ -30,6 +30,9 @@ class Rewarmer {
   [[nodiscard]] static bool keeps(std::size_t body_size) { return body_size <= longest_body; }
   // A chat was answered with `answer`, a whole body in its dialect. Call it before the chat leaves its lane.
   void remember(const std::string& server, ChatPrompt prompt, const std::string& answer);
+  // The front end's page was opened: after a pause the last chat's system prompt and tools are asked for, so
+  // that the model is loaded and finds them when the person sends.
+  void page_opened(const std::string& server, Time at);
   // Ends what runs and asks nothing more.
   void stop();
 
@@ -37,6 +40,9 @@ class Rewarmer {
   static constexpr std::size_t longest_body = 4u << 20;
   struct Known {
     std::shared_ptr<const ChatPrompt> prompt;
+    std::shared_ptr<const ChatPrompt> common;  // what the next chat will share with it; none: do not prewarm
+    bool prewarm_next = false;                 // the page was opened: `common` is what to ask
+    Time last_used{};                          // by a chat or for its sake
     RewarmWorth worth;
     bool refuses_answers = false;  // llama-server with some templates: no assistant message at the end
   };
@@ -44,6 +50,7 @@ class Rewarmer {
 
   void begin(const Rewarm& wish);
   Awaitable<void> ask(Rewarm wish, std::shared_ptr<const ChatPrompt> prompt);
+  void remember_common(Known& known, const ChatPrompt& prompt) const;
 
   RelayContext& context_;
   std::map<std::string, Known> known_;  // by server; one for each

@@ -5,6 +5,7 @@
 #include "shaper/answer/quoted.h"
 #include "shaper/rewrite/as_stream.h"
 #include "shaper/rewrite/contract.h"
+#include "shaper/rewrite/token_estimate.h"
 
 namespace tasklane {
 namespace {
@@ -40,6 +41,7 @@ Ticket ticket_for(const PlanInput& input, Lane lane) {
   ticket.lane = lane;
   ticket.settings = input.decision.rule->then.settings;
   ticket.typist = input.classification.typist;
+  ticket.prompt_tokens = static_cast<std::uint64_t>(TokenEstimate().of(input.body->json));
   if (ticket.settings.rate) ticket.bucket = bucket_of(input);
   if (ticket.request_class == RequestClass::autocomplete)
     if (const std::optional<Typed> typed = typed_text(*input.body)) ticket.typed = typed->text;

@@ -8,14 +8,17 @@
 #include "shaper/rewrite/constrain.h"
 #include "shaper/rewrite/head_rewrite.h"
 #include "shaper/rewrite/request_rewrite.h"
+#include "shaper/rewrite/slices.h"
 #include "userspace/relay/reach.h"
 #include "userspace/relay/slot_probe.h"
 
 namespace tasklane {
 namespace {
 
+constexpr int ok = 200;
 constexpr int bad_request = 400;
 constexpr int bad_gateway = 502;
+constexpr std::size_t most_servers = 256;
 
 }  // namespace
 
@@ -43,7 +46,6 @@ void TaskRun::stop_upstream() {
 
 void TaskRun::on_start() {
   started_ = true;
-  cancelled_ = false;
   wake();
 }
 
@@ -93,7 +95,7 @@ Awaitable<bool> TaskRun::wait_for_turn() {
 }
 
 // The request as this upstream gets it: the rule's changes, the shape of the answer, and always as a stream.
-std::string TaskRun::bytes_for(const Upstream& upstream, bool constrained) const {
+std::string TaskRun::body_for(const Upstream& upstream, bool constrained) const {
   const Then& then = plan_.decision.rule->then;
   std::string body = plan_.body;
   if (Result<std::optional<std::string>> changed = rewrite_body(body, then, upstream); changed && *changed)
@@ -113,48 +115,92 @@ std::string TaskRun::bytes_for(const Upstream& upstream, bool constrained) const
   }
   if (Result<std::optional<std::string>> changed = as_stream(body, plan_.form.dialect); changed && *changed)
     body = std::move(**changed);
+  return body;
+}
+
+std::string TaskRun::wire(const Upstream& upstream, std::string_view body) const {
   HeadChanges changes;
   if (!upstream.original) changes.host = upstream.authority;
   changes.content_length = body.size();
   changes.without = {"Content-Encoding", "Expect", "Accept-Encoding"};
-  return rewrite_head(request_.raw_head(), changes) + body;
+  return rewrite_head(request_.raw_head(), changes) + std::string(body);
 }
 
-Awaitable<TaskRun::Attempt> TaskRun::talk(const Upstream& upstream, const std::string& bytes,
-                                          bool constrained) {
+// None: unreachable, and the report says so, or interrupted.
+Awaitable<std::optional<Collected>> TaskRun::ask_once(const Upstream& upstream, const std::string& bytes,
+                                                      AnswerAssembler& assembler) {
   for (bool allow_idle = true;; allow_idle = false) {
     Result<UpstreamPtr> reached = co_await reach(context_, origin_, upstream, allow_idle);
-    if (cancelled_) co_return Attempt::cancelled;
+    if (cancelled_) co_return std::nullopt;
     if (!reached) {
       report_.answer = error_answer(
           plan_.form.dialect, path_of(request_.head().target), bad_gateway,
           "tasklane: upstream '" + upstream.name + "' cannot be reached: " + reached.error().text());
-      co_return Attempt::failed;
+      co_return std::nullopt;
     }
     upstream_ = std::move(*reached);
     report_.asked = true;
     report_.bytes_up += bytes.size();
     co_await send_all(upstream_->socket(), bytes);
-    AnswerAssembler assembler(plan_.form.dialect);
     const Collected collected = co_await collect_answer(*upstream_, assembler);
     const UpstreamPtr connection = std::exchange(upstream_, nullptr);
-    if (cancelled_ || local_) co_return Attempt::cancelled;
+    if (cancelled_ || local_) co_return std::nullopt;
     if (!collected.any_byte && connection->reused()) {
       ++context_.statistics.relay().upstream_reconnects;
       continue;
     }
-    if (context_.slot_probe != nullptr)
-      context_.slot_probe->answered(server_key(origin_, upstream), origin_, upstream, collected.server);
     if (collected.keep_alive) context_.upstreams.keep_idle(connection, now());
-    co_return conclude(upstream, assembler, collected, constrained);
+    co_return collected;
   }
+}
+
+SliceWorth& TaskRun::slice_worth(const Upstream& upstream) {
+  if (context_.slice_worth.size() >= most_servers) context_.slice_worth.clear();
+  return context_.slice_worth[server_key(origin_, upstream) + " " + upstream.model.value_or(plan_.model)];
+}
+
+// A long prompt in growing prefixes, so that a chat which comes meanwhile waits for one of them at most.
+// False: interrupted.
+Awaitable<bool> TaskRun::prefill(const Upstream& upstream, const std::string& body) {
+  const std::optional<SliceOptions> options = slice_worth(upstream).options();
+  if (!options || plan_.ticket.lane != Lane::background) co_return true;
+  const Result<Slices> slices = Slices::cut(body, plan_.form.dialect, *options);
+  if (!slices) co_return true;
+  std::size_t before = 0;
+  for (std::size_t k = 0; k < slices->count(); ++k) {
+    AnswerAssembler assembler(plan_.form.dialect, Keep::figures);
+    const std::string bytes = wire(upstream, slices->body(k));
+    context_.lanes.admission().sliced(plan_.ticket.lane);
+    const std::optional<Collected> collected = co_await ask_once(upstream, bytes, assembler);
+    if (interrupted()) co_return false;
+    if (!collected) break;  // the whole one will tell
+    SliceWorth& worth = slice_worth(upstream);
+    if (collected->status == ok)
+      before = worth.slice(assembler.figures(), slices->tokens(k), before);
+    else
+      worth.refused();
+    if (!worth.options()) break;
+  }
+  co_return true;
+}
+
+Awaitable<TaskRun::Attempt> TaskRun::talk(const Upstream& upstream, const std::string& bytes,
+                                          bool constrained) {
+  AnswerAssembler assembler(plan_.form.dialect);
+  const std::optional<Collected> collected = co_await ask_once(upstream, bytes, assembler);
+  if (cancelled_ || local_) co_return Attempt::cancelled;
+  if (!collected) co_return Attempt::failed;
+  if (context_.slot_probe != nullptr)
+    context_.slot_probe->answered(server_key(origin_, upstream), origin_, upstream, collected->server);
+  if (collected->status == ok) slice_worth(upstream).whole(assembler.figures());
+  co_return conclude(upstream, assembler, *collected, constrained);
 }
 
 TaskRun::Attempt TaskRun::conclude(const Upstream& upstream, const AnswerAssembler& assembler,
                                    const Collected& collected, bool constrained) {
   const bool usable = assembler.state() == StreamState::complete || assembler.state() == StreamState::cut;
   auto result = std::make_shared<TaskResult>();
-  if (collected.status == 200 && usable) {
+  if (collected.status == ok && usable) {
     report_.first_byte = collected.first_byte;
     result->answer = assembler.answer();
     remember_suggestion(*result->answer);
@@ -192,7 +238,7 @@ bool TaskRun::answered_from_cache(const Ticket& ticket) {
   auto result = std::make_shared<TaskResult>();
   result->answer = *known;
   result_ = std::move(result);
-  context_.lanes.admission().answered_from_cache(ticket.lane);
+  context_.lanes.admission().answered_from_cache(ticket);
   return true;
 }
 
@@ -208,12 +254,19 @@ Awaitable<TaskRun::Attempt> TaskRun::ask(const Upstream& upstream) {
           ticket.request_class, plan_.form.dialect, upstream.model.value_or(plan_.model), plan_.body))
     ticket.canonical = *key;
   if (answered_from_cache(ticket)) co_return Attempt::answered;
-  started_ = cancelled_ = false;
+  started_ = false;
   in_lane_ = true;
   context_.lanes.arrive(std::move(ticket), *this);
   for (;;) {
     if (!co_await wait_for_turn()) co_return result_ ? Attempt::answered : Attempt::cancelled;
-    const std::string bytes = bytes_for(upstream, constrained);
+    cancelled_ = false;
+    const std::string body = body_for(upstream, constrained);
+    if (plan_.decision.rule->then.settings.slices) {
+      const bool go_on = co_await prefill(upstream, body);
+      if (!go_on && !local_ && !result_ && !gone_) continue;  // a chat came: once more, later
+      if (!go_on) co_return result_ ? Attempt::answered : Attempt::cancelled;
+    }
+    const std::string bytes = wire(upstream, body);
     const Attempt attempt = co_await talk(upstream, bytes, constrained);
     if (attempt == Attempt::refused_constraint) {
       context_.unconstrained.insert(upstream.name);

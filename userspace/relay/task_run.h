@@ -54,7 +54,13 @@ class TaskRun : public WaitingTask {
   Awaitable<Attempt> ask(const Upstream& upstream);
   Awaitable<Attempt> talk(const Upstream& upstream, const std::string& bytes, bool constrained);
   Awaitable<bool> wait_for_turn();
-  std::string bytes_for(const Upstream& upstream, bool constrained) const;
+  Awaitable<std::optional<Collected>> ask_once(const Upstream& upstream, const std::string& bytes,
+                                               AnswerAssembler& assembler);
+  Awaitable<bool> prefill(const Upstream& upstream, const std::string& body);
+  [[nodiscard]] bool interrupted() const { return cancelled_ || local_ || result_ || gone_; }
+  std::string body_for(const Upstream& upstream, bool constrained) const;
+  std::string wire(const Upstream& upstream, std::string_view body) const;
+  SliceWorth& slice_worth(const Upstream& upstream);
   Attempt conclude(const Upstream& upstream, const AnswerAssembler& assembler, const Collected& collected,
                    bool constrained);
   [[nodiscard]] std::optional<LocalAnswer> rendered(const TaskResult& result) const;

@@ -1,0 +1,112 @@
+// A long background prompt is prefilled bit by bit, where the model server shows that it keeps the bits.
+#include "relay/lanes_fixture.h"
+
+namespace tasklane {
+namespace {
+
+class SlicesOnTheWire : public LanesOnTheWire {
+ protected:
+  static constexpr double tokens_a_second = 300;
+
+  void SetUp() override {
+    start_with(R"({"lane": "background", "settle": "0s", "quiet": "20ms", "coalesce": false})");
+    tasks_.emplace(client());
+  }
+  static std::string long_text() {
+    std::string text;
+    for (int i = 0; i < 600; ++i) text += "rice ";
+    return text;
+  }
+  static std::size_t length(const Json& request) {
+    return request["messages"][0]["content"].get<std::string>().size();
+  }
+  // As Ollama tells it: all tokens of the prompt, and the time of those that it had to compute.
+  static void answer_with_figures(Peer& server, const Json& request, std::size_t cached_bytes) {
+    const double tokens = static_cast<double>(length(request)) / 4;
+    const double computed = tokens - static_cast<double>(cached_bytes) / 4;
+    const Json last{{"model", "big"},
+                    {"message", {{"role", "assistant"}, {"content", R"({"title": "Rice"})"}}},
+                    {"done", true},
+                    {"done_reason", "stop"},
+                    {"prompt_eval_count", static_cast<int>(tokens)},
+                    {"prompt_eval_duration", static_cast<std::int64_t>(computed / tokens_a_second * 1e9)}};
+    server.send(answer(last.dump() + "\n"));
+  }
+  // The first title shows how fast the server is.
+  Peer after_a_first_title() {
+    tasks_->send(title(long_text()));
+    Peer server = model.accept();
+    const Json asked = receive_request(server);
+    EXPECT_EQ(false, asked.contains("options") && asked["options"]["num_predict"] == 1)
+        << "nothing is known of this server yet";
+    answer_with_figures(server, asked, 0);
+    receive_answer(*tasks_);
+    return server;
+  }
+  std::uint64_t sliced() {
+    return in_relay([&] { return lanes().admission().counters().at(Lane::background).sliced; });
+  }
+  std::optional<Peer> tasks_;
+};
+
+TEST_F(SlicesOnTheWire, AServerThatKeepsItsPrefixIsAskedInSlicesThenWhole) {
+  Peer server = after_a_first_title();
+  tasks_->send(title(long_text()));
+  std::size_t before = 0;
+  Json asked = receive_request(server);
+  while (asked["options"]["num_predict"] == 1) {
+    EXPECT_GT(length(asked), before);
+    EXPECT_LE(length(asked) - before, 800u) << "more than about half a second's work";
+    answer_with_figures(server, asked, before);
+    before = length(asked);
+    asked = receive_request(server);
+  }
+  EXPECT_GT(before, 1500u);
+  EXPECT_GE(sliced(), 3u);
+  answer_with_figures(server, asked, before);
+  EXPECT_EQ(R"({"title": "Rice"})", content_of(receive_answer(*tasks_)));
+}
+
+TEST_F(SlicesOnTheWire, AServerThatKeepsNothingIsSoonAskedWhole) {
+  Peer server = after_a_first_title();
+  for (int round = 0; round < 3; ++round) {
+    tasks_->send(title(long_text()));
+    Json asked = receive_request(server);
+    while (asked["options"]["num_predict"] == 1) {
+      answer_with_figures(server, asked, 0);
+      asked = receive_request(server);
+    }
+    answer_with_figures(server, asked, 0);
+    receive_answer(*tasks_);
+  }
+  const std::uint64_t tried = sliced();
+  EXPECT_LE(tried, 8u);
+  tasks_->send(title(long_text()));
+  EXPECT_NE(1, receive_request(server)["options"]["num_predict"]);
+  EXPECT_EQ(tried, sliced());
+}
+
+TEST_F(SlicesOnTheWire, AChatEndsARunningSliceAndTheTitleStillComes) {
+  Peer server = after_a_first_title();
+  tasks_->send(title(long_text()));
+  ASSERT_EQ(1, receive_request(server)["options"]["num_predict"]);
+  Peer person = client();
+  person.send(chat);
+  EXPECT_TRUE(server.sees_close());
+  Peer second = model.accept();
+  EXPECT_EQ("How do I cook rice?", receive_request(second)["messages"][0]["content"]);
+  second.send(answer("{}"));
+  person.receive(answer("{}").size());
+  std::size_t before = 0;
+  Json asked = receive_request(second);
+  while (asked["options"]["num_predict"] == 1) {
+    answer_with_figures(second, asked, before);
+    before = length(asked);
+    asked = receive_request(second);
+  }
+  answer_with_figures(second, asked, before);
+  EXPECT_EQ(R"({"title": "Rice"})", content_of(receive_answer(*tasks_)));
+}
+
+}  // namespace
+}  // namespace tasklane

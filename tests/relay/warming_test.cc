@@ -1,0 +1,126 @@
+// Requests of Tasklane's own, whose only use is what they leave in the model server's prompt cache.
+#include "relay/lanes_fixture.h"
+
+namespace tasklane {
+namespace {
+
+class RewarmingOnTheWire : public LanesOnTheWire {
+ protected:
+  void SetUp() override {
+    start(R"(, "packs": ["open-webui"], "upstreams": {"model": {"address": "original", "rewarm": true}},
+             "rules": [{"name": "tasks", "when": {"class": "title"},
+                        "then": {"lane": "background", "settle": "0s", "quiet": "20ms"}}])");
+    person_.emplace(client());
+    tasks_.emplace(client());
+  }
+  // A chat, answered, and a title behind it.
+  Peer after_a_chat_and_a_title() {
+    person_->send(chat);
+    Peer server = model.accept();
+    receive_request(server);
+    stream_answer(server, "With water.");
+    person_->until("0\r\n\r\n");
+    tasks_->send(title());
+    receive_request(server);
+    stream_answer(server, R"({"title": "Rice"})");
+    receive_answer(*tasks_);
+    return model.accept();
+  }
+  std::optional<Peer> person_;
+  std::optional<Peer> tasks_;
+};
+
+TEST_F(RewarmingOnTheWire, TheChatsPromptAndAnswerAreAskedAgainBehindATask) {
+  Peer again = after_a_chat_and_a_title();
+  const Json asked = receive_request(again);
+  ASSERT_EQ(2u, asked["messages"].size()) << asked;
+  EXPECT_EQ("How do I cook rice?", asked["messages"][0]["content"]);
+  EXPECT_EQ("With water.", asked["messages"][1]["content"]);
+  EXPECT_EQ(1, asked["options"]["num_predict"]);
+  EXPECT_EQ("big", asked["model"]);
+  stream_answer(again, ".");
+  EXPECT_TRUE(eventually(
+      [&] { return in_relay([&] { return lanes().admission().rewarm_counters().finished; }) == 1u; }));
+  EXPECT_FALSE(model.called_within(milliseconds(50))) << "once is enough";
+}
+
+TEST_F(RewarmingOnTheWire, TheVeryChatsNextTurnDoesNotCancelIt) {
+  Peer again = after_a_chat_and_a_title();
+  receive_request(again);
+  person_->send(chat);
+  Peer server = model.accept();
+  EXPECT_EQ(true, receive_request(server)["stream"]) << "the chat itself never waits";
+  stream_answer(again, ".");
+  EXPECT_TRUE(eventually(
+      [&] { return in_relay([&] { return lanes().admission().rewarm_counters().finished; }) == 1u; }));
+}
+
+TEST_F(RewarmingOnTheWire, ItGivesWayToAnotherChat) {
+  Peer again = after_a_chat_and_a_title();
+  receive_request(again);
+  person_->send(asked_of_model(long_question, true));
+  EXPECT_TRUE(again.sees_close());
+  Peer server = model.accept();
+  EXPECT_EQ(true, receive_request(server)["stream"]);
+}
+
+TEST_F(RewarmingOnTheWire, WithoutOtherWorkInBetweenNothingIsAskedAgain) {
+  person_->send(chat);
+  Peer server = model.accept();
+  receive_request(server);
+  stream_answer(server, "With water.");
+  person_->until("0\r\n\r\n");
+  EXPECT_FALSE(model.called_within(milliseconds(100)));
+}
+
+class PrewarmingOnTheWire : public LanesOnTheWire {
+ protected:
+  void SetUp() override {
+    start(R"(, "upstreams": {"model": {"address": "original", "prewarm": true}})");
+    Peer person = client();
+    const Json body{{"model", "big"},
+                    {"messages",
+                     {{{"role", "system"}, {"content", "You are kind."}},
+                      {{"role", "user"}, {"content", "How do I cook rice?"}}}},
+                    {"stream", true}};
+    person.send(post("/api/chat", body.dump()));
+    Peer server = model.accept();
+    receive_request(server);
+    stream_answer(server, "With water.");
+    person.until("0\r\n\r\n");
+  }
+};
+
+TEST_F(PrewarmingOnTheWire, APageThatIsOpenedAfterAPauseHasTheSystemPromptAsked) {
+  open_page(std::chrono::minutes(2));
+  Peer ahead = model.accept();
+  const Json asked = receive_request(ahead);
+  ASSERT_EQ(2u, asked["messages"].size()) << asked;
+  EXPECT_EQ("You are kind.", asked["messages"][0]["content"]);
+  EXPECT_NE("How do I cook rice?", asked["messages"][1]["content"]);
+  EXPECT_EQ(1, asked["options"]["num_predict"]);
+  stream_answer(ahead, ".");
+  EXPECT_FALSE(model.called_within(milliseconds(50))) << "once is enough";
+}
+
+TEST_F(PrewarmingOnTheWire, APersonWhoIsFasterDoesNotWaitForIt) {
+  open_page(std::chrono::minutes(2));
+  Peer ahead = model.accept();
+  receive_request(ahead);
+  Peer person = client();
+  person.send(chat);
+  EXPECT_TRUE(ahead.sees_close());
+}
+
+TEST_F(PrewarmingOnTheWire, APageThatIsOpenedSoonerIsOnlyAnswered) {
+  Peer page = client();
+  page.send("GET /api/tags HTTP/1.1\r\nHost: m\r\n\r\n");
+  Peer server = model.accept();
+  server.until("\r\n\r\n");
+  server.send(answer("{}"));
+  page.receive(answer("{}").size());
+  EXPECT_FALSE(model.called_within(milliseconds(50)));
+}
+
+}  // namespace
+}  // namespace tasklane

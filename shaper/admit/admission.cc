@@ -91,9 +91,9 @@ bool Admission::end_foreground(RequestId id, std::uint64_t LaneCounters::*how, T
 bool Admission::answered_at_once(Job& job, Time now, Actions& out) {
   const Ticket& ticket = job.ticket;
   LaneCounters& counters = counters_[ticket.lane];
-  const auto say = [&](AnswerKind kind, std::string text = {}) {
+  const auto say = [&](AnswerKind kind, const std::string& text = {}) {
     counters.prompt_tokens_spared += ticket.prompt_tokens;
-    out.emplace_back(std::in_place_type<AnswerNow>, ticket.id, kind, std::move(text));
+    out.emplace_back(std::in_place_type<AnswerNow>, ticket.id, kind, text);
     return true;
   };
   if (ticket.settings.answer) {
@@ -104,7 +104,7 @@ bool Admission::answered_at_once(Job& job, Time now, Actions& out) {
     if (std::optional<std::string> rest = type_ahead_.rest(ticket.typist, ticket.typed, now)) {
       ++counters.type_ahead;
       if (ticket.settings.supersede) supersede(ticket, now, out);
-      return say(AnswerKind::type_ahead, std::move(*rest));
+      return say(AnswerKind::type_ahead, *rest);
     }
   }
   if (!ticket.settings.rate) return false;
@@ -301,10 +301,15 @@ unsigned Admission::chats_beside(const Job& job) const {
   return on(job.ticket.upstream) + (job.ticket.compute == job.ticket.upstream ? 0 : on(job.ticket.compute));
 }
 
+// When a request has waited long enough, whatever happens around it.
+Time Admission::overdue_at(const Job& job) {
+  return std::max(job.arrived + job.ticket.settings.max_wait, job.arrived);
+}
+
 // When a waiting request may go, as things stand.
 Time Admission::due_at(const Upstream& upstream, const Job& job) const {
   const LaneSettings& settings = job.ticket.settings;
-  const Time overdue = std::max(job.arrived + settings.max_wait, job.arrived);
+  const Time overdue = overdue_at(job);
   Time due = job.not_before;
   if (!settings.hold) return std::min(due, std::max(overdue, job.not_before));
   if (chats_beside(job) > 0) return overdue;
@@ -342,8 +347,10 @@ void Admission::start(Upstream& upstream, Job& job, Time now, Actions& out) {
 
 void Admission::start_what_may(Upstream& upstream, Time now, Actions& out) {
   const std::deque<RequestId> waiting = upstream.waiting;
+  // Tasks wait for it: begun and cancelled time and again it would never be of use, and each time the server
+  // computes a batch to its end first.
   if (std::any_of(waiting.begin(), waiting.end(),
-                  [&](RequestId id) { return due_at(upstream, jobs_.at(id)) <= now; }))
+                  [&](RequestId id) { return overdue_at(jobs_.at(id)) <= now; }))
     drop_rewarm(upstream, out);
   for (const Lane lane : {Lane::keystroke, Lane::background})
     for (const RequestId id : waiting) {
@@ -376,6 +383,11 @@ void Admission::rewarm(const std::string& name, Upstream& upstream, Time now, Ac
   ++rewarm_counters_.asked;
   out.emplace_back(std::in_place_type<Rewarm>, id, name);
   jobs_.emplace(id, std::move(job));
+}
+
+bool Admission::is_rewarming(const Upstream& upstream) const {
+  return std::any_of(upstream.running.begin(), upstream.running.end(),
+                     [&](RequestId id) { return jobs_.at(id).rewarm; });
 }
 
 void Admission::drop_rewarm(Upstream& upstream, Actions& out) {
@@ -427,6 +439,7 @@ std::optional<Time> Admission::next_wakeup(Time now) const {
     if (const auto deadline = deadline_of(job)) consider(*deadline);
     if (job.state != State::waiting) continue;
     const Upstream& upstream = upstreams_.at(job.ticket.upstream);
+    if (is_rewarming(upstream)) consider(std::max(now, overdue_at(job)));
     // A request that is due but finds no room waits for an event, not for the time.
     if (const Time due = due_at(upstream, job); due > now || room_for(upstream, job)) consider(due);
   }

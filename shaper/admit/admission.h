@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -39,23 +40,29 @@ struct Ticket {
 
 // What is to be done with a waiting or running request.
 struct Start {
+  Start(RequestId which, std::string where) : id(which), upstream(std::move(where)) {}
   RequestId id;
   std::string upstream;
 };
 struct Cancel {  // close its upstream; it waits again and will be started anew, unseen by its client
+  explicit Cancel(RequestId which) : id(which) {}
   RequestId id;
 };
 enum class AnswerKind { empty, type_ahead, reject };
 struct AnswerNow {  // its upstream, if it runs, is closed
+  explicit AnswerNow(RequestId which, AnswerKind how = AnswerKind::empty, std::string what = {})
+      : id(which), kind(how), text(std::move(what)) {}
   RequestId id;
-  AnswerKind kind = AnswerKind::empty;
+  AnswerKind kind;
   std::string text;  // type_ahead: the rest of the suggestion
 };
 struct Share {  // it gets the answer that `leader` gets
+  Share(RequestId which, RequestId whose) : id(which), leader(whose) {}
   RequestId id;
   RequestId leader;
 };
 struct Rewarm {  // ask the last chat's prompt again; a task of Tasklane's own, with finished() and Cancel
+  Rewarm(RequestId which, std::string where) : id(which), upstream(std::move(where)) {}
   RequestId id;
   std::string upstream;
 };
@@ -109,7 +116,7 @@ class Admission {
     Time started;
     bool behind_chat = false;  // a chat was spared its work
     unsigned preempted = 0;
-    bool rewarm = false;   // Tasklane's own: gives way to everybody
+    bool rewarm = false;   // Tasklane's own: gives way to chats
     bool overdue = false;  // let go past its longest wait: runs to its end
     RequestId leader = 0;
     bool client_gone = false;  // runs on for its followers
@@ -155,6 +162,8 @@ class Admission {
   [[nodiscard]] bool may_start(const Upstream& upstream, const Job& job, Time now) const;
   [[nodiscard]] bool room_for(const Upstream& upstream, const Job& job) const;
   [[nodiscard]] std::optional<Time> deadline_of(const Job& job) const;
+  [[nodiscard]] bool is_rewarming(const Upstream& upstream) const;
+  [[nodiscard]] static Time overdue_at(const Job& job);
   [[nodiscard]] Time due_at(const Upstream& upstream, const Job& job) const;
   Upstream& upstream_of(const Job& job) { return upstreams_[job.ticket.upstream]; }
 

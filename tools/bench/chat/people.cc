@@ -1,0 +1,156 @@
+#include "tools/bench/chat/people.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace tasklane::bench {
+namespace {
+
+constexpr Duration title_before_chat = std::chrono::milliseconds(5);
+constexpr Duration editor_waits = std::chrono::seconds(1);
+constexpr std::size_t autocomplete_template = 420;
+constexpr std::size_t longest_text = 1500;  // then the typist begins another
+
+sim::Tokens known_tokens(std::size_t count, std::uint32_t from) {
+  sim::Tokens tokens(count);
+  std::iota(tokens.begin(), tokens.end(), from);
+  return tokens;
+}
+
+}  // namespace
+
+People::People(World& world, Front& front, Habits habits)
+    : world_(world), front_(front), habits_(habits), random_(habits.seed) {}
+
+void People::begin() {
+  new_conversation();
+  pause(Who::typist);
+}
+
+void People::append(sim::Tokens& to, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) to.push_back(next_token_++);
+}
+
+void People::new_conversation() {
+  conversation_ = {conversation_.key + 1, 0, whole(2, 6), known_tokens(habits_.shared_prefix, 1)};
+  write_message();
+}
+
+void People::write_message() {
+  Typing& typing = typing_[static_cast<std::size_t>(Who::chatter)];
+  typing.pauses_left = whole(0, 3);
+  typing.text = "message " + std::to_string(next_token_) + " ";
+  typing.along.clear();
+  pause(Who::chatter);
+}
+
+// Types for a while, then rests; in a rest of more than a second the editor asks for a suggestion.
+void People::pause(Who who) {
+  const Duration typing = from_seconds(uniform(1, 4));
+  const Duration rest = from_seconds(uniform(0.6, 4));
+  world_.after(typing, [this, who, rest] {
+    Typing& state = typing_[static_cast<std::size_t>(who)];
+    if (state.along.empty())
+      state.text += "word" + std::to_string(whole(0, 1'000'000)) + " ";
+    else
+      state.text += std::exchange(state.along, "").substr(0, 6);
+    ++state.pause;
+    ask_suggestion(who, rest);
+    world_.after(rest, [this, who] { typed_on(who); });
+  });
+}
+
+void People::typed_on(Who who) {
+  Typing& state = typing_[static_cast<std::size_t>(who)];
+  ++state.pause;
+  if (who == Who::typist) {
+    if (state.text.size() > longest_text) state.text = "another text ";
+    return pause(who);
+  }
+  if (state.pauses_left-- > 0) return pause(who);
+  send();
+}
+
+void People::ask_suggestion(Who who, Duration length) {
+  if (!habits_.tasks || length < editor_waits) return;
+  const std::uint64_t pause = typing_[static_cast<std::size_t>(who)].pause;
+  world_.after(editor_waits, [this, who, pause] {
+    Typing& state = typing_[static_cast<std::size_t>(who)];
+    if (state.in_flight) return;
+    state.in_flight = true;
+    ++seen_.asked["autocomplete"];
+    Asked asked;
+    asked.request_class = RequestClass::autocomplete;
+    asked.prompt = known_tokens(autocomplete_template, 500'000);
+    append(asked.prompt, 20 + state.text.size() / 5);
+    asked.answer_tokens = 8;
+    asked.typist = who == Who::chatter ? 1 : 2;
+    asked.typed = state.text;
+    asked.suggestion = "goes on " + std::to_string(whole(0, 1'000'000)) + " and on";
+    const Time begun = world_.now();
+    front_.ask(std::move(asked), [this, who, pause, begun](const Outcome& outcome) {
+      Typing& then = typing_[static_cast<std::size_t>(who)];
+      then.in_flight = false;
+      if (outcome.text.empty()) return;
+      if (then.pause != pause) {
+        ++seen_.late_suggestions;
+        return;
+      }
+      seen_.suggestion.push_back(seconds_of(world_.now() - begun));
+      if (whole(0, 2) == 0) then.along = outcome.text;  // a third of them is typed along
+    });
+  });
+}
+
+void People::send() {
+  append(conversation_.prompt, static_cast<std::size_t>(whole(20, 200)));
+  const bool first = conversation_.turn++ == 0;
+  if (first && habits_.tasks) ask_task(RequestClass::title, 320, 12);
+  world_.after(title_before_chat, [this] {
+    Asked asked;
+    asked.prompt = conversation_.prompt;
+    asked.answer_tokens = static_cast<std::size_t>(whole(40, 300));
+    append(asked.answer, asked.answer_tokens);
+    asked.chat = conversation_.key;
+    const sim::Tokens answer = asked.answer;
+    front_.ask(std::move(asked), [this, answer](const Outcome& outcome) {
+      conversation_.prompt.insert(conversation_.prompt.end(), answer.begin(), answer.end());
+      chat_answered(outcome);
+    });
+  });
+}
+
+void People::chat_answered(const Outcome& outcome) {
+  const bool first = conversation_.turn == 1;
+  (first ? seen_.first_turn : seen_.later_turns).push_back(seconds_of(outcome.first_token));
+  seen_.total.push_back(seconds_of(outcome.total));
+  seen_.gap.push_back(seconds_of(outcome.longest_gap));
+  if (habits_.tasks) ask_task(RequestClass::follow_up, 260, 50);
+  if (habits_.tasks && first) ask_task(RequestClass::tags, 300, 20);
+  const bool more = conversation_.turn < conversation_.turns;
+  world_.after(from_seconds(more ? uniform(3, 40) : uniform(20, 240)), [this, more] {
+    if (more)
+      write_message();
+    else
+      new_conversation();
+  });
+}
+
+// Quotes the conversation behind a template of its own, so it shares no prefix with the chat.
+void People::ask_task(RequestClass request_class, std::size_t template_tokens, std::size_t answer_tokens) {
+  Asked asked;
+  asked.request_class = request_class;
+  asked.prompt = known_tokens(template_tokens, 600'000 + 10'000 * static_cast<std::uint32_t>(request_class));
+  const auto& prompt = conversation_.prompt;
+  asked.prompt.insert(asked.prompt.end(), prompt.begin() + static_cast<std::ptrdiff_t>(habits_.shared_prefix),
+                      prompt.end());
+  asked.answer_tokens = answer_tokens;
+  const std::string name(to_text(request_class));
+  ++seen_.asked[name];
+  const Time begun = world_.now();
+  front_.ask(std::move(asked), [this, name, begun](const Outcome& outcome) {
+    if (!outcome.text.empty()) seen_.delay[name].push_back(seconds_of(world_.now() - begun));
+  });
+}
+
+}  // namespace tasklane::bench

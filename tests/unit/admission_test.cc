@@ -152,5 +152,24 @@ TEST_F(Admitting, BehindOtherWorkTheLastChatIsAskedAgainOnce) {
   EXPECT_FALSE(admission_.next_wakeup(start + 5s).has_value());
 }
 
+TEST_F(Admitting, ATaskWaitsForARewarmToEndButNotPastItsLongestWait) {
+  admission_.arrive(ticket(1, Lane::interactive), start);
+  admission_.can_rewarm("model", 7, start + 600s);
+  admission_.finished(1, start + 1s);
+  admission_.arrive(ticket(2, Lane::background), start + 1s);
+  admission_.tick(start + 2500ms);
+  admission_.finished(2, start + 4s);
+  const Actions began = admission_.tick(start + 4s);
+  ASSERT_EQ(began.size(), 1u);
+  const RequestId own = std::get<Rewarm>(began[0]).id;
+  EXPECT_TRUE(admission_.arrive(ticket(3, Lane::background), start + 5s).empty());
+  EXPECT_TRUE(admission_.tick(start + 10s).empty());
+  ASSERT_EQ(admission_.next_wakeup(start + 10s), start + 35s);
+  const Actions late = admission_.tick(start + 35s);
+  ASSERT_EQ(late.size(), 2u);
+  EXPECT_EQ(std::get<Cancel>(late[0]).id, own);
+  EXPECT_TRUE(starts(late, 3));
+}
+
 }  // namespace
 }  // namespace tasklane

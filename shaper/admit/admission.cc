@@ -38,6 +38,10 @@ void Admission::prewarm(const std::string& name, Time until) {
 
 void Admission::answered_from_cache(const Ticket& ticket) {
   ++counters_[ticket.lane].cached;
+  spared(ticket);
+}
+
+void Admission::spared(const Ticket& ticket) {
   counters_[ticket.lane].prompt_tokens_spared += ticket.prompt_tokens;
 }
 
@@ -92,7 +96,7 @@ bool Admission::answered_at_once(Job& job, Time now, Actions& out) {
   const Ticket& ticket = job.ticket;
   LaneCounters& counters = counters_[ticket.lane];
   const auto say = [&](AnswerKind kind, const std::string& text = {}) {
-    counters.prompt_tokens_spared += ticket.prompt_tokens;
+    spared(ticket);
     out.emplace_back(std::in_place_type<AnswerNow>, ticket.id, kind, text);
     return true;
   };
@@ -129,7 +133,7 @@ bool Admission::follows(Job& job, Actions& out) {
   job.leader = same->second;
   jobs_.at(same->second).followers.push_back(job.ticket.id);
   ++counters_[job.ticket.lane].coalesced;
-  counters_[job.ticket.lane].prompt_tokens_spared += job.ticket.prompt_tokens;
+  spared(job.ticket);
   out.emplace_back(std::in_place_type<Share>, job.ticket.id, same->second);
   return true;
 }
@@ -146,7 +150,7 @@ void Admission::arrive_task(Job job, Time now, Actions& out) {
   if (keystroke && ticket.settings.supersede) supersede(ticket, now, out);
   if (keystroke && chats_beside(job) > 0 && ticket.settings.while_chat == WhileChat::answer) {
     ++counters_[ticket.lane].answered_empty;
-    counters_[ticket.lane].prompt_tokens_spared += ticket.prompt_tokens;
+    spared(ticket);
     out.emplace_back(std::in_place_type<AnswerNow>, id, AnswerKind::empty, "");
     return;
   }
@@ -181,8 +185,7 @@ void Admission::answer(RequestId id, AnswerKind kind, Time now, Actions& out) {
     return unfollow(id, now, out);
   }
   const Job& job = found->second;
-  if (job.state == State::waiting && job.preempted == 0)
-    counters_[job.ticket.lane].prompt_tokens_spared += job.ticket.prompt_tokens;
+  if (job.state == State::waiting && job.preempted == 0) spared(job.ticket);
   const std::vector<RequestId> followers = job.followers;
   out.emplace_back(std::in_place_type<AnswerNow>, id, kind, "");
   Upstream& upstream = upstream_of(found->second);
@@ -335,7 +338,7 @@ void Admission::start(Upstream& upstream, Job& job, Time now, Actions& out) {
   counters.longest_held = std::max(counters.longest_held, now - job.arrived);
   ++counters.started;
   // Past its longest wait it runs to its end, or a busy day would starve it.
-  job.overdue = now >= job.arrived + job.ticket.settings.max_wait;
+  job.overdue = now >= overdue_at(job);
   if (job.overdue) ++counters.overdue;
   job.state = State::running;
   job.started = now;
@@ -350,7 +353,7 @@ void Admission::start_what_may(Upstream& upstream, Time now, Actions& out) {
   // Tasks wait for it: begun and cancelled time and again it would never be of use, and each time the server
   // computes a batch to its end first.
   if (std::any_of(waiting.begin(), waiting.end(),
-                  [&](RequestId id) { return overdue_at(jobs_.at(id)) <= now; }))
+                  [&](RequestId id) { return waits_for_rewarm_until(upstream, jobs_.at(id)) <= now; }))
     drop_rewarm(upstream, out);
   for (const Lane lane : {Lane::keystroke, Lane::background})
     for (const RequestId id : waiting) {
@@ -385,20 +388,24 @@ void Admission::rewarm(const std::string& name, Upstream& upstream, Time now, Ac
   jobs_.emplace(id, std::move(job));
 }
 
-bool Admission::is_rewarming(const Upstream& upstream) const {
-  return std::any_of(upstream.running.begin(), upstream.running.end(),
-                     [&](RequestId id) { return jobs_.at(id).rewarm; });
+std::optional<RequestId> Admission::rewarm_on(const Upstream& upstream) const {
+  const auto own = std::find_if(upstream.running.begin(), upstream.running.end(),
+                                [&](RequestId id) { return jobs_.at(id).rewarm; });
+  return own == upstream.running.end() ? std::nullopt : std::optional(*own);
+}
+
+// A task that may not go yet for a reason of its own ends none.
+Time Admission::waits_for_rewarm_until(const Upstream& upstream, const Job& job) const {
+  return std::max(due_at(upstream, job), overdue_at(job));
 }
 
 void Admission::drop_rewarm(Upstream& upstream, Actions& out) {
-  const auto own = std::find_if(upstream.running.begin(), upstream.running.end(),
-                                [&](RequestId id) { return jobs_.at(id).rewarm; });
-  if (own == upstream.running.end()) return;
-  const RequestId id = *own;
+  const std::optional<RequestId> own = rewarm_on(upstream);
+  if (!own) return;
   ++rewarm_counters_.gave_way;
-  out.emplace_back(std::in_place_type<Cancel>, id);
+  out.emplace_back(std::in_place_type<Cancel>, *own);
   upstream.prompt_lost = true;
-  remove(id);
+  remove(*own);
 }
 
 // A keystroke's deadline holds to the end of its answer, another task's to its start.
@@ -439,7 +446,7 @@ std::optional<Time> Admission::next_wakeup(Time now) const {
     if (const auto deadline = deadline_of(job)) consider(*deadline);
     if (job.state != State::waiting) continue;
     const Upstream& upstream = upstreams_.at(job.ticket.upstream);
-    if (is_rewarming(upstream)) consider(std::max(now, overdue_at(job)));
+    if (rewarm_on(upstream)) consider(waits_for_rewarm_until(upstream, job));
     // A request that is due but finds no room waits for an event, not for the time.
     if (const Time due = due_at(upstream, job); due > now || room_for(upstream, job)) consider(due);
   }

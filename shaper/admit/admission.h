@@ -153,6 +153,7 @@ class Admission {
   void start(Upstream& upstream, Job& job, Time now, Actions& out);
   [[nodiscard]] bool wants_rewarm(const Upstream& upstream, Time now) const;
   void rewarm(const std::string& name, Upstream& upstream, Time now, Actions& out);
+  void spared(const Ticket& ticket);
   void drop_rewarm(Upstream& upstream, Actions& out);
   void answer(RequestId id, AnswerKind kind, Time now, Actions& out);
   void expire(Time now, Actions& out);
@@ -162,7 +163,8 @@ class Admission {
   [[nodiscard]] bool may_start(const Upstream& upstream, const Job& job, Time now) const;
   [[nodiscard]] bool room_for(const Upstream& upstream, const Job& job) const;
   [[nodiscard]] std::optional<Time> deadline_of(const Job& job) const;
-  [[nodiscard]] bool is_rewarming(const Upstream& upstream) const;
+  [[nodiscard]] std::optional<RequestId> rewarm_on(const Upstream& upstream) const;
+  [[nodiscard]] Time waits_for_rewarm_until(const Upstream& upstream, const Job& job) const;
   [[nodiscard]] static Time overdue_at(const Job& job);
   [[nodiscard]] Time due_at(const Upstream& upstream, const Job& job) const;
   Upstream& upstream_of(const Job& job) { return upstreams_[job.ticket.upstream]; }

@@ -15,8 +15,6 @@ constexpr std::size_t telling_tokens = 96;
 constexpr std::size_t sliding_window = 640;
 constexpr unsigned most_lost = 2;
 
-double seconds(Duration time) { return std::chrono::duration<double>(time).count(); }
-
 }  // namespace
 
 std::optional<SliceOptions> SliceWorth::options() const {
@@ -33,7 +31,7 @@ std::optional<SliceOptions> SliceWorth::options() const {
 // cache looks fast. So a slower figure is believed at once, a faster one by and by.
 void SliceWorth::learn_rate(std::size_t tokens, Duration time) {
   if (tokens < telling_tokens || time <= Duration::zero()) return;
-  const double rate = static_cast<double>(tokens) / seconds(time);
+  const double rate = static_cast<double>(tokens) / seconds_of(time);
   rate_ = !rate_ || rate < *rate_ ? rate : 0.9 * *rate_ + 0.1 * std::min(rate, 2 * *rate_);
 }
 
@@ -60,7 +58,7 @@ std::size_t SliceWorth::slice(const UpstreamFigures& figures, std::size_t tokens
   const double added = static_cast<double>(*prompt - before);
   // Cached tokens where they are told; else the time, nearer to that of the added tokens than of them all.
   const bool kept = figures.cached_tokens ? *figures.cached_tokens * 2 > before
-                                          : seconds(*figures.prompt_time) * rate_.value_or(0) <
+                                          : seconds_of(*figures.prompt_time) * rate_.value_or(0) <
                                                 added + static_cast<double>(before) / 2;
   if (kept)
     lost_ = 0;

@@ -144,6 +144,40 @@ TEST(Metrics, CountersEndInTotalAndNothingElseDoes) {
   }
 }
 
+TEST(Metrics, TellWhatBecameOfRequestsInEachLane) {
+  Admission admission;
+  Ticket chat;
+  chat.id = 1;
+  chat.upstream = "m";
+  admission.arrive(chat, Time{});
+  Ticket title;
+  title.id = 2;
+  title.lane = Lane::background;
+  title.upstream = "m";
+  title.prompt_tokens = 40;
+  admission.arrive(title, Time{});
+  admission.answered_from_cache(title);
+  admission.sliced(Lane::background);
+  admission.finished(1, Time{} + 1s);
+  SteeringState with_lanes = steering;
+  with_lanes.admission = &admission;
+
+  const Exposition metrics = parsed(prometheus_text(busy(), with_lanes));
+  EXPECT_EQ(metrics.value("tasklane_lanes_waiting", {}), 1);
+  EXPECT_EQ(metrics.value("tasklane_lane_events_total", {{"lane", "background"}, {"event", "arrived"}}), 1);
+  EXPECT_EQ(metrics.value("tasklane_lane_events_total", {{"lane", "background"}, {"event", "sliced"}}), 1);
+  EXPECT_EQ(metrics.value("tasklane_prompt_tokens_spared_total", {{"lane", "background"}}), 40);
+
+  admission.tick(Time{} + 3s);
+  admission.finished(2, Time{} + 5s);
+  const Exposition later = parsed(prometheus_text(busy(), with_lanes));
+  EXPECT_EQ(later.value("tasklane_kept_from_chats_seconds_total", {{"lane", "background"}}), 2);
+  EXPECT_EQ(later.value("tasklane_lane_held_seconds_total", {{"lane", "background"}}), 3);
+  const auto json = stats_json(busy(), with_lanes);
+  EXPECT_EQ(json["lanes"]["by_lane"]["background"]["kept_from_chats_seconds"], 2.0);
+  EXPECT_EQ(json["lanes"]["by_lane"]["interactive"]["finished"], 1);
+}
+
 TEST(Metrics, TellEachClassAndUpstreamApart) {
   const Exposition metrics = parsed(prometheus_text(busy(), steering));
   const Labels chat{{"class", "chat"}, {"upstream", "original"}};

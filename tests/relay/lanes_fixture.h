@@ -14,6 +14,16 @@ inline const std::string chat =
     post("/api/chat",
          R"({"model":"big","stream":true,"messages":[{"role":"user","content":"How do I cook rice?"}]})");
 
+inline const std::string long_question =
+    "Which evergreen ground covers grow in dry shade under old beech trees?";
+
+inline std::string asked_of_model(const std::string& content, bool stream) {
+  return post(
+      "/api/chat",
+      Json{{"model", "big"}, {"messages", {{{"role", "user"}, {"content", content}}}}, {"stream", stream}}
+          .dump());
+}
+
 class LanesOnTheWire : public RelayTest {
  protected:
   void start_with(const std::string& then,
@@ -38,17 +48,12 @@ class LanesOnTheWire : public RelayTest {
     return post("/api/chat", body.dump());
   }
   static std::string typing(const std::string& text) {
-    const Json body{
-        {"model", "big"},
-        {"messages",
-         {{{"role", "user"},
-           {"content",
-            "### Task:\nYou are an autocompletion system. Continue the text in `<text>` based on the "
-            "**completion type** in `<type>`.\n### Output\nJSON: { \"text\": \"<your_completion>\" }\n"
-            "### Context:\n<chat_history>\n\n</chat_history>\n<type>general</type>  \n<text>" +
-                text + "</text>  \n#### Output:\n"}}}},
-        {"stream", false}};
-    return post("/api/chat", body.dump());
+    return asked_of_model(
+        "### Task:\nYou are an autocompletion system. Continue the text in `<text>` based on the "
+        "**completion type** in `<type>`.\n### Output\nJSON: { \"text\": \"<your_completion>\" }\n"
+        "### Context:\n<chat_history>\n\n</chat_history>\n<type>general</type>  \n<text>" +
+            text + "</text>  \n#### Output:\n",
+        false);
   }
 
   static Json receive_request(Peer& server) {
@@ -91,15 +96,5 @@ class LanesOnTheWire : public RelayTest {
                                                             : answer.dump();
   }
 };
-
-inline const std::string long_question =
-    "Which evergreen ground covers grow in dry shade under old beech trees?";
-
-inline std::string asked_of_model(const std::string& content, bool stream) {
-  return post(
-      "/api/chat",
-      Json{{"model", "big"}, {"messages", {{{"role", "user"}, {"content", content}}}}, {"stream", stream}}
-          .dump());
-}
 
 }  // namespace tasklane

@@ -151,28 +151,26 @@ TEST_F(Leaving, WhatIsNoHttpAnswerIsPassedOnToItsEnd) {
   EXPECT_EQ("ICY 200 OK\r\n\r\nnot http", person.rest());
 }
 
+// The server never says a word, and stays.
+class HalfClosed : public RelayTest {
+ protected:
+  void ends_with_the_relay(const std::string& request) {
+    start();
+    Peer person = client();
+    person.send(request);
+    Peer server = model.accept();
+    server.until("\r\n\r\n");
+    person.half_close();
+    EXPECT_TRUE(server.sees_close());
+    end();
+  }
+};
+
+TEST_F(HalfClosed, ARequestWithoutAnAnswerEndsWithTheRelay) {
+  ends_with_the_relay("GET /x HTTP/1.1\r\nHost: m\r\n\r\n");
+}
+
+TEST_F(HalfClosed, ATunnelEndsWithTheRelay) { ends_with_the_relay("no http at all\r\n\r\n"); }
+
 }  // namespace
-// Its server never says a word.
-TEST_F(Leaving, AHalfClosedRequestWithoutAnAnswerEndsWithTheRelay) {
-  start();
-  Peer person = client();
-  person.send("GET /x HTTP/1.1\r\nHost: m\r\n\r\n");
-  Peer server = model.accept();
-  server.until("\r\n\r\n");
-  person.half_close();
-  EXPECT_TRUE(server.sees_close());
-  end();
-}
-
-TEST_F(Leaving, AHalfClosedTunnelEndsWithTheRelay) {
-  start();
-  Peer person = client();
-  person.send("no http at all\r\n\r\n");
-  Peer server = model.accept();
-  server.until("\r\n\r\n");
-  person.half_close();
-  EXPECT_TRUE(server.sees_close());
-  end();
-}
-
 }  // namespace tasklane

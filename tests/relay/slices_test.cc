@@ -32,6 +32,17 @@ class SlicesOnTheWire : public LanesOnTheWire {
                     {"prompt_eval_duration", static_cast<std::int64_t>(computed / tokens_a_second * 1e9)}};
     server.send(answer(last.dump() + "\n"));
   }
+  // Answers slices and then the whole, as a server that keeps a prompt's beginning, or none.
+  static void answer_to_the_whole(Peer& server, bool keeps) {
+    std::size_t before = 0;
+    Json asked = receive_request(server);
+    while (asked["options"]["num_predict"] == 1) {
+      answer_with_figures(server, asked, before);
+      if (keeps) before = length(asked);
+      asked = receive_request(server);
+    }
+    answer_with_figures(server, asked, before);
+  }
   // The first title shows how fast the server is.
   Peer after_a_first_title() {
     tasks_->send(title(long_text()));
@@ -71,12 +82,7 @@ TEST_F(SlicesOnTheWire, AServerThatKeepsNothingIsSoonAskedWhole) {
   Peer server = after_a_first_title();
   for (int round = 0; round < 3; ++round) {
     tasks_->send(title(long_text()));
-    Json asked = receive_request(server);
-    while (asked["options"]["num_predict"] == 1) {
-      answer_with_figures(server, asked, 0);
-      asked = receive_request(server);
-    }
-    answer_with_figures(server, asked, 0);
+    answer_to_the_whole(server, false);
     receive_answer(*tasks_);
   }
   const std::uint64_t tried = sliced();
@@ -97,14 +103,7 @@ TEST_F(SlicesOnTheWire, AChatEndsARunningSliceAndTheTitleStillComes) {
   EXPECT_EQ("How do I cook rice?", receive_request(second)["messages"][0]["content"]);
   second.send(answer("{}"));
   person.receive(answer("{}").size());
-  std::size_t before = 0;
-  Json asked = receive_request(second);
-  while (asked["options"]["num_predict"] == 1) {
-    answer_with_figures(second, asked, before);
-    before = length(asked);
-    asked = receive_request(second);
-  }
-  answer_with_figures(second, asked, before);
+  answer_to_the_whole(second, true);
   EXPECT_EQ(R"({"title": "Rice"})", content_of(receive_answer(*tasks_)));
 }
 

@@ -101,5 +101,26 @@ TEST(TheStatsTable, TellsThatNothingHasHappenedYet) {
   EXPECT_THAT(table, HasSubstr("\nsteering: on, no model listens\n"));
 }
 
+TEST(TheStatsTable, SaysOfEachLaneWhatBecameOfItsRequestsAndInOneLineWhatItWasWorth) {
+  Json stats = busy();
+  stats["lanes"] = {{"waiting", 2},
+                    {"running", 1},
+                    {"by_lane",
+                     {{"background",
+                       {{"arrived", 5},
+                        {"sliced", 3},
+                        {"rejected", 0},
+                        {"held_seconds", 75.955454148},
+                        {"kept_from_chats_seconds", 12.34},
+                        {"prompt_tokens_spared", 100}}},
+                      {"keystroke", {{"arrived", 4}, {"prompt_tokens_spared", 900}}}}}};
+  const std::string table = stats_table(stats);
+  EXPECT_EQ(line_with(table, "lanes"), "lanes: 2 waiting, 1 running");
+  EXPECT_EQ(line_with(table, "  background"), "  background: arrived 5, held_seconds 75.955, sliced 3");
+  EXPECT_THAT(line_with(table, "worth"),
+              ContainsRegex("^worth: 12.3 s of task work .*about 1000 prompt tokens"));
+  EXPECT_THAT(stats_table(busy()), Not(HasSubstr("worth:"))) << "nothing yet";
+}
+
 }  // namespace
 }  // namespace tasklane

@@ -43,6 +43,15 @@ class Admitting : public testing::Test {
       return answered != nullptr && answered->id == id;
     });
   }
+  // From the start to 4 s behind it.
+  void answer_a_chat_and_then_a_task() {
+    admission_.arrive(ticket(1, Lane::interactive), start);
+    admission_.can_rewarm("model", 7, start + 600s);
+    admission_.finished(1, start + 1s);
+    admission_.arrive(ticket(2, Lane::background), start + 1s);
+    admission_.tick(start + 2500ms);
+    admission_.finished(2, start + 4s);
+  }
   Admission admission_;
 };
 
@@ -137,12 +146,7 @@ TEST_F(Admitting, SlotsBeyondTheReserveAreForBackgroundWork) {
 }
 
 TEST_F(Admitting, BehindOtherWorkTheLastChatIsAskedAgainOnce) {
-  admission_.arrive(ticket(1, Lane::interactive), start);
-  admission_.can_rewarm("model", 7, start + 600s);
-  admission_.finished(1, start + 1s);
-  admission_.arrive(ticket(2, Lane::background), start + 1s);
-  admission_.tick(start + 2500ms);
-  admission_.finished(2, start + 4s);
+  answer_a_chat_and_then_a_task();
   ASSERT_EQ(admission_.next_wakeup(start + 4s), start + 4s);
   const Actions actions = admission_.tick(start + 4s);
   ASSERT_EQ(actions.size(), 1u);
@@ -153,12 +157,7 @@ TEST_F(Admitting, BehindOtherWorkTheLastChatIsAskedAgainOnce) {
 }
 
 TEST_F(Admitting, ATaskWaitsForARewarmToEndButNotPastItsLongestWait) {
-  admission_.arrive(ticket(1, Lane::interactive), start);
-  admission_.can_rewarm("model", 7, start + 600s);
-  admission_.finished(1, start + 1s);
-  admission_.arrive(ticket(2, Lane::background), start + 1s);
-  admission_.tick(start + 2500ms);
-  admission_.finished(2, start + 4s);
+  answer_a_chat_and_then_a_task();
   const Actions began = admission_.tick(start + 4s);
   ASSERT_EQ(began.size(), 1u);
   const RequestId own = std::get<Rewarm>(began[0]).id;
@@ -169,6 +168,57 @@ TEST_F(Admitting, ATaskWaitsForARewarmToEndButNotPastItsLongestWait) {
   ASSERT_EQ(late.size(), 2u);
   EXPECT_EQ(std::get<Cancel>(late[0]).id, own);
   EXPECT_TRUE(starts(late, 3));
+}
+
+TEST_F(Admitting, ATaskThatItsRateHoldsPastItsLongestWaitDoesNotEndARewarm) {
+  const auto slow = [](RequestId id) {
+    Ticket made = ticket(id, Lane::background);
+    made.bucket = 1;
+    made.settings.rate = RateLimit{.per = RatePer::client, .limit = {.per_second = 0.01}};
+    return made;
+  };
+  admission_.arrive(slow(8), start);
+  admission_.tick(start + 400ms);
+  admission_.finished(8, start + 500ms);
+  answer_a_chat_and_then_a_task();
+  admission_.arrive(slow(9), start + 4s);  // may go 100 s after the first
+  admission_.tick(start + 4s);
+  ASSERT_EQ(admission_.rewarm_counters().asked, 1u);
+  EXPECT_TRUE(admission_.tick(start + 60s).empty());
+  const std::optional<Time> next = admission_.next_wakeup(start + 60s);
+  ASSERT_TRUE(next);
+  EXPECT_GT(*next, start + 90s);
+}
+
+TEST_F(Admitting, TheWorkThatAChatWasSparedIsCounted) {
+  admission_.arrive(ticket(1, Lane::interactive), start);
+  admission_.arrive(ticket(2, Lane::background), start + 1s);
+  admission_.finished(1, start + 2s);
+  admission_.tick(start + 5s);
+  admission_.finished(2, start + 8s);
+  EXPECT_EQ(admission_.counters().at(Lane::background).kept_from_chats, 3s);
+  admission_.arrive(ticket(3, Lane::background), start + 20s);
+  admission_.tick(start + 21s);
+  admission_.finished(3, start + 23s);
+  EXPECT_EQ(admission_.counters().at(Lane::background).kept_from_chats, 3s) << "no chat was near";
+}
+
+TEST_F(Admitting, PromptsThatNoServerReadsAreCounted) {
+  const auto long_one = [](RequestId id) {
+    Ticket made = ticket(id, Lane::keystroke);
+    made.prompt_tokens = 500;
+    return made;
+  };
+  admission_.arrive(ticket(1, Lane::interactive), start);
+  admission_.arrive(long_one(2), start + 1s);  // answered empty while a chat runs
+  EXPECT_EQ(admission_.counters().at(Lane::keystroke).prompt_tokens_spared, 500u);
+  admission_.finished(1, start + 2s);
+  admission_.arrive(long_one(3), start + 9s);
+  admission_.finished(3, start + 10s);
+  EXPECT_EQ(admission_.counters().at(Lane::keystroke).prompt_tokens_spared, 500u) << "that one was read";
+  Ticket known = long_one(4);
+  admission_.answered_from_cache(known);
+  EXPECT_EQ(admission_.counters().at(Lane::keystroke).prompt_tokens_spared, 1000u);
 }
 
 }  // namespace

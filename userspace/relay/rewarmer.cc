@@ -65,10 +65,10 @@ void Rewarmer::remember(const std::string& server, ChatPrompt prompt, const std:
   Known& known = known_[server];
   known.last_used = now();
   if (context_.config->original().prewarm) remember_common(known, prompt);
-  if (!context_.config->original().rewarm) return;
+  if (!context_.config->original().rewarm || !known.worth.pays()) return;
   const std::string text = known.refuses_answers ? std::string() : text_of(answer, prompt.dialect);
   Result<std::string> body = rewarm_body(prompt.body, prompt.dialect, text);
-  if (!body || !known.worth.pays()) return;
+  if (!body) return;
   const ChatKey chat = prompt.chat;
   prompt.body = std::move(*body);
   known.prompt = std::make_shared<const ChatPrompt>(std::move(prompt));

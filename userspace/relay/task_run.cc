@@ -101,8 +101,7 @@ std::string TaskRun::body_for(const Upstream& upstream, bool constrained) const 
   if (Result<std::optional<std::string>> changed = rewrite_body(body, then, upstream); changed && *changed)
     body = std::move(**changed);
   if (then.settings.align) {
-    const auto chat = context_.chat_options.find(server_key(origin_, upstream) + " " +
-                                                 upstream.model.value_or(plan_.model));
+    const auto chat = context_.chat_options.find(model_key(upstream));
     if (chat != context_.chat_options.end())
       if (Result<std::optional<std::string>> changed = align(body, plan_.form.dialect, chat->second);
           changed && *changed)
@@ -123,7 +122,7 @@ std::string TaskRun::wire(const Upstream& upstream, std::string_view body) const
   if (!upstream.original) changes.host = upstream.authority;
   changes.content_length = body.size();
   changes.without = {"Content-Encoding", "Expect", "Accept-Encoding"};
-  return rewrite_head(request_.raw_head(), changes) + std::string(body);
+  return rewrite_head(request_.raw_head(), changes).append(body);
 }
 
 // None: unreachable, and the report says so, or interrupted.
@@ -154,9 +153,15 @@ Awaitable<std::optional<Collected>> TaskRun::ask_once(const Upstream& upstream, 
   }
 }
 
+std::string TaskRun::model_key(const Upstream& upstream) const {
+  return server_key(origin_, upstream) + " " + upstream.model.value_or(plan_.model);
+}
+
 SliceWorth& TaskRun::slice_worth(const Upstream& upstream) {
-  if (context_.slice_worth.size() >= most_servers) context_.slice_worth.clear();
-  return context_.slice_worth[server_key(origin_, upstream) + " " + upstream.model.value_or(plan_.model)];
+  const std::string key = model_key(upstream);
+  if (context_.slice_worth.size() >= most_servers && !context_.slice_worth.contains(key))
+    context_.slice_worth.clear();
+  return context_.slice_worth[key];
 }
 
 // A long prompt in growing prefixes, so that a chat which comes meanwhile waits for one of them at most.
@@ -263,8 +268,7 @@ Awaitable<TaskRun::Attempt> TaskRun::ask(const Upstream& upstream) {
     const std::string body = body_for(upstream, constrained);
     if (plan_.decision.rule->then.settings.slices) {
       const bool go_on = co_await prefill(upstream, body);
-      if (!go_on && !local_ && !result_ && !gone_) continue;  // a chat came: once more, later
-      if (!go_on) co_return result_ ? Attempt::answered : Attempt::cancelled;
+      if (!go_on) continue;  // where a chat came, once more later
     }
     const std::string bytes = wire(upstream, body);
     const Attempt attempt = co_await talk(upstream, bytes, constrained);

@@ -60,6 +60,7 @@ class TaskRun : public WaitingTask {
   [[nodiscard]] bool interrupted() const { return cancelled_ || local_ || result_ || gone_; }
   std::string body_for(const Upstream& upstream, bool constrained) const;
   std::string wire(const Upstream& upstream, std::string_view body) const;
+  [[nodiscard]] std::string model_key(const Upstream& upstream) const;
   SliceWorth& slice_worth(const Upstream& upstream);
   Attempt conclude(const Upstream& upstream, const AnswerAssembler& assembler, const Collected& collected,
                    bool constrained);

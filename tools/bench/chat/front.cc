@@ -9,6 +9,16 @@ namespace {
 
 constexpr Duration oldest_chat = std::chrono::minutes(10);
 
+std::string text_of(const Asked& asked) { return asked.suggestion.empty() ? "an answer" : asked.suggestion; }
+
+UpstreamFigures figures_of(const sim::Usage& usage) {
+  UpstreamFigures figures;
+  figures.computed_tokens = usage.new_tokens;
+  figures.cached_tokens = usage.cached_tokens;
+  figures.prompt_time = usage.prefill;
+  return figures;
+}
+
 // Watches one answer as the person sees it.
 struct Watch {
   Time asked, last{};
@@ -27,7 +37,7 @@ struct Watch {
 
 void Direct::ask(Asked asked, Done done) {
   const auto watch = std::make_shared<Watch>(Watch{world_.now(), {}, {}});
-  const std::string text = asked.suggestion.empty() ? "an answer" : asked.suggestion;
+  const std::string text = text_of(asked);
   model_.submit(std::move(asked.prompt), asked.answer_tokens,
                 {[this, watch] { watch->token(world_.now()); },
                  [this, watch, text, done = std::move(done)](const sim::Usage&) {
@@ -66,8 +76,6 @@ void Shaped::ask(Asked asked, Done done) {
   ticket.upstream = upstream;
   ticket.typist = asked.typist;
   ticket.typed = asked.typed;
-  if (ticket.lane == Lane::keystroke && !ticket.settings.deadline)
-    ticket.settings.deadline = std::chrono::seconds(3);
   if (without_.settle) ticket.settings.settle = {};
   if (without_.quiet) ticket.settings.quiet = {};
   if (without_.preempt) ticket.settings.preempt.reset();
@@ -97,10 +105,10 @@ void Shaped::ask_chat(Asked asked, Done done) {
                 {[this, watch] { watch->token(world_.now()); },
                  [this, id, watch, asked, done = std::move(done)](const sim::Usage&) {
                    watch->outcome.total = world_.now() - watch->asked;
-                   watch->outcome.text = "an answer";
+                   watch->outcome.text = text_of(asked);
                    last_chat_ = asked.prompt;
                    last_chat_.insert(last_chat_.end(), asked.answer.begin(), asked.answer.end());
-                   if (!without_.rewarm && rewarm_worth_.pays())
+                   if (config_.original().rewarm && !without_.rewarm && rewarm_worth_.pays())
                      admission_.can_rewarm("model", asked.chat, world_.now() + oldest_chat);
                    carry_out(admission_.finished(id, world_.now()));
                    done(watch->outcome);
@@ -139,30 +147,23 @@ void Shaped::start(RequestId id) {
                            task.asked.prompt.begin() + static_cast<std::ptrdiff_t>(end));
     admission_.sliced(Lane::background);
     const std::size_t before = std::exchange(task.prefilled, end);
-    task.running =
-        task.server->submit(part, 1, {{}, [this, id, end, before](const sim::Usage& usage) {
-                                        UpstreamFigures figures;
-                                        figures.computed_tokens = usage.new_tokens;
-                                        figures.cached_tokens = usage.cached_tokens;
-                                        figures.prompt_time = usage.prefill;
-                                        slice_worth_[tasks_.at(id).upstream].slice(figures, end, before);
-                                        start(id);
-                                      }});
+    task.running = task.server->submit(part, 1, {{}, [this, id, end, before](const sim::Usage& usage) {
+                                                   slice_worth_[tasks_.at(id).upstream].slice(
+                                                       figures_of(usage), end, before);
+                                                   start(id);
+                                                 }});
     return;
   }
   task.running = task.server->submit(task.asked.prompt, task.asked.answer_tokens,
                                      {{}, [this, id](const sim::Usage& usage) {
-                                        UpstreamFigures figures;
-                                        figures.computed_tokens = usage.new_tokens;
-                                        figures.prompt_time = usage.prefill;
-                                        slice_worth_[tasks_.at(id).upstream].whole(figures);
+                                        slice_worth_[tasks_.at(id).upstream].whole(figures_of(usage));
                                         answered(id);
                                       }});
 }
 
 void Shaped::answered(RequestId id) {
   const Task& task = tasks_.at(id);
-  const std::string text = task.asked.suggestion.empty() ? "an answer" : task.asked.suggestion;
+  const std::string text = text_of(task.asked);
   if (task.asked.request_class == RequestClass::autocomplete)
     admission_.suggested(task.asked.typist, task.asked.typed, task.asked.suggestion, world_.now());
   const Actions actions = admission_.finished(id, world_.now());

@@ -1,12 +1,12 @@
 // `bench_chat`: what a chatter and a typist at one simulated model notice, in virtual time: direct with all
 // tasks, direct without any (the ideal), through Tasklane with one model, and with a task model of its own.
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "tools/bench/chat/people.h"
+#include "tools/support/quantile.h"
 
 namespace tasklane::bench {
 namespace {
@@ -33,18 +33,13 @@ struct Way {
   Without without;
 };
 
-Json percentiles(std::vector<double> values) {
+Json percentiles(const std::vector<double>& values) {
   if (values.empty()) return nullptr;
-  std::sort(values.begin(), values.end());
-  const auto at = [&](double q) {
-    return values[std::min(values.size() - 1,
-                           static_cast<std::size_t>(q * static_cast<double>(values.size())))];
-  };
   return {{"count", values.size()},
-          {"p50", at(0.50)},
-          {"p95", at(0.95)},
-          {"p99", at(0.99)},
-          {"worst", values.back()}};
+          {"p50", quantile(values, 0.50)},
+          {"p95", quantile(values, 0.95)},
+          {"p99", quantile(values, 0.99)},
+          {"worst", quantile(values, 1)}};
 }
 
 sim::EngineOptions engine_options(const Options& options) {

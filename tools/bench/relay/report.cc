@@ -1,9 +1,10 @@
 #include "tools/bench/relay/report.h"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
+
+#include "tools/support/quantile.h"
 
 namespace tasklane::bench {
 namespace {
@@ -11,13 +12,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr double goal_added_to_epoll_loop = 1.3;
-
-double quantile(std::vector<double> values, double share) {
-  if (values.empty()) return 0;
-  const auto at = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1) + 0.5);
-  std::nth_element(values.begin(), values.begin() + at, values.end());
-  return values[static_cast<std::size_t>(at)];
-}
 
 double rounded(double value) { return std::round(value * 100) / 100; }
 

@@ -169,6 +169,7 @@ class RelayTest : public ::testing::Test {
  protected:
   Server model;
   Server task;
+  Duration prewarm_pause = std::chrono::minutes(1);  // set before start()
 
   // Starts the relay in front of `model`. `more` are further members of the configuration, each with a comma
   // in front.
@@ -185,7 +186,7 @@ class RelayTest : public ::testing::Test {
     upstreams_ = std::make_unique<UpstreamConnections>(io_, Dialer(), config_->limits.connect_timeout);
     context_ = std::make_unique<RelayContext>(RelayContext{
         io_, config_, *classifier_, body_reader_, statistics_, *upstreams_, lanes_, Canonical(1, 2)});
-    rewarmer_ = std::make_unique<Rewarmer>(*context_);
+    rewarmer_ = std::make_unique<Rewarmer>(*context_, prewarm_pause);
     context_->rewarmer = rewarmer_.get();
     slot_probe_ = std::make_unique<SlotProbe>(*context_);
     context_->slot_probe = slot_probe_.get();
@@ -226,13 +227,6 @@ class RelayTest : public ::testing::Test {
   void sweep(Duration ahead) {
     in_relay([&] {
       acceptor_->sweep(now() + ahead);
-      return 0;
-    });
-  }
-  // The front end's page is opened so much later.
-  void open_page(Duration later) {
-    in_relay([&] {
-      rewarmer_->page_opened(model.authority(), now() + later);
       return 0;
     });
   }

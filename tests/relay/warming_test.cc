@@ -75,7 +75,7 @@ TEST_F(RewarmingOnTheWire, WithoutOtherWorkInBetweenNothingIsAskedAgain) {
 
 class PrewarmingOnTheWire : public LanesOnTheWire {
  protected:
-  void SetUp() override {
+  void answer_a_chat() {
     start(R"(, "upstreams": {"model": {"address": "original", "prewarm": true}})");
     Peer person = client();
     const Json body{{"model", "big"},
@@ -84,15 +84,25 @@ class PrewarmingOnTheWire : public LanesOnTheWire {
                       {{"role", "user"}, {"content", "How do I cook rice?"}}}},
                     {"stream", true}};
     person.send(post("/api/chat", body.dump()));
-    Peer server = model.accept();
-    receive_request(server);
-    stream_answer(server, "With water.");
+    server_.emplace(model.accept());
+    receive_request(*server_);
+    stream_answer(*server_, "With water.");
     person.until("0\r\n\r\n");
   }
+  void open_page() {
+    Peer page = client();
+    page.send("GET /api/tags HTTP/1.1\r\nHost: m\r\n\r\n");
+    server_->until("\r\n\r\n");
+    server_->send(answer("{}"));
+    EXPECT_EQ(answer("{}"), page.receive(answer("{}").size()));
+  }
+  std::optional<Peer> server_;
 };
 
 TEST_F(PrewarmingOnTheWire, APageThatIsOpenedAfterAPauseHasTheSystemPromptAsked) {
-  open_page(std::chrono::minutes(2));
+  prewarm_pause = {};
+  answer_a_chat();
+  open_page();
   Peer ahead = model.accept();
   const Json asked = receive_request(ahead);
   ASSERT_EQ(2u, asked["messages"].size()) << asked;
@@ -104,7 +114,9 @@ TEST_F(PrewarmingOnTheWire, APageThatIsOpenedAfterAPauseHasTheSystemPromptAsked)
 }
 
 TEST_F(PrewarmingOnTheWire, APersonWhoIsFasterDoesNotWaitForIt) {
-  open_page(std::chrono::minutes(2));
+  prewarm_pause = {};
+  answer_a_chat();
+  open_page();
   Peer ahead = model.accept();
   receive_request(ahead);
   Peer person = client();
@@ -113,12 +125,8 @@ TEST_F(PrewarmingOnTheWire, APersonWhoIsFasterDoesNotWaitForIt) {
 }
 
 TEST_F(PrewarmingOnTheWire, APageThatIsOpenedSoonerIsOnlyAnswered) {
-  Peer page = client();
-  page.send("GET /api/tags HTTP/1.1\r\nHost: m\r\n\r\n");
-  Peer server = model.accept();
-  server.until("\r\n\r\n");
-  server.send(answer("{}"));
-  page.receive(answer("{}").size());
+  answer_a_chat();
+  open_page();
   EXPECT_FALSE(model.called_within(milliseconds(50)));
 }
 

@@ -150,7 +150,7 @@ Awaitable<bool> Connection::forward(Request& request) {
                       : decide(*request.config, DecideInput{request.head(), request.endpoint, body,
                                                             request.body().size(), classification, client_});
   if (context_.rewarmer != nullptr && lists_models(request.head().method, request.head().target))
-    context_.rewarmer->page_opened(server_key(origin_, request.config->original()), request.arrived);
+    context_.rewarmer->page_opened(server_key(origin_, request.config->original()));
   if (request.past_limit) ++context_.statistics.relay().unclassified_large;
   if (classification.task_shaped && classification.request_class == RequestClass::chat)
     ++context_.statistics.relay().task_shaped_unrecognised;

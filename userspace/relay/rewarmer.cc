@@ -15,8 +15,6 @@ namespace {
 
 // A person who comes back later than this has waited already, and others may have come.
 constexpr Duration oldest_chat = std::chrono::minutes(10);
-// A page that is opened sooner finds its server as the last chat left it.
-constexpr Duration pause = std::chrono::minutes(1);
 // Asked for by then, or the person is faster.
 constexpr Duration prewarm_within = std::chrono::seconds(30);
 constexpr std::size_t most_servers = 64;
@@ -56,7 +54,7 @@ class Rewarmer::Run : public WaitingTask {
   RequestId id_;
 };
 
-Rewarmer::Rewarmer(RelayContext& context) : context_(context) {
+Rewarmer::Rewarmer(RelayContext& context, Duration pause) : context_(context), pause_(pause) {
   context_.lanes.rewarm_with([this](const Rewarm& wish) { begin(wish); });
 }
 
@@ -84,10 +82,10 @@ void Rewarmer::remember_common(Known& known, const ChatPrompt& prompt) const {
   known.common = std::make_shared<const ChatPrompt>(std::move(common));
 }
 
-void Rewarmer::page_opened(const std::string& server, Time at) {
+void Rewarmer::page_opened(const std::string& server) {
   const auto found = known_.find(server);
-  if (found == known_.end() || !found->second.common || at - found->second.last_used < pause) return;
-  found->second.last_used = at;
+  if (found == known_.end() || !found->second.common || now() - found->second.last_used < pause_) return;
+  found->second.last_used = now();
   found->second.prewarm_next = true;
   context_.lanes.prewarm(server, now() + prewarm_within);
 }

@@ -24,7 +24,8 @@ struct ChatPrompt {
 
 class Rewarmer {
  public:
-  explicit Rewarmer(RelayContext& context);
+  // A page that is opened within `pause` finds its server as the last chat left it.
+  explicit Rewarmer(RelayContext& context, Duration pause = std::chrono::minutes(1));
 
   // Whether a chat of this size is worth keeping in mind.
   [[nodiscard]] static bool keeps(std::size_t body_size) { return body_size <= longest_body; }
@@ -32,7 +33,7 @@ class Rewarmer {
   void remember(const std::string& server, ChatPrompt prompt, const std::string& answer);
   // The front end's page was opened: after a pause the last chat's system prompt and tools are asked for, so
   // that the model is loaded and finds them when the person sends.
-  void page_opened(const std::string& server, Time at);
+  void page_opened(const std::string& server);
   // Ends what runs and asks nothing more.
   void stop();
 
@@ -53,6 +54,7 @@ class Rewarmer {
   void remember_common(Known& known, const ChatPrompt& prompt) const;
 
   RelayContext& context_;
+  Duration pause_;
   std::map<std::string, Known> known_;  // by server; one for each
   std::set<Run*> running_;
   bool stopped_ = false;

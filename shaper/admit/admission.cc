@@ -4,15 +4,6 @@
 #include <utility>
 
 namespace tasklane {
-namespace {
-
-// Whoever types stops for a suggestion now and then, and sends in the end: background work waits this many
-// times its quiet time behind each.
-constexpr int quiets_of_typing = 3;
-// A re-warm is begun where nothing is due for so long.
-constexpr Duration rewarm_time = std::chrono::milliseconds(500);
-
-}  // namespace
 
 void Admission::use_slots(const std::string& upstream, unsigned slots, unsigned reserve) {
   upstreams_[upstream].slots = std::max(1u, slots);
@@ -71,7 +62,7 @@ void Admission::arrive_foreground(const Ticket& ticket, Time now, Actions& out) 
   // The next turn of the very chat waits for less than it would lose: cancelled halfway, the prompt is gone
   // from the server's slot and from its cache (seen with Ollama: 1.1 s).
   const bool its_own = ticket.chat != 0 && ticket.chat == upstream.warm_chat;
-  if (!its_own) drop_rewarm(upstream, out);
+  if (!its_own) drop_rewarm(upstream, now, out);
   yield_to_chat(ticket.upstream, now, out);
   upstream.prompt_lost = ticket.lane == Lane::blocking;
   if (!upstream.prompt_lost) upstream.warm_until = {};  // another chat's prompt is of no use now
@@ -189,7 +180,7 @@ void Admission::answer(RequestId id, AnswerKind kind, Time now, Actions& out) {
   const std::vector<RequestId> followers = job.followers;
   out.emplace_back(std::in_place_type<AnswerNow>, id, kind, "");
   Upstream& upstream = upstream_of(found->second);
-  remove(id);
+  remove(id, now);
   for (const RequestId follower : followers) answer(follower, kind, now, out);
   start_what_may(upstream, now, out);
 }
@@ -220,6 +211,7 @@ void Admission::yield(Job& job, Time now, Actions& out) {
   }
   if (!running) return;
   Upstream& upstream = upstream_of(job);
+  charge(upstream, job, now);
   ++job.preempted;
   job.state = State::waiting;
   job.waits_since = now;
@@ -238,7 +230,7 @@ void Admission::unfollow(RequestId id, Time now, Actions& out) {
   if (!found->second.client_gone || !found->second.followers.empty()) return;
   Upstream& upstream = upstream_of(found->second);
   out.emplace_back(std::in_place_type<AnswerNow>, leader, AnswerKind::empty, "");
-  remove(leader);
+  remove(leader, now);
   start_what_may(upstream, now, out);
 }
 
@@ -259,7 +251,7 @@ Actions Admission::client_gone(RequestId id, Time now) {
   }
   Upstream& upstream = upstream_of(job);
   if (job.state == State::running) out.emplace_back(std::in_place_type<Cancel>, id);
-  remove(id);
+  remove(id, now);
   start_what_may(upstream, now, out);
   return out;
 }
@@ -275,7 +267,7 @@ Actions Admission::finished(RequestId id, Time now) {
     counters_[job.ticket.lane].kept_from_chats += now - job.started;
   Upstream& upstream = upstream_of(job);
   for (const RequestId follower : std::vector<RequestId>(job.followers)) jobs_.erase(follower);
-  remove(id);
+  remove(id, now);
   start_what_may(upstream, now, out);
   return out;
 }
@@ -283,129 +275,6 @@ Actions Admission::finished(RequestId id, Time now) {
 void Admission::suggested(TypistKey typist, const std::string& typed, const std::string& suggestion,
                           Time now) {
   type_ahead_.remember(typist, typed, suggestion, now);
-}
-
-bool Admission::room_for(const Upstream& upstream, const Job& job) const {
-  const unsigned room = upstream.slots > upstream.reserve ? upstream.slots - upstream.reserve : 1;
-  if (upstream.running.size() >= room) return false;
-  if (!job.ticket.settings.concurrency) return true;
-  const auto same = std::count_if(upstream.running.begin(), upstream.running.end(), [&](RequestId id) {
-    return jobs_.at(id).ticket.request_class == job.ticket.request_class;
-  });
-  return static_cast<unsigned>(same) < *job.ticket.settings.concurrency;
-}
-
-// Chats, and tasks that a person waits for, which it would slow.
-unsigned Admission::chats_beside(const Job& job) const {
-  const auto on = [this](const std::string& name) {
-    const auto found = upstreams_.find(name);
-    return found == upstreams_.end() ? 0 : found->second.foreground;
-  };
-  return on(job.ticket.upstream) + (job.ticket.compute == job.ticket.upstream ? 0 : on(job.ticket.compute));
-}
-
-// When a request has waited long enough, whatever happens around it.
-Time Admission::overdue_at(const Job& job) {
-  return std::max(job.arrived + job.ticket.settings.max_wait, job.arrived);
-}
-
-// When a waiting request may go, as things stand.
-Time Admission::due_at(const Upstream& upstream, const Job& job) const {
-  const LaneSettings& settings = job.ticket.settings;
-  const Time overdue = overdue_at(job);
-  Time due = job.not_before;
-  if (!settings.hold) return std::min(due, std::max(overdue, job.not_before));
-  if (chats_beside(job) > 0) return overdue;
-  const auto rests = [&](const Upstream& each) {
-    if (each.foreground_end) due = std::max(due, *each.foreground_end + settings.quiet);
-    if (each.typed && job.ticket.lane == Lane::background)
-      due = std::max(due, *each.typed + quiets_of_typing * settings.quiet);
-  };
-  rests(upstream);
-  if (const auto beside = upstreams_.find(job.ticket.compute); beside != upstreams_.end())
-    rests(beside->second);
-  return std::min(due, std::max(overdue, job.not_before));
-}
-
-bool Admission::may_start(const Upstream& upstream, const Job& job, Time now) const {
-  return now >= due_at(upstream, job) && room_for(upstream, job);
-}
-
-void Admission::start(Upstream& upstream, Job& job, Time now, Actions& out) {
-  LaneCounters& counters = counters_[job.ticket.lane];
-  const Duration held = now - job.waits_since;
-  counters.held += held;
-  counters.longest_held = std::max(counters.longest_held, now - job.arrived);
-  ++counters.started;
-  // Past its longest wait it runs to its end, or a busy day would starve it.
-  job.overdue = now >= overdue_at(job);
-  if (job.overdue) ++counters.overdue;
-  job.state = State::running;
-  job.started = now;
-  upstream.prompt_lost = true;
-  std::erase(upstream.waiting, job.ticket.id);
-  upstream.running.push_back(job.ticket.id);
-  out.emplace_back(std::in_place_type<Start>, job.ticket.id, job.ticket.upstream);
-}
-
-void Admission::start_what_may(Upstream& upstream, Time now, Actions& out) {
-  const std::deque<RequestId> waiting = upstream.waiting;
-  // Tasks wait for it: begun and cancelled time and again it would never be of use, and each time the server
-  // computes a batch to its end first.
-  if (std::any_of(waiting.begin(), waiting.end(),
-                  [&](RequestId id) { return waits_for_rewarm_until(upstream, jobs_.at(id)) <= now; }))
-    drop_rewarm(upstream, out);
-  for (const Lane lane : {Lane::keystroke, Lane::background})
-    for (const RequestId id : waiting) {
-      const auto found = jobs_.find(id);
-      if (found == jobs_.end() || found->second.state != State::waiting || found->second.ticket.lane != lane)
-        continue;
-      if (may_start(upstream, found->second, now)) start(upstream, found->second, now, out);
-    }
-}
-
-// Behind all other work: the last chat's next turn shall find its prompt.
-bool Admission::wants_rewarm(const Upstream& upstream, Time now) const {
-  if (upstream.foreground > 0 || !upstream.running.empty()) return false;
-  if (!upstream.prompt_lost || now >= upstream.warm_until) return false;
-  return std::none_of(upstream.waiting.begin(), upstream.waiting.end(),
-                      [&](RequestId id) { return due_at(upstream, jobs_.at(id)) < now + rewarm_time; });
-}
-
-void Admission::rewarm(const std::string& name, Upstream& upstream, Time now, Actions& out) {
-  upstream.prompt_lost = false;
-  Job job;
-  job.ticket.id = next_own_id_++;
-  job.ticket.lane = Lane::background;
-  job.ticket.upstream = name;
-  job.state = State::running;
-  job.arrived = now;
-  job.rewarm = true;
-  const RequestId id = job.ticket.id;
-  upstream.running.push_back(id);
-  ++rewarm_counters_.asked;
-  out.emplace_back(std::in_place_type<Rewarm>, id, name);
-  jobs_.emplace(id, std::move(job));
-}
-
-std::optional<RequestId> Admission::rewarm_on(const Upstream& upstream) const {
-  const auto own = std::find_if(upstream.running.begin(), upstream.running.end(),
-                                [&](RequestId id) { return jobs_.at(id).rewarm; });
-  return own == upstream.running.end() ? std::nullopt : std::optional(*own);
-}
-
-// A task that may not go yet for a reason of its own ends none.
-Time Admission::waits_for_rewarm_until(const Upstream& upstream, const Job& job) const {
-  return std::max(due_at(upstream, job), overdue_at(job));
-}
-
-void Admission::drop_rewarm(Upstream& upstream, Actions& out) {
-  const std::optional<RequestId> own = rewarm_on(upstream);
-  if (!own) return;
-  ++rewarm_counters_.gave_way;
-  out.emplace_back(std::in_place_type<Cancel>, *own);
-  upstream.prompt_lost = true;
-  remove(*own);
 }
 
 // A keystroke's deadline holds to the end of its answer, another task's to its start.
@@ -437,34 +306,17 @@ Actions Admission::tick(Time now) {
   return out;
 }
 
-std::optional<Time> Admission::next_wakeup(Time now) const {
-  std::optional<Time> next;
-  const auto consider = [&](Time at) {
-    if (!next || at < *next) next = at;
-  };
-  for (const auto& [id, job] : jobs_) {
-    if (const auto deadline = deadline_of(job)) consider(*deadline);
-    if (job.state != State::waiting) continue;
-    const Upstream& upstream = upstreams_.at(job.ticket.upstream);
-    if (rewarm_on(upstream)) consider(waits_for_rewarm_until(upstream, job));
-    // A request that is due but finds no room waits for an event, not for the time.
-    if (const Time due = due_at(upstream, job); due > now || room_for(upstream, job)) consider(due);
-  }
-  for (const auto& [name, upstream] : upstreams_)
-    if (wants_rewarm(upstream, now)) consider(now);
-  return next;
-}
-
-void Admission::leave_queue(const Job& job) {
+void Admission::leave_queue(const Job& job, Time now) {
   Upstream& upstream = upstream_of(job);
+  charge(upstream, job, now);
   std::erase(upstream.waiting, job.ticket.id);
   std::erase(upstream.running, job.ticket.id);
 }
 
-void Admission::remove(RequestId id) {
+void Admission::remove(RequestId id, Time now) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return;
-  leave_queue(found->second);
+  leave_queue(found->second, now);
   if (const auto& key = found->second.ticket.canonical) {
     auto& leaders = upstream_of(found->second).leaders;
     if (const auto leader = leaders.find(*key); leader != leaders.end() && leader->second == id)

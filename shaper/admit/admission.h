@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "shaper/admit/lane_counters.h"
+#include "shaper/admit/time_share.h"
 #include "shaper/admit/token_bucket.h"
 #include "shaper/admit/type_ahead.h"
 #include "shaper/classify/classification.h"
@@ -132,7 +133,8 @@ class Admission {
     unsigned foreground = 0;  // chats and blocking tasks that run
     std::optional<Time> foreground_end;
     std::optional<Time> typed;  // when somebody typed last: a chat is on its way
-    bool prompt_lost = false;   // other work came behind the last chat
+    TimeShare keystrokes;
+    bool prompt_lost = false;  // other work came behind the last chat
     Time warm_until{};
     ChatKey warm_chat = 0;
     std::vector<RequestId> running;                       // tasks
@@ -154,12 +156,14 @@ class Admission {
   [[nodiscard]] bool wants_rewarm(const Upstream& upstream, Time now) const;
   void rewarm(const std::string& name, Upstream& upstream, Time now, Actions& out);
   void spared(const Ticket& ticket);
-  void drop_rewarm(Upstream& upstream, Actions& out);
+  void drop_rewarm(Upstream& upstream, Time now, Actions& out);
   void answer(RequestId id, AnswerKind kind, Time now, Actions& out);
   void expire(Time now, Actions& out);
   void unfollow(RequestId id, Time now, Actions& out);
-  void remove(RequestId id);
-  void leave_queue(const Job& job);
+  void remove(RequestId id, Time now);
+  void leave_queue(const Job& job, Time now);
+  static void charge(Upstream& upstream, const Job& job, Time now);
+  [[nodiscard]] static bool over_share(const Upstream& upstream, const Job& job, Time now);
   [[nodiscard]] bool may_start(const Upstream& upstream, const Job& job, Time now) const;
   [[nodiscard]] bool room_for(const Upstream& upstream, const Job& job) const;
   [[nodiscard]] std::optional<Time> deadline_of(const Job& job) const;

@@ -81,6 +81,11 @@ Result<Rate> parse_rate(std::string_view text) {
   return Rate{*rate};
 }
 
+Result<double> parse_percent(std::string_view text) {
+  static constexpr std::array<Unit, 1> units{{{"%", 0.01}}};
+  return scale(text, units, "\"5%\"");
+}
+
 std::string to_text(ByteSize size) {
   static constexpr std::array<Unit, 3> units{
       {{"GiB", 1024.0 * 1024 * 1024}, {"MiB", 1024.0 * 1024}, {"KiB", 1024.0}}};

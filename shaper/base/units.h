@@ -1,4 +1,4 @@
-// Sizes and durations as people write them in rules: "64MiB", "400ms", "1.5s", "2/s".
+// Sizes and durations as people write them in rules: "64MiB", "400ms", "1.5s", "2/s", "5%".
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,8 @@ Result<ByteSize> parse_byte_size(std::string_view text);
 Result<Duration> parse_duration(std::string_view text);
 // "2/s", "30/m", "100/h".
 Result<Rate> parse_rate(std::string_view text);
+// "5%", as 0.05.
+Result<double> parse_percent(std::string_view text);
 
 std::string to_text(ByteSize size);
 std::string to_text(Duration duration);

@@ -44,6 +44,16 @@ void set_lane(const JsonCursor& at, LaneSettings& settings) {
   settings.lane = one_of(at, names);
 }
 
+void set_share(const JsonCursor& at, LaneSettings& settings) {
+  const std::optional<std::string> written = at.text();
+  if (!written) return;
+  const Result<double> share = parse_percent(*written);
+  if (!share) return at.fail(share.error().what, share.error().hint);
+  if (*share <= 0 || *share > 1)
+    return at.fail("'" + *written + "' is no part of the time", "write more than 0% and at most 100%");
+  settings.share = *share;
+}
+
 // false: never; a number: so often, then it runs to its end.
 void set_preempt(const JsonCursor& at, LaneSettings& settings) {
   if (!at.value().is_boolean()) return count(settings.preempt, 0)(at);
@@ -115,6 +125,7 @@ JsonCursor::Members lane_setting_members(Then& then) {
       {"cache", [&t](const JsonCursor& c) { set_cache(c, t); }},
       {"rate", [&t](const JsonCursor& c) { set_rate(c, t); }},
       {"concurrency", count(t.concurrency, 1)},
+      {"share", [&t](const JsonCursor& c) { set_share(c, t); }},
       {"deadline", [&t](const JsonCursor& c) { t.deadline = c.duration(); }},
       {"answer", flag(t.answer)},
       {"constrain", flag(t.constrain)},

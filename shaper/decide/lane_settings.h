@@ -37,6 +37,7 @@ struct LaneSettings {
   std::optional<Duration> cache;             // how long an answer serves for the same question again
   std::optional<RateLimit> rate;
   std::optional<unsigned> concurrency;  // of the rule's class on an upstream
+  std::optional<double> share;  // keystroke: of the upstream's time, in (0, 1]; past it answered empty
   std::optional<Duration>
       deadline;            // keystroke: from arrival to the end; else: to the start. Then answered empty
   bool answer = false;     // always answered empty: the automation is off

@@ -87,7 +87,7 @@ constexpr std::array<Counter<RelayCounters>, 8> relay_counters{{
      &RelayCounters::task_shaped_unrecognised},
 }};
 
-constexpr std::array<std::pair<std::string_view, std::uint64_t LaneCounters::*>, 14> lane_events{{
+constexpr std::array<std::pair<std::string_view, std::uint64_t LaneCounters::*>, 15> lane_events{{
     {"arrived", &LaneCounters::arrived},
     {"started", &LaneCounters::started},
     {"finished", &LaneCounters::finished},
@@ -99,6 +99,7 @@ constexpr std::array<std::pair<std::string_view, std::uint64_t LaneCounters::*>,
     {"cached", &LaneCounters::cached},
     {"expired", &LaneCounters::expired},
     {"answered_empty", &LaneCounters::answered_empty},
+    {"over_share", &LaneCounters::over_share},
     {"rejected", &LaneCounters::rejected},
     {"overdue", &LaneCounters::overdue},
     {"client_gone", &LaneCounters::client_gone},

@@ -39,46 +39,57 @@ void Admission::spared(const Ticket& ticket) {
 Actions Admission::arrive(Ticket ticket, Time now) {
   Actions out;
   ++counters_[ticket.lane].arrived;
-  Job job;
-  job.ticket = std::move(ticket);
-  job.arrived = job.waits_since = job.not_before = now;
-  if (job.ticket.lane == Lane::keystroke) upstream_of(job).typed = now;
-  if (job.ticket.lane == Lane::keystroke && !job.ticket.compute.empty())
-    upstreams_[job.ticket.compute].typed = now;
-  if (job.ticket.lane == Lane::interactive)
-    arrive_foreground(job.ticket, now, out);
-  else if (!answered_at_once(job, now, out)) {
-    if (job.ticket.lane == Lane::blocking)
-      arrive_foreground(job.ticket, now, out);
-    else
-      arrive_task(std::move(job), now, out);
+  if (ticket.lane == Lane::interactive) {
+    arrive_chat(ticket, now, out);
+  } else {
+    Job job;
+    job.ticket = std::move(ticket);
+    job.arrived = job.waits_since = job.not_before = now;
+    if (job.ticket.lane == Lane::keystroke) typing(job.ticket, now);
+    if (!answered_at_once(job, now, out)) arrive_task(std::move(job), now, out);
   }
+  start_what_may(now, out);
   return out;
 }
 
-void Admission::arrive_foreground(const Ticket& ticket, Time now, Actions& out) {
+void Admission::typing(const Ticket& ticket, Time now) {
+  upstreams_[ticket.upstream].typed = now;
+  if (!ticket.compute.empty()) upstreams_[ticket.compute].typed = now;
+}
+
+void Admission::arrive_chat(const Ticket& ticket, Time now, Actions& out) {
+  make_way(ticket, now, out);
+  Upstream& upstream = upstreams_[ticket.upstream];
+  upstream.prompt_lost = false;
+  upstream.warm_until = {};  // another chat's prompt is of no use now
+  ++counters_[ticket.lane].started;
+  out.emplace_back(std::in_place_type<Start>, ticket.id, ticket.upstream);
+  chats_.emplace(ticket.id, ticket.upstream);
+}
+
+// For a chat, or a task that a person waits for.
+void Admission::make_way(const Ticket& ticket, Time now, Actions& out) {
   Upstream& upstream = upstreams_[ticket.upstream];
   ++upstream.foreground;
   // The next turn of the very chat waits for less than it would lose: cancelled halfway, the prompt is gone
   // from the server's slot and from its cache (seen with Ollama: 1.1 s).
   const bool its_own = ticket.chat != 0 && ticket.chat == upstream.warm_chat;
   if (!its_own) drop_rewarm(upstream, now, out);
-  yield_to_chat(ticket.upstream, now, out);
-  upstream.prompt_lost = ticket.lane == Lane::blocking;
-  if (!upstream.prompt_lost) upstream.warm_until = {};  // another chat's prompt is of no use now
-  ++counters_[ticket.lane].started;
-  out.emplace_back(std::in_place_type<Start>, ticket.id, ticket.upstream);
-  foreground_.emplace(ticket.id, Foreground{ticket.lane, ticket.upstream});
+  yield_to(ticket, now, out);
 }
 
-bool Admission::end_foreground(RequestId id, std::uint64_t LaneCounters::*how, Time now, Actions& out) {
-  const auto ended = foreground_.extract(id);
-  if (ended.empty()) return false;
-  ++(counters_[ended.mapped().lane].*how);
-  Upstream& upstream = upstreams_[ended.mapped().upstream];
+void Admission::end_foreground(Upstream& upstream, Time now) {
   --upstream.foreground;
   upstream.foreground_end = now;
-  start_what_may(upstream, now, out);
+  upstream.changed = true;
+}
+
+bool Admission::end_chat(RequestId id, std::uint64_t LaneCounters::*how, Time now, Actions& out) {
+  const auto ended = chats_.extract(id);
+  if (ended.empty()) return false;
+  ++(counters_[Lane::interactive].*how);
+  end_foreground(upstreams_[ended.mapped()], now);
+  start_what_may(now, out);
   return true;
 }
 
@@ -132,13 +143,15 @@ bool Admission::follows(Job& job, Actions& out) {
 void Admission::arrive_task(Job job, Time now, Actions& out) {
   const Ticket& ticket = job.ticket;
   const RequestId id = ticket.id;
+  const bool keystroke = ticket.lane == Lane::keystroke;
+  if (ticket.lane != Lane::blocking)
+    job.not_before =
+        std::max(job.not_before, now + (keystroke ? ticket.settings.debounce : ticket.settings.settle));
+  if (keystroke && ticket.settings.supersede) supersede(ticket, now, out);
   if (follows(job, out)) {
     jobs_.emplace(id, std::move(job));
     return;
   }
-  Upstream& upstream = upstream_of(job);
-  const bool keystroke = ticket.lane == Lane::keystroke;
-  if (keystroke && ticket.settings.supersede) supersede(ticket, now, out);
   if (keystroke && chats_beside(job) > 0 && ticket.settings.while_chat == WhileChat::answer) {
     ++counters_[ticket.lane].answered_empty;
     spared(ticket);
@@ -146,12 +159,11 @@ void Admission::arrive_task(Job job, Time now, Actions& out) {
     return;
   }
   job.behind_chat = chats_beside(job) > 0;
-  job.not_before =
-      std::max(job.not_before, now + (keystroke ? ticket.settings.debounce : ticket.settings.settle));
+  Upstream& upstream = upstream_of(job);
   if (ticket.settings.coalesce && ticket.canonical) upstream.leaders[*ticket.canonical] = id;
   upstream.waiting.push_back(id);
+  upstream.changed = true;
   jobs_.emplace(id, std::move(job));
-  start_what_may(upstream, now, out);
 }
 
 // The newest request of a typist replaces the older ones, which are answered at once.
@@ -167,32 +179,46 @@ void Admission::supersede(const Ticket& newer, Time now, Actions& out) {
   }
 }
 
-// Answers a request and whoever shares its fate; its upstream, if it runs, is free afterwards.
+// Its client is told, and its upstream, if it runs, is free afterwards. Whoever shared its answer asks anew.
 void Admission::answer(RequestId id, AnswerKind kind, Time now, Actions& out) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return;
-  if (found->second.state == State::following) {
-    out.emplace_back(std::in_place_type<AnswerNow>, id, kind, "");
-    return unfollow(id, now, out);
-  }
   const Job& job = found->second;
-  if (job.state == State::waiting && job.preempted == 0) spared(job.ticket);
-  const std::vector<RequestId> followers = job.followers;
   out.emplace_back(std::in_place_type<AnswerNow>, id, kind, "");
-  Upstream& upstream = upstream_of(found->second);
-  remove(id, now);
-  for (const RequestId follower : followers) answer(follower, kind, now, out);
-  start_what_may(upstream, now, out);
+  if (job.state == State::following) return unfollow(id, now, out);
+  if (job.state == State::waiting && job.preempted == 0) spared(job.ticket);
+  Job ended = remove(id, now);
+  if (!ended.followers.empty()) inherit(std::move(ended), out);
 }
 
-// A chat has come: what runs in its way, on its server or beside it on the machine, is cancelled and waits
-// again; a suggestion is not worth a second try.
-void Admission::yield_to_chat(const std::string& name, Time now, Actions& out) {
+// The first of those who shared the answer of one that ended without goes on in its place.
+void Admission::inherit(Job ended, Actions& out) {
+  const RequestId heir = ended.followers.front();
+  Job& job = jobs_.at(heir);
+  job.state = State::waiting;
+  job.leader = 0;
+  job.behind_chat = ended.behind_chat;
+  job.followers.assign(ended.followers.begin() + 1, ended.followers.end());
+  Upstream& upstream = upstream_of(job);
+  if (job.ticket.canonical) upstream.leaders[*job.ticket.canonical] = heir;
+  upstream.waiting.push_front(heir);
+  upstream.changed = true;
+  for (const RequestId follower : job.followers) {
+    jobs_.at(follower).leader = heir;
+    out.emplace_back(std::in_place_type<Share>, follower, heir);
+  }
+}
+
+// What is in its way, on its server or beside it on the machine, is cancelled and waits again; a suggestion
+// is not worth a second try. And what the typist was typing, wherever it is asked, has been sent.
+void Admission::yield_to(const Ticket& chat, Time now, Actions& out) {
   std::vector<RequestId> in_its_way;
-  for (const auto& [id, job] : jobs_)
-    if (!job.rewarm && job.state != State::following &&
-        (job.ticket.upstream == name || job.ticket.compute == name))
-      in_its_way.push_back(id);
+  for (const auto& [id, job] : jobs_) {
+    const bool sent =
+        job.ticket.lane == Lane::keystroke && chat.typist != 0 && job.ticket.typist == chat.typist;
+    const bool beside = job.ticket.upstream == chat.upstream || job.ticket.compute == chat.upstream;
+    if (!job.rewarm && job.ticket.lane != Lane::blocking && (beside || sent)) in_its_way.push_back(id);
+  }
   for (const RequestId id : in_its_way)
     if (const auto found = jobs_.find(id); found != jobs_.end()) yield(found->second, now, out);
 }
@@ -211,11 +237,10 @@ void Admission::yield(Job& job, Time now, Actions& out) {
   }
   if (!running) return;
   Upstream& upstream = upstream_of(job);
-  charge(upstream, job, now);
+  stop(upstream, job, now);
   ++job.preempted;
   job.state = State::waiting;
   job.waits_since = now;
-  std::erase(upstream.running, id);
   upstream.waiting.push_front(id);
   out.emplace_back(std::in_place_type<Cancel>, id);
 }
@@ -228,47 +253,43 @@ void Admission::unfollow(RequestId id, Time now, Actions& out) {
   if (found == jobs_.end()) return;
   std::erase(found->second.followers, id);
   if (!found->second.client_gone || !found->second.followers.empty()) return;
-  Upstream& upstream = upstream_of(found->second);
   out.emplace_back(std::in_place_type<AnswerNow>, leader, AnswerKind::empty, "");
   remove(leader, now);
-  start_what_may(upstream, now, out);
 }
 
 Actions Admission::client_gone(RequestId id, Time now) {
   Actions out;
-  if (end_foreground(id, &LaneCounters::client_gone, now, out)) return out;
+  if (end_chat(id, &LaneCounters::client_gone, now, out)) return out;
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return out;
   Job& job = found->second;
   ++counters_[job.ticket.lane].client_gone;
-  if (job.state == State::following) {
-    unfollow(id, now, out);
-    return out;
-  }
   if (!job.followers.empty()) {
     job.client_gone = true;  // the others still want the answer
     return out;
   }
-  Upstream& upstream = upstream_of(job);
-  if (job.state == State::running) out.emplace_back(std::in_place_type<Cancel>, id);
-  remove(id, now);
-  start_what_may(upstream, now, out);
+  if (job.state == State::following) {
+    unfollow(id, now, out);
+  } else {
+    if (job.state == State::running) out.emplace_back(std::in_place_type<Cancel>, id);
+    remove(id, now);
+  }
+  start_what_may(now, out);
   return out;
 }
 
 Actions Admission::finished(RequestId id, Time now) {
   Actions out;
-  if (end_foreground(id, &LaneCounters::finished, now, out)) return out;
+  if (end_chat(id, &LaneCounters::finished, now, out)) return out;
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return out;
   const Job& job = found->second;
   ++(job.rewarm ? rewarm_counters_.finished : counters_[job.ticket.lane].finished);
   if (job.behind_chat && job.state == State::running)
     counters_[job.ticket.lane].kept_from_chats += now - job.started;
-  Upstream& upstream = upstream_of(job);
   for (const RequestId follower : std::vector<RequestId>(job.followers)) jobs_.erase(follower);
   remove(id, now);
-  start_what_may(upstream, now, out);
+  start_what_may(now, out);
   return out;
 }
 
@@ -277,10 +298,13 @@ void Admission::suggested(TypistKey typist, const std::string& typed, const std:
   type_ahead_.remember(typist, typed, suggestion, now);
 }
 
-// A keystroke's deadline holds to the end of its answer, another task's to its start.
+// A keystroke's deadline holds to the end of its answer, another task's to its first start; one that shares
+// an answer has started with the other.
 std::optional<Time> Admission::deadline_of(const Job& job) const {
   if (!job.ticket.settings.deadline) return std::nullopt;
-  if (job.state == State::running && job.ticket.lane != Lane::keystroke) return std::nullopt;
+  const Job& asked = job.state == State::following ? jobs_.at(job.leader) : job;
+  const bool started = asked.state == State::running || asked.preempted > 0;
+  if (started && job.ticket.lane != Lane::keystroke) return std::nullopt;
   return job.arrived + *job.ticket.settings.deadline;
 }
 
@@ -299,30 +323,28 @@ void Admission::expire(Time now, Actions& out) {
 Actions Admission::tick(Time now) {
   Actions out;
   expire(now, out);
-  for (auto& [name, upstream] : upstreams_) {
-    start_what_may(upstream, now, out);
+  for (auto& [name, upstream] : upstreams_) upstream.changed = true;
+  start_what_may(now, out);
+  for (auto& [name, upstream] : upstreams_)
     if (wants_rewarm(upstream, now)) rewarm(name, upstream, now, out);
-  }
   return out;
 }
 
-void Admission::leave_queue(const Job& job, Time now) {
+// Takes it out of all that knows of it, but for those who share its answer.
+Admission::Job Admission::remove(RequestId id, Time now) {
+  Job job = std::move(jobs_.at(id));
+  jobs_.erase(id);
   Upstream& upstream = upstream_of(job);
-  charge(upstream, job, now);
-  std::erase(upstream.waiting, job.ticket.id);
-  std::erase(upstream.running, job.ticket.id);
-}
-
-void Admission::remove(RequestId id, Time now) {
-  const auto found = jobs_.find(id);
-  if (found == jobs_.end()) return;
-  leave_queue(found->second, now);
-  if (const auto& key = found->second.ticket.canonical) {
-    auto& leaders = upstream_of(found->second).leaders;
-    if (const auto leader = leaders.find(*key); leader != leaders.end() && leader->second == id)
-      leaders.erase(leader);
+  upstream.changed = true;
+  if (job.state == State::running)
+    stop(upstream, job, now);
+  else
+    std::erase(upstream.waiting, id);
+  if (job.ticket.canonical) {
+    const auto leader = upstream.leaders.find(*job.ticket.canonical);
+    if (leader != upstream.leaders.end() && leader->second == id) upstream.leaders.erase(leader);
   }
-  jobs_.erase(found);
+  return job;
 }
 
 std::size_t Admission::waiting() const {
@@ -332,7 +354,7 @@ std::size_t Admission::waiting() const {
 }
 
 std::size_t Admission::running() const {
-  std::size_t count = foreground_.size();
+  std::size_t count = chats_.size();
   for (const auto& [id, job] : jobs_) count += job.state == State::running ? 1 : 0;
   return count;
 }

@@ -31,8 +31,8 @@ struct Ticket {
   LaneSettings settings;
   std::string upstream;  // whose slots it wants; one name for each server
   std::string compute;   // the upstream on the same machine whose chats it would slow; may be empty
-  TypistKey typist = 0;
-  ChatKey chat = 0;                       // the chat that it is
+  TypistKey typist = 0;  // of a keystroke, and of the chat that the same person sends
+  ChatKey chat = 0;      // the chat that it is
   std::optional<CanonicalKey> canonical;  // equal for requests that one answer serves; none: never shared
   std::uint64_t bucket = 0;               // whose tokens a rate limit takes
   std::string typed;                      // autocomplete: the text so far
@@ -79,7 +79,8 @@ class Admission {
   void use_slots(const std::string& upstream, unsigned slots, unsigned reserve = 0);
   [[nodiscard]] unsigned slots(const std::string& upstream) const;
 
-  // A chat, or a task that a person waits for, is started at once, always; what runs in its way is cancelled.
+  // A chat is started at once, always; what runs in its way, or in that of a task that a person waits for, is
+  // cancelled.
   Actions arrive(Ticket ticket, Time now);
   // Its client left: nothing more is asked of it.
   Actions client_gone(RequestId id, Time now);
@@ -98,11 +99,12 @@ class Admission {
   Actions tick(Time now);
   [[nodiscard]] std::optional<Time> next_wakeup(Time now) const;
 
+  // Whether a chat runs in whose way this running task's work is.
+  [[nodiscard]] bool chat_beside(RequestId id) const;
+
   [[nodiscard]] const std::map<Lane, LaneCounters>& counters() const { return counters_; }
   [[nodiscard]] const RewarmCounters& rewarm_counters() const { return rewarm_counters_; }
-  [[nodiscard]] std::size_t held() const {
-    return jobs_.size() + foreground_.size();
-  }  // in memory, in any state
+  [[nodiscard]] std::size_t held() const { return jobs_.size() + chats_.size(); }  // in memory, in any state
   [[nodiscard]] std::size_t waiting() const;
   [[nodiscard]] std::size_t running() const;
 
@@ -123,10 +125,6 @@ class Admission {
     bool client_gone = false;  // runs on for its followers
     std::vector<RequestId> followers;
   };
-  struct Foreground {  // a chat, or a task that a person waits for
-    Lane lane = Lane::interactive;
-    std::string upstream;
-  };
   struct Upstream {
     unsigned slots = 1;
     unsigned reserve = 0;
@@ -137,44 +135,57 @@ class Admission {
     bool prompt_lost = false;  // other work came behind the last chat
     Time warm_until{};
     ChatKey warm_chat = 0;
-    std::vector<RequestId> running;                       // tasks
+    bool changed = false;                                 // somebody may be able to start
+    std::vector<RequestId> running;                       // background, keystrokes and re-warms
+    std::map<RequestClass, unsigned> of_class;            // tasks that run, blocking ones too
     std::deque<RequestId> waiting;                        // in the order of arrival
     std::unordered_map<CanonicalKey, RequestId> leaders;  // whose answers may be shared
   };
 
-  void arrive_foreground(const Ticket& ticket, Time now, Actions& out);
-  bool end_foreground(RequestId id, std::uint64_t LaneCounters::*how, Time now, Actions& out);
+  void typing(const Ticket& ticket, Time now);
+  void arrive_chat(const Ticket& ticket, Time now, Actions& out);
   void arrive_task(Job job, Time now, Actions& out);
   bool answered_at_once(Job& job, Time now, Actions& out);
   bool follows(Job& job, Actions& out);
   void supersede(const Ticket& newer, Time now, Actions& out);
-  void yield_to_chat(const std::string& name, Time now, Actions& out);
+  void make_way(const Ticket& ticket, Time now, Actions& out);
+  void yield_to(const Ticket& chat, Time now, Actions& out);
   void yield(Job& job, Time now, Actions& out);
-  [[nodiscard]] unsigned chats_beside(const Job& job) const;
-  void start_what_may(Upstream& upstream, Time now, Actions& out);
-  void start(Upstream& upstream, Job& job, Time now, Actions& out);
-  [[nodiscard]] bool wants_rewarm(const Upstream& upstream, Time now) const;
-  void rewarm(const std::string& name, Upstream& upstream, Time now, Actions& out);
-  void spared(const Ticket& ticket);
-  void drop_rewarm(Upstream& upstream, Time now, Actions& out);
   void answer(RequestId id, AnswerKind kind, Time now, Actions& out);
-  void expire(Time now, Actions& out);
+  void inherit(Job ended, Actions& out);
   void unfollow(RequestId id, Time now, Actions& out);
-  void remove(RequestId id, Time now);
-  void leave_queue(const Job& job, Time now);
-  static void charge(Upstream& upstream, const Job& job, Time now);
-  [[nodiscard]] static bool over_share(const Upstream& upstream, const Job& job, Time now);
-  [[nodiscard]] bool may_start(const Upstream& upstream, const Job& job, Time now) const;
-  [[nodiscard]] bool room_for(const Upstream& upstream, const Job& job) const;
+  void expire(Time now, Actions& out);
+  bool end_chat(RequestId id, std::uint64_t LaneCounters::*how, Time now, Actions& out);
+  static void end_foreground(Upstream& upstream, Time now);
+  Job remove(RequestId id, Time now);
+  void spared(const Ticket& ticket);
   [[nodiscard]] std::optional<Time> deadline_of(const Job& job) const;
-  [[nodiscard]] std::optional<RequestId> rewarm_on(const Upstream& upstream) const;
-  [[nodiscard]] Time waits_for_rewarm_until(const Upstream& upstream, const Job& job) const;
-  [[nodiscard]] static Time overdue_at(const Job& job);
-  [[nodiscard]] Time due_at(const Upstream& upstream, const Job& job) const;
   Upstream& upstream_of(const Job& job) { return upstreams_[job.ticket.upstream]; }
 
-  std::map<RequestId, Job> jobs_;  // tasks that can wait
-  std::unordered_map<RequestId, Foreground> foreground_;
+  // Turns: admission_turn.cc.
+  void start_what_may(Time now, Actions& out);
+  void start_what_may(Upstream& upstream, Time now, Actions& out);
+  void start(Upstream& upstream, Job& job, Time now, Actions& out);
+  static void stop(Upstream& upstream, const Job& job, Time now);
+  [[nodiscard]] static std::size_t rank(const Job& job, Time now);
+  [[nodiscard]] bool may_start(const Upstream& upstream, const Job& job, Time now) const;
+  [[nodiscard]] bool overdue_waits(const Upstream& upstream, Time now) const;
+  [[nodiscard]] static bool may_be_forced(const Upstream& upstream, const Job& job, Time now);
+  [[nodiscard]] static bool room_for(const Upstream& upstream, const Job& job);
+  [[nodiscard]] static bool at_class_limit(const Upstream& upstream, const Job& job);
+  [[nodiscard]] static bool over_share(const Upstream& upstream, const Job& job, Time now);
+  [[nodiscard]] unsigned chats_beside(const Job& job) const;
+  [[nodiscard]] Time due_at(const Upstream& upstream, const Job& job) const;
+  [[nodiscard]] static Time overdue_at(const Job& job);
+  [[nodiscard]] static Time forced_at(const Job& job);
+  [[nodiscard]] bool wants_rewarm(const Upstream& upstream, Time now) const;
+  void rewarm(const std::string& name, Upstream& upstream, Time now, Actions& out);
+  void drop_rewarm(Upstream& upstream, Time now, Actions& out);
+  [[nodiscard]] std::optional<RequestId> rewarm_on(const Upstream& upstream) const;
+  [[nodiscard]] Time waits_for_rewarm_until(const Upstream& upstream, const Job& job) const;
+
+  std::map<RequestId, Job> jobs_;                     // tasks, and re-warms
+  std::unordered_map<RequestId, std::string> chats_;  // their upstreams
   std::map<std::string, Upstream> upstreams_;
   TokenBuckets buckets_;
   TypeAhead type_ahead_;

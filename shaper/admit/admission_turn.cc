@@ -1,5 +1,6 @@
 // When a waiting task may go, and what the server is asked when none does.
 #include <algorithm>
+#include <array>
 
 #include "shaper/admit/admission.h"
 
@@ -11,17 +12,28 @@ namespace {
 constexpr int quiets_of_typing = 3;
 // A re-warm is begun where nothing is due for so long.
 constexpr Duration rewarm_time = std::chrono::milliseconds(500);
+constexpr std::size_t overdue_rank = 1;
 
 }  // namespace
 
-bool Admission::room_for(const Upstream& upstream, const Job& job) const {
-  const unsigned room = upstream.slots > upstream.reserve ? upstream.slots - upstream.reserve : 1;
-  if (upstream.running.size() >= room) return false;
-  if (!job.ticket.settings.concurrency) return true;
-  const auto same = std::count_if(upstream.running.begin(), upstream.running.end(), [&](RequestId id) {
-    return jobs_.at(id).ticket.request_class == job.ticket.request_class;
-  });
-  return static_cast<unsigned>(same) < *job.ticket.settings.concurrency;
+bool Admission::at_class_limit(const Upstream& upstream, const Job& job) {
+  const auto same = upstream.of_class.find(job.ticket.request_class);
+  return job.ticket.settings.concurrency && same != upstream.of_class.end() &&
+         same->second >= *job.ticket.settings.concurrency;
+}
+
+// A slot of its own: what may be cancelled is not left to wait in the server's queue.
+bool Admission::room_for(const Upstream& upstream, const Job& job) {
+  if (at_class_limit(upstream, job)) return false;
+  if (job.ticket.lane == Lane::blocking) return true;
+  const std::size_t beyond = upstream.slots > upstream.reserve ? upstream.slots - upstream.reserve : 1;
+  return upstream.running.size() < beyond && upstream.running.size() + upstream.foreground < upstream.slots;
+}
+
+// Past their longest wait they go one at a time.
+bool Admission::may_be_forced(const Upstream& upstream, const Job& job, Time now) {
+  return now >= forced_at(job) && job.ticket.lane != Lane::blocking && upstream.running.empty() &&
+         !at_class_limit(upstream, job);
 }
 
 // Chats, and tasks that a person waits for, which it would slow.
@@ -33,18 +45,24 @@ unsigned Admission::chats_beside(const Job& job) const {
   return on(job.ticket.upstream) + (job.ticket.compute == job.ticket.upstream ? 0 : on(job.ticket.compute));
 }
 
+bool Admission::chat_beside(RequestId id) const {
+  const auto found = jobs_.find(id);
+  return found != jobs_.end() && chats_beside(found->second) > 0;
+}
+
 // When a request has waited long enough, whatever happens around it.
 Time Admission::overdue_at(const Job& job) {
   return std::max(job.arrived + job.ticket.settings.max_wait, job.arrived);
 }
 
-// When a waiting request may go, as things stand.
+Time Admission::forced_at(const Job& job) { return std::max(overdue_at(job), job.not_before); }
+
+// When a waiting request may go in peace, as things stand.
 Time Admission::due_at(const Upstream& upstream, const Job& job) const {
   const LaneSettings& settings = job.ticket.settings;
-  const Time overdue = overdue_at(job);
+  if (!settings.hold || job.ticket.lane == Lane::blocking) return job.not_before;
+  if (chats_beside(job) > 0) return Time::max();
   Time due = job.not_before;
-  if (!settings.hold) return std::min(due, std::max(overdue, job.not_before));
-  if (chats_beside(job) > 0) return overdue;
   // Somebody may type for ever: then it goes between two suggestions, while a chat can still cancel it.
   const Time patience = job.arrived + settings.max_wait / 2;
   const auto rests = [&](const Upstream& each) {
@@ -55,11 +73,11 @@ Time Admission::due_at(const Upstream& upstream, const Job& job) const {
   rests(upstream);
   if (const auto beside = upstreams_.find(job.ticket.compute); beside != upstreams_.end())
     rests(beside->second);
-  return std::min(due, std::max(overdue, job.not_before));
+  return due;
 }
 
 bool Admission::may_start(const Upstream& upstream, const Job& job, Time now) const {
-  return now >= due_at(upstream, job) && room_for(upstream, job);
+  return (now >= due_at(upstream, job) && room_for(upstream, job)) || may_be_forced(upstream, job, now);
 }
 
 // A chat meets suggestions in no more than their share of the time.
@@ -67,55 +85,99 @@ bool Admission::over_share(const Upstream& upstream, const Job& job, Time now) {
   return job.ticket.lane == Lane::keystroke && job.ticket.settings.share && upstream.keystrokes.spent(now);
 }
 
-void Admission::charge(Upstream& upstream, const Job& job, Time now) {
-  if (job.ticket.lane == Lane::keystroke && job.ticket.settings.share && job.state == State::running)
-    upstream.keystrokes.took(now - job.started, *job.ticket.settings.share, now);
-}
-
 void Admission::start(Upstream& upstream, Job& job, Time now, Actions& out) {
+  const RequestId id = job.ticket.id;
   LaneCounters& counters = counters_[job.ticket.lane];
-  const Duration held = now - job.waits_since;
-  counters.held += held;
+  counters.held += now - job.waits_since;
   counters.longest_held = std::max(counters.longest_held, now - job.arrived);
   ++counters.started;
   // Past its longest wait it runs to its end, or a busy day would starve it.
   job.overdue = now >= overdue_at(job);
   if (job.overdue) ++counters.overdue;
+  std::erase(upstream.waiting, id);
   job.state = State::running;
   job.started = now;
+  ++upstream.of_class[job.ticket.request_class];
+  if (job.ticket.lane == Lane::blocking)
+    make_way(job.ticket, now, out);
+  else
+    upstream.running.push_back(id);
   upstream.prompt_lost = true;
-  std::erase(upstream.waiting, job.ticket.id);
-  upstream.running.push_back(job.ticket.id);
-  out.emplace_back(std::in_place_type<Start>, job.ticket.id, job.ticket.upstream);
+  out.emplace_back(std::in_place_type<Start>, id, job.ticket.upstream);
+}
+
+// A running task ends, in whatever way.
+void Admission::stop(Upstream& upstream, const Job& job, Time now) {
+  std::erase(upstream.running, job.ticket.id);
+  upstream.changed = true;
+  if (job.rewarm) return;
+  if (--upstream.of_class[job.ticket.request_class] == 0) upstream.of_class.erase(job.ticket.request_class);
+  if (job.ticket.lane == Lane::blocking) end_foreground(upstream, now);
+  if (job.ticket.lane == Lane::keystroke && job.ticket.settings.share)
+    upstream.keystrokes.took(now - job.started, *job.ticket.settings.share, now);
+}
+
+// Where something has changed.
+void Admission::start_what_may(Time now, Actions& out) {
+  for (bool again = true; std::exchange(again, false);)
+    for (auto& [name, upstream] : upstreams_)
+      if (std::exchange(upstream.changed, false)) {
+        again = true;
+        start_what_may(upstream, now, out);
+      }
+}
+
+// Who a person waits for, who has waited too long, who types, and then the others.
+std::size_t Admission::rank(const Job& job, Time now) {
+  if (job.ticket.lane == Lane::blocking) return 0;
+  if (job.ticket.lane == Lane::background) return now >= forced_at(job) ? overdue_rank : 3;
+  return 2;
 }
 
 void Admission::start_what_may(Upstream& upstream, Time now, Actions& out) {
-  const std::deque<RequestId> waiting = upstream.waiting;
-  // Tasks wait for it: begun and cancelled time and again it would never be of use, and each time the server
-  // computes a batch to its end first.
-  if (std::any_of(waiting.begin(), waiting.end(),
-                  [&](RequestId id) { return waits_for_rewarm_until(upstream, jobs_.at(id)) <= now; }))
-    drop_rewarm(upstream, now, out);
-  for (const Lane lane : {Lane::keystroke, Lane::background})
-    for (const RequestId id : waiting) {
+  std::array<std::vector<RequestId>, 4> by_rank;
+  bool rewarm_in_the_way = false;
+  const bool rewarms = rewarm_on(upstream).has_value();
+  for (const RequestId id : upstream.waiting) {
+    const Job& job = jobs_.at(id);
+    by_rank.at(rank(job, now)).push_back(id);
+    // Tasks wait for it: begun and cancelled time and again it would never be of use, and each time the
+    // server computes a batch to its end first.
+    rewarm_in_the_way |= rewarms && waits_for_rewarm_until(upstream, job) <= now;
+  }
+  if (rewarm_in_the_way) drop_rewarm(upstream, now, out);
+  for (std::size_t rank = 0; rank < by_rank.size(); ++rank) {
+    if (upstream.changed) return;  // one has made way: once more, with it
+    const bool others_wait = rank > overdue_rank && overdue_waits(upstream, now);
+    for (const RequestId id : by_rank.at(rank)) {
       const auto found = jobs_.find(id);
-      if (found == jobs_.end() || found->second.state != State::waiting || found->second.ticket.lane != lane)
-        continue;
+      if (found == jobs_.end() || found->second.state != State::waiting) continue;
       if (over_share(upstream, found->second, now)) {
-        ++counters_[lane].over_share;
+        ++counters_[found->second.ticket.lane].over_share;
         answer(id, AnswerKind::empty, now, out);
-      } else if (may_start(upstream, found->second, now)) {
+      } else if (!others_wait && may_start(upstream, found->second, now)) {
         start(upstream, found->second, now, out);
       }
     }
+  }
+}
+
+// One has waited too long and finds no slot: no other takes the next one.
+bool Admission::overdue_waits(const Upstream& upstream, Time now) const {
+  return std::any_of(upstream.waiting.begin(), upstream.waiting.end(), [&](RequestId id) {
+    const Job& job = jobs_.at(id);
+    return rank(job, now) == overdue_rank && !at_class_limit(upstream, job) && !may_start(upstream, job, now);
+  });
 }
 
 // Behind all other work: the last chat's next turn shall find its prompt.
 bool Admission::wants_rewarm(const Upstream& upstream, Time now) const {
   if (upstream.foreground > 0 || !upstream.running.empty()) return false;
   if (!upstream.prompt_lost || now >= upstream.warm_until) return false;
-  return std::none_of(upstream.waiting.begin(), upstream.waiting.end(),
-                      [&](RequestId id) { return due_at(upstream, jobs_.at(id)) < now + rewarm_time; });
+  return std::none_of(upstream.waiting.begin(), upstream.waiting.end(), [&](RequestId id) {
+    const Job& job = jobs_.at(id);
+    return std::min(due_at(upstream, job), forced_at(job)) < now + rewarm_time;
+  });
 }
 
 void Admission::rewarm(const std::string& name, Upstream& upstream, Time now, Actions& out) {
@@ -140,9 +202,10 @@ std::optional<RequestId> Admission::rewarm_on(const Upstream& upstream) const {
   return own == upstream.running.end() ? std::nullopt : std::optional(*own);
 }
 
-// A task that may not go yet for a reason of its own ends none.
+// A task that may not go yet for a reason of its own ends none; one that a person waits for ends it at once.
 Time Admission::waits_for_rewarm_until(const Upstream& upstream, const Job& job) const {
-  return std::max(due_at(upstream, job), overdue_at(job));
+  if (job.ticket.lane == Lane::blocking) return due_at(upstream, job);
+  return forced_at(job);
 }
 
 void Admission::drop_rewarm(Upstream& upstream, Time now, Actions& out) {
@@ -159,16 +222,21 @@ std::optional<Time> Admission::next_wakeup(Time now) const {
   const auto consider = [&](Time at) {
     if (!next || at < *next) next = at;
   };
-  for (const auto& [id, job] : jobs_) {
+  for (const auto& [id, job] : jobs_)
     if (const auto deadline = deadline_of(job)) consider(*deadline);
-    if (job.state != State::waiting) continue;
-    const Upstream& upstream = upstreams_.at(job.ticket.upstream);
-    if (rewarm_on(upstream)) consider(waits_for_rewarm_until(upstream, job));
-    // A request that is due but finds no room waits for an event, not for the time.
-    if (const Time due = due_at(upstream, job); due > now || room_for(upstream, job)) consider(due);
-  }
-  for (const auto& [name, upstream] : upstreams_)
+  for (const auto& [name, upstream] : upstreams_) {
+    const bool rewarms = rewarm_on(upstream).has_value();
+    const bool others_wait = overdue_waits(upstream, now);
+    for (const RequestId id : upstream.waiting) {
+      const Job& job = jobs_.at(id);
+      if (rewarms) consider(std::max(now, waits_for_rewarm_until(upstream, job)));
+      // A request that is due but finds no room waits for an event, not for the time.
+      if (const Time due = due_at(upstream, job); due > now && due != Time::max()) consider(due);
+      if (const Time forced = forced_at(job); forced > now) consider(forced);
+      if (may_start(upstream, job, now) && !(others_wait && rank(job, now) > overdue_rank)) consider(now);
+    }
     if (wants_rewarm(upstream, now)) consider(now);
+  }
   return next;
 }
 

@@ -2,6 +2,7 @@
 // once, chats are never held, and nothing stays behind.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <set>
@@ -18,8 +19,8 @@ constexpr int requests_each = 120;
 
 class Schedule {
  public:
-  explicit Schedule(std::uint32_t seed) : random_(seed) {
-    admission_.use_slots("m", static_cast<unsigned>(1 + draw(3)), static_cast<unsigned>(draw(2)));
+  explicit Schedule(std::uint32_t seed) : random_(seed), slots_(static_cast<unsigned>(1 + draw(3))) {
+    admission_.use_slots("m", slots_, static_cast<unsigned>(draw(2)));
   }
 
   void play() {
@@ -72,6 +73,7 @@ class Schedule {
       happen(event);
     }
     expect_no_overdue_beside_a_free_slot();
+    EXPECT_LE(admission_.held(), unanswered() + own_.size());
     return !testing::Test::HasFailure() && ++steps_ < 100000;
   }
 
@@ -82,8 +84,7 @@ class Schedule {
       if (found == requests_.end() || found->second.answers > 0) return;
       found->second.gone = true;
       // A task runs on where others share its answer, else it is cancelled; a chat ends with its client.
-      const Lane lane = found->second.ticket.lane;
-      if (lane == Lane::interactive || lane == Lane::blocking) found->second.running = false;
+      if (found->second.ticket.lane == Lane::interactive) found->second.running = false;
       return obey(admission_.client_gone(event.id, now_));
     }
     if (event.id >= own_ids) return finish_own(event.id);
@@ -99,6 +100,7 @@ class Schedule {
     obey(admission_.arrive(one.ticket, now_));
     EXPECT_TRUE(one.running || !held_never) << "a chat was held";
     if (draw(4) == 0) admission_.can_rewarm("m", 7, now_ + 5000ms);
+    if (draw(4) == 0) admission_.suggested(one.ticket.typist, "a", "aa", now_);
   }
 
   Ticket ticket(RequestId id) {
@@ -125,6 +127,7 @@ class Schedule {
     settings.supersede = draw(3) != 0;
     settings.coalesce = draw(3) != 0;
     settings.answer = draw(15) == 0;
+    if (draw(4) == 0) settings.share = 0.2;
     if (draw(3) == 0) settings.deadline = (100 + draw(3000)) * 1ms;
     if (draw(4) == 0) settings.concurrency = 1;
     if (draw(4) == 0) {
@@ -142,6 +145,7 @@ class Schedule {
     EXPECT_FALSE(one.running) << "started twice: " << start.id;
     EXPECT_EQ(one.answers, 0) << "started though answered: " << start.id;
     EXPECT_FALSE(one.gone && followers_of(start.id) == 0) << "started for nobody: " << start.id;
+    expect_its_turn(one);
     one.running = true;
     agenda_.emplace(now_ + (50 + draw(1500)) * 1ms, Event{Kind::finish, start.id, ++one.runs});
   }
@@ -183,25 +187,75 @@ class Schedule {
     return count;
   }
 
+  static bool in_slots(const Known& one) {
+    return one.running && (one.ticket.lane == Lane::background || one.ticket.lane == Lane::keystroke);
+  }
+  template <class Which>
+  unsigned count(Which which) const {
+    return static_cast<unsigned>(std::count_if(requests_.begin(), requests_.end(),
+                                               [&](const auto& entry) { return which(entry.second); }));
+  }
+  std::size_t unanswered() const {
+    return count([](const Known& one) { return one.answers == 0; });
+  }
+  bool waits(const Known& one) const { return !one.running && one.answers == 0 && !one.gone && !shares(one); }
+  bool shares(const Known& one) const {
+    if (one.leader == 0) return false;
+    return requests_.at(one.leader).answers == 0 || requests_.at(one.leader).running;
+  }
+  bool at_its_class_limit(const Known& one) const {
+    return one.ticket.settings.concurrency && count([&](const Known& other) {
+                                                return other.running &&
+                                                       other.ticket.lane != Lane::interactive &&
+                                                       other.ticket.upstream == one.ticket.upstream &&
+                                                       other.ticket.request_class == one.ticket.request_class;
+                                              }) >= *one.ticket.settings.concurrency;
+  }
+  static Time latest(const Known& one) {
+    return one.arrived + std::max(one.ticket.settings.max_wait, one.ticket.settings.settle);
+  }
+  static bool rate_holds(const Known& one) {
+    return one.ticket.settings.rate && one.ticket.settings.rate->over == OverRate::hold;
+  }
+
+  // In a slot that nothing else has, or past its longest wait, and then alone; never ahead of one that waits
+  // past its longest.
+  void expect_its_turn(const Known& one) {
+    if (one.ticket.lane == Lane::interactive) return;
+    EXPECT_FALSE(at_its_class_limit(one));
+    if (one.ticket.lane == Lane::blocking) return;
+    const std::string& where = one.ticket.upstream;
+    const unsigned tasks =
+        count([&](const Known& other) { return in_slots(other) && other.ticket.upstream == where; });
+    const unsigned all =
+        count([&](const Known& other) { return other.running && other.ticket.upstream == where; });
+    const unsigned slots = where == "m" ? slots_ : 1;
+    EXPECT_TRUE(all < slots || (now_ >= latest(one) && tasks == 0)) << "no slot is free";
+    if (one.ticket.lane != Lane::keystroke) return;
+    for (const auto& [id, other] : requests_)
+      EXPECT_FALSE(other.ticket.lane == Lane::background && other.ticket.upstream == where && waits(other) &&
+                   now_ > latest(other) && !rate_holds(other) && !at_its_class_limit(other))
+          << "a suggestion goes ahead of request " << id << ", which waits too long";
+  }
+
   // Past its longest wait nothing but other work on its upstream keeps a request from its turn.
   void expect_no_overdue_beside_a_free_slot() {
     if (const auto wake = admission_.next_wakeup(now_); wake && *wake <= now_) return;  // it goes just now
-    std::set<std::string> busy;
-    for (const auto& [id, one] : requests_)
-      if (one.running && one.ticket.lane != Lane::interactive && one.ticket.lane != Lane::blocking)
-        busy.insert(one.ticket.upstream);
     for (const auto& [id, one] : requests_) {
-      const bool waits = !one.running && !one.gone && one.answers == 0 && one.leader == 0;
-      const bool limited = one.ticket.settings.rate && one.ticket.settings.rate->over == OverRate::hold;
-      if (!waits || limited || one.ticket.lane != Lane::background) continue;
-      const Time latest = one.arrived + std::max(one.ticket.settings.max_wait, one.ticket.settings.settle);
-      EXPECT_TRUE(now_ <= latest || busy.contains(one.ticket.upstream))
+      if (!waits(one) || rate_holds(one) || one.ticket.lane != Lane::background) continue;
+      const bool busy =
+          at_its_class_limit(one) || count([&](const Known& other) {
+                                       return in_slots(other) && other.ticket.upstream == one.ticket.upstream;
+                                     }) > 0;
+      EXPECT_TRUE(now_ <= latest(one) || busy)
           << "request " << id << " waits beside a free slot, "
-          << std::chrono::duration_cast<std::chrono::milliseconds>(now_ - latest).count() << " ms too long";
+          << std::chrono::duration_cast<std::chrono::milliseconds>(now_ - latest(one)).count()
+          << " ms too long";
     }
   }
 
   std::mt19937 random_;
+  unsigned slots_;
   Admission admission_;
   Time now_{};
   int steps_ = 0;

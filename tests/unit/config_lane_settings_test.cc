@@ -52,7 +52,7 @@ TEST(LaneSettings, EachArrives) {
       "slices": false,
       "debounce": "50ms", "supersede": false, "type_ahead": false, "while_chat": "hold", "coalesce": false,
       "cache": "90s",
-      "rate": {"per": "model", "limit": "30/m", "burst": 4, "over": "reject"}, "concurrency": 2,
+      "rate": {"per": "model", "limit": "30/m", "burst": 4, "over": "reject"}, "concurrency": 2, "share": "2.5%",
       "deadline": "3s", "answer": true, "constrain": true, "align": true})")
                                     .settings;
   EXPECT_EQ(settings.lane, Lane::keystroke);
@@ -74,6 +74,8 @@ TEST(LaneSettings, EachArrives) {
   EXPECT_DOUBLE_EQ(settings.rate->burst, 4);
   EXPECT_EQ(settings.rate->over, OverRate::reject);
   EXPECT_EQ(settings.concurrency, 2u);
+  ASSERT_TRUE(settings.share);
+  EXPECT_DOUBLE_EQ(*settings.share, 0.025);
   EXPECT_EQ(settings.deadline, 3s);
   EXPECT_TRUE(settings.answer);
   EXPECT_TRUE(settings.constrain);
@@ -133,6 +135,9 @@ INSTANTIATE_TEST_SUITE_P(
                    "0 is not a whole number from 1"},
         BadSetting{"RateOver", R"({"rate": {"limit": "2/s", "over": "drop"}})", "unknown word 'drop'"},
         BadSetting{"Concurrency", R"({"concurrency": 0})", "0 is not a whole number from 1"},
+        BadSetting{"ShareWithoutUnit", R"({"share": "5"})", "/then/share: rule 'mine': '5' has no unit"},
+        BadSetting{"ShareOfAll", R"({"share": "101%"})", "'101%' is no part of the time", false},
+        BadSetting{"ShareOfNothing", R"({"share": "0%"})", "'0%' is no part of the time", false},
         BadSetting{"Unknown", R"({"setle": "1s"})", "unknown key 'setle' (did you mean 'settle'?"}),
     name_of);
 

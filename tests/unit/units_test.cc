@@ -62,6 +62,12 @@ TEST(Rates, AreReadPerSecondMinuteAndHour) {
   EXPECT_FALSE(parse_rate("2/d").has_value());
 }
 
+TEST(Percents, AreReadAsAPart) {
+  EXPECT_DOUBLE_EQ(parse_percent("5%").value(), 0.05);
+  EXPECT_DOUBLE_EQ(parse_percent("12.5 %").value(), 0.125);
+  EXPECT_FALSE(parse_percent("5").has_value());
+}
+
 TEST(Units, AreWrittenInTheLargestUnitThatFits) {
   EXPECT_EQ(to_text(ByteSize{0}), "0B");
   EXPECT_EQ(to_text(ByteSize{1023}), "1023B");

@@ -37,9 +37,18 @@ void Lanes::finished(RequestId id, std::shared_ptr<const TaskResult> result) {
   carry_out(admission_.finished(id, now()));
 }
 
+void Lanes::follow(RequestId id, RequestId leader) {
+  unfollow(id);
+  followers_.emplace(leader, id);
+}
+
+void Lanes::unfollow(RequestId id) {
+  std::erase_if(followers_, [id](const auto& entry) { return entry.second == id; });
+}
+
 void Lanes::leave(RequestId id) {
   tasks_.erase(id);
-  std::erase_if(followers_, [id](const auto& entry) { return entry.second == id; });
+  unfollow(id);
 }
 
 void Lanes::prewarm(const std::string& upstream, Time until) {
@@ -52,7 +61,9 @@ void Lanes::carry_out(const Actions& actions) {
     const RequestId id = std::visit([](const auto& each) { return each.id; }, action);
     if (const auto* rewarm = std::get_if<Rewarm>(&action); rewarm != nullptr && on_rewarm_)
       on_rewarm_(*rewarm);
-    if (const auto* share = std::get_if<Share>(&action)) followers_.emplace(share->leader, id);
+    if (const auto* share = std::get_if<Share>(&action)) follow(id, share->leader);
+    // Whoever shared its answer is told anew whom to follow, or is started.
+    if (std::holds_alternative<AnswerNow>(action)) followers_.erase(id);
     const auto task = tasks_.find(id);
     if (task == tasks_.end()) continue;  // a chat: it goes by itself
     if (std::holds_alternative<Start>(action)) task->second->on_start();

@@ -60,6 +60,8 @@ class Lanes {
 
  private:
   void carry_out(const Actions& actions);
+  void follow(RequestId id, RequestId leader);
+  void unfollow(RequestId id);
   void set_timer();
 
   Admission admission_;

@@ -77,6 +77,8 @@ Time Admission::due_at(const Upstream& upstream, const Job& job) const {
 }
 
 bool Admission::may_start(const Upstream& upstream, const Job& job, Time now) const {
+  // Past its longest wait no chat cancels it: so two never run at once, also where there is room.
+  if (rank(job, now) == overdue_rank) return may_be_forced(upstream, job, now);
   return (now >= due_at(upstream, job) && room_for(upstream, job)) || may_be_forced(upstream, job, now);
 }
 

@@ -6,8 +6,10 @@ namespace tasklane {
 namespace {
 
 // What a chat that arrives may wait for.
-constexpr double slice_seconds = 0.5;
-constexpr std::size_t smallest_slice = 128;
+constexpr double slice_seconds = 0.25;
+constexpr std::size_t smallest_slice = 64;
+// An answer in another slot stands still for a part of one: little more than a token takes.
+constexpr std::size_t parts_of_a_slice = 8;
 constexpr std::size_t largest_slice = 8192;
 // Fewer tell more of the server's fixed costs than of its rate.
 constexpr std::size_t telling_tokens = 96;
@@ -24,6 +26,7 @@ std::optional<SliceOptions> SliceWorth::options() const {
       std::clamp(static_cast<std::size_t>(*rate_ * slice_seconds), smallest_slice, largest_slice);
   options.bytes_per_token = bytes_per_token_;
   options.first_tokens = first_tokens_;
+  options.parts = parts_of_a_slice;
   return options;
 }
 

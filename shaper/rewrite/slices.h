@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,8 @@ struct SliceOptions {
   std::size_t slice_tokens = 256;                  // how much one slice adds
   double bytes_per_token = usual_bytes_per_token;  // learnt from the upstream
   std::size_t first_tokens = 0;  // at least, in the first slice: sliding-window models keep nothing below 600
-  std::size_t most_slices = 64;  // past it the slices grow
+  std::size_t most_slices = 64;  // past it they grow
+  std::size_t parts = 1;  // that a slice can be asked in, while a chat is being answered beside
 };
 
 class Slices {
@@ -27,12 +29,15 @@ class Slices {
   // Error: no JSON object, or no user message with text.
   static Result<Slices> cut(std::string_view body, Dialect dialect, const SliceOptions& options);
 
-  // How many requests go before the whole one: 0 where the prompt is no longer than one slice.
+  // How many parts there are to ask before the whole: 0 where the prompt is no longer than one of them.
   [[nodiscard]] std::size_t count() const { return ends_.size(); }
-  // Estimated, of the prompt up to and with slice k.
+  // The last part (from 0) of the next request, of which `asked` are behind: a whole slice, or a part of one
+  // while a chat is being answered, which stands still for so long. None: ask the whole.
+  [[nodiscard]] std::optional<std::size_t> next(std::size_t asked, bool chat_beside) const;
+  // Estimated, of the prompt up to and with part k.
   [[nodiscard]] std::size_t tokens(std::size_t k) const { return ends_.at(k).tokens; }
-  // Request k (from 0): the last user message cut at a word's end and within no character, one token to
-  // generate, streamed, no format. Everything else, load options too, as in the whole.
+  // The request up to and with part k: the last user message cut at a word's end and within no character, one
+  // token to generate, streamed, no format. Everything else, load options too, as in the whole.
   [[nodiscard]] std::string body(std::size_t k) const;
 
  private:
@@ -43,6 +48,7 @@ class Slices {
   Slices() = default;
 
   Dialect dialect_ = Dialect::none;
+  std::size_t parts_ = 1;
   OrderedJson prepared_;  // with the message empty
   std::string text_;
   std::vector<End> ends_;

@@ -172,16 +172,18 @@ Awaitable<bool> TaskRun::prefill(const Upstream& upstream, const std::string& bo
   const Result<Slices> slices = Slices::cut(body, plan_.form.dialect, *options);
   if (!slices) co_return true;
   std::size_t before = 0;
-  for (std::size_t k = 0; k < slices->count(); ++k) {
+  const Admission& admission = context_.lanes.admission();
+  std::optional<std::size_t> part;
+  while ((part = slices->next(part ? *part + 1 : 0, admission.chat_beside(plan_.ticket.id)))) {
     AnswerAssembler assembler(plan_.form.dialect, Keep::figures);
-    const std::string bytes = wire(upstream, slices->body(k));
+    const std::string bytes = wire(upstream, slices->body(*part));
     context_.lanes.admission().sliced(plan_.ticket.lane);
     const std::optional<Collected> collected = co_await ask_once(upstream, bytes, assembler);
     if (interrupted()) co_return false;
     if (!collected) break;  // the whole one will tell
     SliceWorth& worth = slice_worth(upstream);
     if (collected->status == ok)
-      before = worth.slice(assembler.figures(), slices->tokens(k), before);
+      before = worth.slice(assembler.figures(), slices->tokens(*part), before);
     else
       worth.refused();
     if (!worth.options()) break;

@@ -97,6 +97,7 @@ void Shaped::ask_chat(Asked asked, Done done) {
   ticket.id = ++last_id_;
   ticket.lane = Lane::interactive;
   ticket.chat = asked.chat;
+  ticket.typist = asked.typist;
   ticket.upstream = "model";
   const RequestId id = ticket.id;
   carry_out(admission_.arrive(std::move(ticket), world_.now()));
@@ -140,9 +141,11 @@ void Shaped::start(RequestId id) {
   SliceWorth& worth = slice_worth_[task.upstream];
   const std::optional<SliceOptions> cut = task.slices ? worth.options() : std::nullopt;
   const std::size_t whole = task.asked.prompt.size();
+  const std::size_t step =
+      !cut ? whole : admission_.chat_beside(id) ? cut->slice_tokens / cut->parts : cut->slice_tokens;
   const std::size_t end =
-      cut ? task.prefilled + std::max(cut->slice_tokens, task.prefilled == 0 ? cut->first_tokens : 0) : whole;
-  if (cut && end + cut->slice_tokens / 2 < whole) {
+      cut ? task.prefilled + std::max(step, task.prefilled == 0 ? cut->first_tokens : 0) : whole;
+  if (cut && end + step / 2 < whole) {
     const sim::Tokens part(task.asked.prompt.begin(),
                            task.asked.prompt.begin() + static_cast<std::ptrdiff_t>(end));
     admission_.sliced(Lane::background);

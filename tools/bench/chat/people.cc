@@ -112,6 +112,7 @@ void People::send() {
     asked.answer_tokens = static_cast<std::size_t>(whole(40, 300));
     append(asked.answer, asked.answer_tokens);
     asked.chat = conversation_.key;
+    asked.typist = 1;
     const sim::Tokens answer = asked.answer;
     front_.ask(std::move(asked), [this, answer](const Outcome& outcome) {
       conversation_.prompt.insert(conversation_.prompt.end(), answer.begin(), answer.end());

@@ -17,6 +17,15 @@ constexpr std::size_t longest_text = 100;  // then it is sent, and another begin
 constexpr Duration last_answers = std::chrono::seconds(4);
 constexpr Duration keystroke_deadline = std::chrono::milliseconds(2900);
 constexpr double goes_along = 0.7;  // of the suggestions that are shown
+// Who types stops now and then to think, and only then sees a suggestion.
+constexpr std::size_t burst = 12;
+constexpr double share_of_typing = 0.6;
+
+// When the keystroke of that number falls, at `pace` on average.
+Duration moment_of(std::size_t number, Duration pace) {
+  const double within = share_of_typing * static_cast<double>(number % burst);
+  return from_seconds(seconds_of(pace) * (static_cast<double>(number / burst * burst) + within));
+}
 
 class Typist : public std::enable_shared_from_this<Typist> {
  public:
@@ -30,7 +39,7 @@ class Typist : public std::enable_shared_from_this<Typist> {
 
   Awaitable<void> type(std::size_t keystrokes, Time begin, Duration pace) {
     for (std::size_t i = 0; i < keystrokes; ++i) {
-      co_await pause(io_, begin + i * pace - now());
+      co_await pause(io_, begin + moment_of(i, pace) - now());
       press();
       if (!eager_ && !open_.empty()) continue;
       asio::co_spawn(io_, ask(shared_from_this(), text_, ++asked_), asio::detached);

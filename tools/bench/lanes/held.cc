@@ -90,7 +90,9 @@ class Held {
     report["rows"].push_back(row_beside("through, all held", chat, stage_.through(), shown_));
     report["held_all_along"] = stage_.waiting();
     report["leaving"] = while_it_happens(chat, crowd_->leave(false), options_.clients - options_.clients / 2);
-    report["agent"]["half_left"] = footprint();
+    const Time gone = now();
+    report["agent"]["half_left"] = footprint_at_rest();
+    report["left"]["gap_ms"] = spread_of(chat.gaps_since(gone));
   }
 
   // Until so many wait, by the agent's own account; the chat's gaps meanwhile.

@@ -45,6 +45,7 @@ std::string held_rows(const Json& held) {
     text += line("  %-22s %s    in %.2f s, %.2f s of the agent's CPU", moment,
                  cells(held[moment]["gap_ms"]).c_str(), figure(held[moment], "/seconds"),
                  figure(held[moment], "/agent_cpu_seconds"));
+  text += line("  %-22s %s    the two seconds behind", "left", cells(held["left"]["gap_ms"]).c_str());
   for (const Json& row : held["rows"])
     if (row.contains("keystrokes"))
       text +=

@@ -25,18 +25,17 @@ std::string cells(const Json& spread) {
   for (const char* name : {"p50", "p95", "worst"}) {
     std::array<char, 32> cell{};
     if (spread.contains(name))
-      std::snprintf(cell.data(), cell.size(), "%8.2f", spread[name].get<double>());
+      std::snprintf(cell.data(), cell.size(), "%10.2f", spread[name].get<double>());
     else
-      std::snprintf(cell.data(), cell.size(), "%8s", "-");
+      std::snprintf(cell.data(), cell.size(), "%10s", "-");
     text += cell.data();
   }
   return text;
 }
 
 std::string held_rows(const Json& held) {
-  std::string text =
-      "ms: p50, p95, worst        between a chat's tokens     a chat's first token        plain, no task     "
-      "        type-ahead\n";
+  std::string text = line("%-25s%30s    %30s    %30s    %30s", "ms: p50, p95, worst",
+                          "between a chat's tokens", "a chat's first token", "plain, no task", "type-ahead");
   for (const Json& row : held["rows"])
     text += line("  %-22s %s    %s    %s    %s", row["row"].get<std::string>().c_str(),
                  cells(row["gap_ms"]).c_str(), cells(row["first_token_ms"]).c_str(),

@@ -24,6 +24,7 @@ class Child {
   ~Child();
 
   [[nodiscard]] bool alive() const;
+  [[nodiscard]] pid_t pid() const { return pid_; }
 
  private:
   explicit Child(pid_t pid) : pid_(pid) {}

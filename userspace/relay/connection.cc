@@ -254,6 +254,7 @@ Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body
 }
 
 Awaitable<bool> Connection::run_task(Request& request, TaskPlan plan) {
+  request.forget_body();  // the plan has it, and the wait may be long
   const RequestClass request_class = plan.ticket.request_class;
   const std::string first = plan.decision.route.front()->name;
   Row& begun = context_.statistics.row(request_class, first);

@@ -1,7 +1,7 @@
 #include "userspace/relay/lanes.h"
 
+#include <boost/asio/post.hpp>
 #include <utility>
-#include <vector>
 
 namespace tasklane {
 
@@ -24,26 +24,27 @@ void Lanes::arrive(Ticket ticket, WaitingTask& task) {
 
 bool Lanes::client_gone(RequestId id) {
   carry_out(admission_.client_gone(id, now()));
-  return followers_.contains(id);
+  return !followers_of(id).empty();
+}
+
+std::vector<RequestId> Lanes::followers_of(RequestId leader) const {
+  std::vector<RequestId> sharing;
+  for (auto it = followers_.lower_bound({leader, 0}); it != followers_.end() && it->first == leader; ++it)
+    sharing.push_back(it->second);
+  return sharing;
 }
 
 void Lanes::finished(RequestId id, std::shared_ptr<const TaskResult> result) {
-  const auto range = followers_.equal_range(id);
-  std::vector<RequestId> sharing;
-  for (auto it = range.first; it != range.second; ++it) sharing.push_back(it->second);
-  followers_.erase(range.first, range.second);
-  for (const RequestId follower : sharing)
+  for (const RequestId follower : followers_of(id)) {
+    unfollow(follower);
     if (const auto task = tasks_.find(follower); task != tasks_.end()) task->second->on_result(result);
+  }
   carry_out(admission_.finished(id, now()));
 }
 
-void Lanes::follow(RequestId id, RequestId leader) {
-  unfollow(id);
-  followers_.emplace(leader, id);
-}
-
 void Lanes::unfollow(RequestId id) {
-  std::erase_if(followers_, [id](const auto& entry) { return entry.second == id; });
+  const auto leader = leaders_.extract(id);
+  if (!leader.empty()) followers_.erase({leader.mapped(), id});
 }
 
 void Lanes::leave(RequestId id) {
@@ -61,9 +62,13 @@ void Lanes::carry_out(const Actions& actions) {
     const RequestId id = std::visit([](const auto& each) { return each.id; }, action);
     if (const auto* rewarm = std::get_if<Rewarm>(&action); rewarm != nullptr && on_rewarm_)
       on_rewarm_(*rewarm);
-    if (const auto* share = std::get_if<Share>(&action)) follow(id, share->leader);
-    // Whoever shared its answer is told anew whom to follow, or is started.
-    if (std::holds_alternative<AnswerNow>(action)) followers_.erase(id);
+    if (const auto* share = std::get_if<Share>(&action)) {
+      unfollow(id);
+      followers_.emplace(share->leader, id);
+      leaders_[id] = share->leader;
+    }
+    if (std::holds_alternative<Start>(action))
+      unfollow(id);  // it may go in the place of one that ended without
     const auto task = tasks_.find(id);
     if (task == tasks_.end()) continue;  // a chat: it goes by itself
     if (std::holds_alternative<Start>(action)) task->second->on_start();
@@ -71,7 +76,16 @@ void Lanes::carry_out(const Actions& actions) {
     if (const auto* answer = std::get_if<AnswerNow>(&action))
       task->second->on_answer(answer->kind, answer->text);
   }
-  set_timer();
+  set_timer_soon();
+}
+
+// Once for all that comes in one round of the loop, and behind what was decided: it looks at every task.
+void Lanes::set_timer_soon() {
+  if (std::exchange(timer_to_be_set_, true)) return;
+  asio::post(timer_.get_executor(), [this] {
+    timer_to_be_set_ = false;
+    set_timer();
+  });
 }
 
 void Lanes::set_timer() {

@@ -5,6 +5,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include <boost/asio/basic_waitable_timer.hpp>
 
@@ -32,6 +35,7 @@ class WaitingTask {
   virtual void on_result(std::shared_ptr<const TaskResult> result) = 0;
 };
 
+// Lives as long as its event loop runs.
 class Lanes {
  public:
   explicit Lanes(asio::io_context& io) : timer_(io.get_executor()) {}
@@ -60,16 +64,19 @@ class Lanes {
 
  private:
   void carry_out(const Actions& actions);
-  void follow(RequestId id, RequestId leader);
+  [[nodiscard]] std::vector<RequestId> followers_of(RequestId leader) const;
   void unfollow(RequestId id);
+  void set_timer_soon();
   void set_timer();
 
   Admission admission_;
   std::map<RequestId, WaitingTask*> tasks_;
-  std::multimap<RequestId, RequestId> followers_;  // leader -> who shares its answer
+  std::set<std::pair<RequestId, RequestId>> followers_;  // a leader, and one who shares its answer
+  std::map<RequestId, RequestId> leaders_;               // of each follower
   std::function<void(const Rewarm&)> on_rewarm_;
   Timer timer_;
   std::optional<Time> timer_set_;
+  bool timer_to_be_set_ = false;
 };
 
 }  // namespace tasklane

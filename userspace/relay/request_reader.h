@@ -32,6 +32,10 @@ struct Request {
   [[nodiscard]] std::string_view body() const {
     return scanner->chunked() ? std::string_view(decoded) : std::string_view(raw).substr(head_size);
   }
+  void forget_body() {
+    raw = std::string(raw_head());
+    decoded = std::string();
+  }
 };
 
 // Not HTTP/1: what has come is still in the input and goes through a tunnel.

@@ -45,16 +45,15 @@ Actions Admission::arrive(Ticket ticket, Time now) {
     Job job;
     job.ticket = std::move(ticket);
     job.arrived = job.waits_since = job.not_before = now;
-    if (job.ticket.lane == Lane::keystroke) typing(job.ticket, now);
+    job.upstream = &upstreams_[job.ticket.upstream];
+    if (!job.ticket.compute.empty() && job.ticket.compute != job.ticket.upstream)
+      job.beside = &upstreams_[job.ticket.compute];
+    if (job.ticket.lane == Lane::keystroke) job.upstream->typed = now;
+    if (job.ticket.lane == Lane::keystroke && job.beside != nullptr) job.beside->typed = now;
     if (!answered_at_once(job, now, out)) arrive_task(std::move(job), now, out);
   }
   start_what_may(now, out);
   return out;
-}
-
-void Admission::typing(const Ticket& ticket, Time now) {
-  upstreams_[ticket.upstream].typed = now;
-  if (!ticket.compute.empty()) upstreams_[ticket.compute].typed = now;
 }
 
 void Admission::arrive_chat(const Ticket& ticket, Time now, Actions& out) {
@@ -75,7 +74,7 @@ void Admission::make_way(const Ticket& ticket, Time now, Actions& out) {
   // from the server's slot and from its cache (seen with Ollama: 1.1 s).
   const bool its_own = ticket.chat != 0 && ticket.chat == upstream.warm_chat;
   if (!its_own) drop_rewarm(upstream, now, out);
-  yield_to(ticket, now, out);
+  yield_to(ticket, upstream, now, out);
 }
 
 void Admission::end_foreground(Upstream& upstream, Time now) {
@@ -128,7 +127,7 @@ bool Admission::answered_at_once(Job& job, Time now, Actions& out) {
 // Joins one that asks the same of the same server.
 bool Admission::follows(Job& job, Actions& out) {
   if (!job.ticket.settings.coalesce || !job.ticket.canonical) return false;
-  const auto& leaders = upstream_of(job).leaders;
+  const auto& leaders = job.upstream->leaders;
   const auto same = leaders.find(*job.ticket.canonical);
   if (same == leaders.end()) return false;
   job.state = State::following;
@@ -148,10 +147,7 @@ void Admission::arrive_task(Job job, Time now, Actions& out) {
     job.not_before =
         std::max(job.not_before, now + (keystroke ? ticket.settings.debounce : ticket.settings.settle));
   if (keystroke && ticket.settings.supersede) supersede(ticket, now, out);
-  if (follows(job, out)) {
-    jobs_.emplace(id, std::move(job));
-    return;
-  }
+  if (follows(job, out)) return keep(std::move(job));
   if (keystroke && chats_beside(job) > 0 && ticket.settings.while_chat == WhileChat::answer) {
     ++counters_[ticket.lane].answered_empty;
     spared(ticket);
@@ -159,20 +155,19 @@ void Admission::arrive_task(Job job, Time now, Actions& out) {
     return;
   }
   job.behind_chat = chats_beside(job) > 0;
-  Upstream& upstream = upstream_of(job);
+  Upstream& upstream = *job.upstream;
   if (ticket.settings.coalesce && ticket.canonical) upstream.leaders[*ticket.canonical] = id;
   upstream.waiting.push_back(id);
-  upstream.changed = true;
-  jobs_.emplace(id, std::move(job));
+  upstream.changed |= over_share(job, now) || std::min(due_at(job), forced_at(job)) <= now;
+  keep(std::move(job));
 }
 
 // The newest request of a typist replaces the older ones, which are answered at once.
 void Admission::supersede(const Ticket& newer, Time now, Actions& out) {
   if (newer.typist == 0) return;
   std::vector<RequestId> older;
-  for (const auto& [id, job] : jobs_)
-    if (job.ticket.lane == Lane::keystroke && job.ticket.typist == newer.typist && id != newer.id)
-      older.push_back(id);
+  for (const RequestId id : keystrokes_)
+    if (jobs_.at(id).ticket.typist == newer.typist && id != newer.id) older.push_back(id);
   for (const RequestId id : older) {
     ++counters_[Lane::keystroke].superseded;
     answer(id, AnswerKind::empty, now, out);
@@ -199,7 +194,7 @@ void Admission::inherit(Job ended, Actions& out) {
   job.leader = 0;
   job.behind_chat = ended.behind_chat;
   job.followers.assign(ended.followers.begin() + 1, ended.followers.end());
-  Upstream& upstream = upstream_of(job);
+  Upstream& upstream = *job.upstream;
   if (job.ticket.canonical) upstream.leaders[*job.ticket.canonical] = heir;
   upstream.waiting.push_front(heir);
   upstream.changed = true;
@@ -209,16 +204,20 @@ void Admission::inherit(Job ended, Actions& out) {
   }
 }
 
-// What is in its way, on its server or beside it on the machine, is cancelled and waits again; a suggestion
+// What runs in its way, on its server or beside it on the machine, is cancelled and waits again; a suggestion
 // is not worth a second try. And what the typist was typing, wherever it is asked, has been sent.
-void Admission::yield_to(const Ticket& chat, Time now, Actions& out) {
+void Admission::yield_to(const Ticket& chat, const Upstream& upstream, Time now, Actions& out) {
   std::vector<RequestId> in_its_way;
-  for (const auto& [id, job] : jobs_) {
-    const bool sent =
-        job.ticket.lane == Lane::keystroke && chat.typist != 0 && job.ticket.typist == chat.typist;
-    const bool beside = job.ticket.upstream == chat.upstream || job.ticket.compute == chat.upstream;
-    if (!job.rewarm && job.ticket.lane != Lane::blocking && (beside || sent)) in_its_way.push_back(id);
+  const auto beside = [&](const Job& job) { return job.upstream == &upstream || job.beside == &upstream; };
+  for (const RequestId id : keystrokes_) {
+    const Job& job = jobs_.at(id);
+    const bool sent = chat.typist != 0 && job.ticket.typist == chat.typist;
+    if (beside(job) || sent) in_its_way.push_back(id);
   }
+  for (const auto& [name, each] : upstreams_)
+    for (const RequestId id : each.running)
+      if (const Job& job = jobs_.at(id); job.ticket.lane == Lane::background && !job.rewarm && beside(job))
+        in_its_way.push_back(id);
   for (const RequestId id : in_its_way)
     if (const auto found = jobs_.find(id); found != jobs_.end()) yield(found->second, now, out);
 }
@@ -236,19 +235,17 @@ void Admission::yield(Job& job, Time now, Actions& out) {
     return answer(id, AnswerKind::empty, now, out);
   }
   if (!running) return;
-  Upstream& upstream = upstream_of(job);
-  stop(upstream, job, now);
+  stop(job, now);
   ++job.preempted;
   job.state = State::waiting;
   job.waits_since = now;
-  upstream.waiting.push_front(id);
+  job.upstream->waiting.push_front(id);
   out.emplace_back(std::in_place_type<Cancel>, id);
 }
 
 // One fewer waits for another's answer; where that one's client has gone too, it was the last.
 void Admission::unfollow(RequestId id, Time now, Actions& out) {
-  const RequestId leader = jobs_.at(id).leader;
-  jobs_.erase(id);
+  const RequestId leader = forget(id).leader;
   const auto found = jobs_.find(leader);
   if (found == jobs_.end()) return;
   std::erase(found->second.followers, id);
@@ -287,7 +284,7 @@ Actions Admission::finished(RequestId id, Time now) {
   ++(job.rewarm ? rewarm_counters_.finished : counters_[job.ticket.lane].finished);
   if (job.behind_chat && job.state == State::running)
     counters_[job.ticket.lane].kept_from_chats += now - job.started;
-  for (const RequestId follower : std::vector<RequestId>(job.followers)) jobs_.erase(follower);
+  for (const RequestId follower : std::vector<RequestId>(job.followers)) forget(follower);
   remove(id, now);
   start_what_may(now, out);
   return out;
@@ -310,8 +307,8 @@ std::optional<Time> Admission::deadline_of(const Job& job) const {
 
 void Admission::expire(Time now, Actions& out) {
   std::vector<RequestId> late;
-  for (const auto& [id, job] : jobs_)
-    if (const auto deadline = deadline_of(job); deadline && *deadline <= now) late.push_back(id);
+  for (const RequestId id : timed_)
+    if (const auto deadline = deadline_of(jobs_.at(id)); deadline && *deadline <= now) late.push_back(id);
   for (const RequestId id : late) {
     const auto found = jobs_.find(id);
     if (found == jobs_.end()) continue;
@@ -330,16 +327,29 @@ Actions Admission::tick(Time now) {
   return out;
 }
 
+void Admission::keep(Job job) {
+  const RequestId id = job.ticket.id;
+  if (job.ticket.lane == Lane::keystroke) keystrokes_.insert(id);
+  if (job.ticket.settings.deadline) timed_.insert(id);
+  jobs_.emplace(id, std::move(job));
+}
+
+Admission::Job Admission::forget(RequestId id) {
+  keystrokes_.erase(id);
+  timed_.erase(id);
+  return std::move(jobs_.extract(id).mapped());
+}
+
 // Takes it out of all that knows of it, but for those who share its answer.
 Admission::Job Admission::remove(RequestId id, Time now) {
-  Job job = std::move(jobs_.at(id));
-  jobs_.erase(id);
-  Upstream& upstream = upstream_of(job);
-  upstream.changed = true;
-  if (job.state == State::running)
-    stop(upstream, job, now);
-  else
+  Job job = forget(id);
+  Upstream& upstream = *job.upstream;
+  if (job.state == State::running) {
+    stop(job, now);
+  } else {
     std::erase(upstream.waiting, id);
+    upstream.changed |= now >= forced_at(job);  // others may have waited for it
+  }
   if (job.ticket.canonical) {
     const auto leader = upstream.leaders.find(*job.ticket.canonical);
     if (leader != upstream.leaders.end() && leader->second == id) upstream.leaders.erase(leader);

@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -110,8 +111,11 @@ class Admission {
 
  private:
   enum class State { waiting, running, following };
+  struct Upstream;
   struct Job {
     Ticket ticket;
+    Upstream* upstream = nullptr;  // whose slots it wants
+    Upstream* beside = nullptr;    // on the same machine; null: none
     State state = State::waiting;
     Time arrived;
     Time not_before;  // settle, debounce, rate
@@ -142,14 +146,13 @@ class Admission {
     std::unordered_map<CanonicalKey, RequestId> leaders;  // whose answers may be shared
   };
 
-  void typing(const Ticket& ticket, Time now);
   void arrive_chat(const Ticket& ticket, Time now, Actions& out);
   void arrive_task(Job job, Time now, Actions& out);
   bool answered_at_once(Job& job, Time now, Actions& out);
   bool follows(Job& job, Actions& out);
   void supersede(const Ticket& newer, Time now, Actions& out);
   void make_way(const Ticket& ticket, Time now, Actions& out);
-  void yield_to(const Ticket& chat, Time now, Actions& out);
+  void yield_to(const Ticket& chat, const Upstream& upstream, Time now, Actions& out);
   void yield(Job& job, Time now, Actions& out);
   void answer(RequestId id, AnswerKind kind, Time now, Actions& out);
   void inherit(Job ended, Actions& out);
@@ -157,34 +160,37 @@ class Admission {
   void expire(Time now, Actions& out);
   bool end_chat(RequestId id, std::uint64_t LaneCounters::*how, Time now, Actions& out);
   static void end_foreground(Upstream& upstream, Time now);
+  void keep(Job job);
+  Job forget(RequestId id);
   Job remove(RequestId id, Time now);
   void spared(const Ticket& ticket);
   [[nodiscard]] std::optional<Time> deadline_of(const Job& job) const;
-  Upstream& upstream_of(const Job& job) { return upstreams_[job.ticket.upstream]; }
 
   // Turns: admission_turn.cc.
   void start_what_may(Time now, Actions& out);
   void start_what_may(Upstream& upstream, Time now, Actions& out);
-  void start(Upstream& upstream, Job& job, Time now, Actions& out);
-  static void stop(Upstream& upstream, const Job& job, Time now);
+  void start(Job& job, Time now, Actions& out);
+  static void stop(const Job& job, Time now);
   [[nodiscard]] static std::size_t rank(const Job& job, Time now);
-  [[nodiscard]] bool may_start(const Upstream& upstream, const Job& job, Time now) const;
+  [[nodiscard]] static bool may_start(const Job& job, Time now);
   [[nodiscard]] bool overdue_waits(const Upstream& upstream, Time now) const;
-  [[nodiscard]] static bool may_be_forced(const Upstream& upstream, const Job& job, Time now);
-  [[nodiscard]] static bool room_for(const Upstream& upstream, const Job& job);
-  [[nodiscard]] static bool at_class_limit(const Upstream& upstream, const Job& job);
-  [[nodiscard]] static bool over_share(const Upstream& upstream, const Job& job, Time now);
-  [[nodiscard]] unsigned chats_beside(const Job& job) const;
-  [[nodiscard]] Time due_at(const Upstream& upstream, const Job& job) const;
+  [[nodiscard]] static bool may_be_forced(const Job& job, Time now);
+  [[nodiscard]] static bool room_for(const Job& job);
+  [[nodiscard]] static bool at_class_limit(const Job& job);
+  [[nodiscard]] static bool over_share(const Job& job, Time now);
+  [[nodiscard]] static unsigned chats_beside(const Job& job);
+  [[nodiscard]] static Time due_at(const Job& job);
   [[nodiscard]] static Time overdue_at(const Job& job);
   [[nodiscard]] static Time forced_at(const Job& job);
   [[nodiscard]] bool wants_rewarm(const Upstream& upstream, Time now) const;
   void rewarm(const std::string& name, Upstream& upstream, Time now, Actions& out);
   void drop_rewarm(Upstream& upstream, Time now, Actions& out);
   [[nodiscard]] std::optional<RequestId> rewarm_on(const Upstream& upstream) const;
-  [[nodiscard]] Time waits_for_rewarm_until(const Upstream& upstream, const Job& job) const;
+  [[nodiscard]] static Time waits_for_rewarm_until(const Job& job);
 
-  std::map<RequestId, Job> jobs_;                     // tasks, and re-warms
+  std::unordered_map<RequestId, Job> jobs_;           // tasks, and re-warms
+  std::set<RequestId> keystrokes_;                    // of these
+  std::set<RequestId> timed_;                         // those with a deadline
   std::unordered_map<RequestId, std::string> chats_;  // their upstreams
   std::map<std::string, Upstream> upstreams_;
   TokenBuckets buckets_;

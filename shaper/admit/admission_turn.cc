@@ -16,33 +16,30 @@ constexpr std::size_t overdue_rank = 1;
 
 }  // namespace
 
-bool Admission::at_class_limit(const Upstream& upstream, const Job& job) {
-  const auto same = upstream.of_class.find(job.ticket.request_class);
-  return job.ticket.settings.concurrency && same != upstream.of_class.end() &&
+bool Admission::at_class_limit(const Job& job) {
+  const auto same = job.upstream->of_class.find(job.ticket.request_class);
+  return job.ticket.settings.concurrency && same != job.upstream->of_class.end() &&
          same->second >= *job.ticket.settings.concurrency;
 }
 
 // A slot of its own: what may be cancelled is not left to wait in the server's queue.
-bool Admission::room_for(const Upstream& upstream, const Job& job) {
-  if (at_class_limit(upstream, job)) return false;
+bool Admission::room_for(const Job& job) {
+  if (at_class_limit(job)) return false;
   if (job.ticket.lane == Lane::blocking) return true;
+  const Upstream& upstream = *job.upstream;
   const std::size_t beyond = upstream.slots > upstream.reserve ? upstream.slots - upstream.reserve : 1;
   return upstream.running.size() < beyond && upstream.running.size() + upstream.foreground < upstream.slots;
 }
 
 // Past their longest wait they go one at a time.
-bool Admission::may_be_forced(const Upstream& upstream, const Job& job, Time now) {
-  return now >= forced_at(job) && job.ticket.lane != Lane::blocking && upstream.running.empty() &&
-         !at_class_limit(upstream, job);
+bool Admission::may_be_forced(const Job& job, Time now) {
+  return now >= forced_at(job) && job.ticket.lane != Lane::blocking && job.upstream->running.empty() &&
+         !at_class_limit(job);
 }
 
 // Chats, and tasks that a person waits for, which it would slow.
-unsigned Admission::chats_beside(const Job& job) const {
-  const auto on = [this](const std::string& name) {
-    const auto found = upstreams_.find(name);
-    return found == upstreams_.end() ? 0 : found->second.foreground;
-  };
-  return on(job.ticket.upstream) + (job.ticket.compute == job.ticket.upstream ? 0 : on(job.ticket.compute));
+unsigned Admission::chats_beside(const Job& job) {
+  return job.upstream->foreground + (job.beside == nullptr ? 0 : job.beside->foreground);
 }
 
 bool Admission::chat_beside(RequestId id) const {
@@ -58,7 +55,7 @@ Time Admission::overdue_at(const Job& job) {
 Time Admission::forced_at(const Job& job) { return std::max(overdue_at(job), job.not_before); }
 
 // When a waiting request may go in peace, as things stand.
-Time Admission::due_at(const Upstream& upstream, const Job& job) const {
+Time Admission::due_at(const Job& job) {
   const LaneSettings& settings = job.ticket.settings;
   if (!settings.hold || job.ticket.lane == Lane::blocking) return job.not_before;
   if (chats_beside(job) > 0) return Time::max();
@@ -70,29 +67,32 @@ Time Admission::due_at(const Upstream& upstream, const Job& job) const {
     if (each.typed && job.ticket.lane == Lane::background)
       due = std::max(due, std::min(*each.typed + quiets_of_typing * settings.quiet, patience));
   };
-  rests(upstream);
-  if (const auto beside = upstreams_.find(job.ticket.compute); beside != upstreams_.end())
-    rests(beside->second);
+  rests(*job.upstream);
+  if (job.beside != nullptr) rests(*job.beside);
   return due;
 }
 
-bool Admission::may_start(const Upstream& upstream, const Job& job, Time now) const {
+bool Admission::may_start(const Job& job, Time now) {
   // Past its longest wait no chat cancels it: so two never run at once, also where there is room.
-  if (rank(job, now) == overdue_rank) return may_be_forced(upstream, job, now);
-  return (now >= due_at(upstream, job) && room_for(upstream, job)) || may_be_forced(upstream, job, now);
+  if (rank(job, now) == overdue_rank) return may_be_forced(job, now);
+  return (now >= due_at(job) && room_for(job)) || may_be_forced(job, now);
 }
 
 // A chat meets suggestions in no more than their share of the time.
-bool Admission::over_share(const Upstream& upstream, const Job& job, Time now) {
-  return job.ticket.lane == Lane::keystroke && job.ticket.settings.share && upstream.keystrokes.spent(now);
+bool Admission::over_share(const Job& job, Time now) {
+  return job.ticket.lane == Lane::keystroke && job.ticket.settings.share &&
+         job.upstream->keystrokes.spent(now);
 }
 
-void Admission::start(Upstream& upstream, Job& job, Time now, Actions& out) {
+void Admission::start(Job& job, Time now, Actions& out) {
+  Upstream& upstream = *job.upstream;
   const RequestId id = job.ticket.id;
   LaneCounters& counters = counters_[job.ticket.lane];
   counters.held += now - job.waits_since;
   counters.longest_held = std::max(counters.longest_held, now - job.arrived);
   ++counters.started;
+  for (const Upstream* each : {job.upstream, job.beside})
+    job.behind_chat |= each != nullptr && each->foreground_end && *each->foreground_end >= job.arrived;
   // Past its longest wait it runs to its end, or a busy day would starve it.
   job.overdue = now >= overdue_at(job);
   if (job.overdue) ++counters.overdue;
@@ -109,7 +109,8 @@ void Admission::start(Upstream& upstream, Job& job, Time now, Actions& out) {
 }
 
 // A running task ends, in whatever way.
-void Admission::stop(Upstream& upstream, const Job& job, Time now) {
+void Admission::stop(const Job& job, Time now) {
+  Upstream& upstream = *job.upstream;
   std::erase(upstream.running, job.ticket.id);
   upstream.changed = true;
   if (job.rewarm) return;
@@ -145,7 +146,7 @@ void Admission::start_what_may(Upstream& upstream, Time now, Actions& out) {
     by_rank.at(rank(job, now)).push_back(id);
     // Tasks wait for it: begun and cancelled time and again it would never be of use, and each time the
     // server computes a batch to its end first.
-    rewarm_in_the_way |= rewarms && waits_for_rewarm_until(upstream, job) <= now;
+    rewarm_in_the_way |= rewarms && waits_for_rewarm_until(job) <= now;
   }
   if (rewarm_in_the_way) drop_rewarm(upstream, now, out);
   for (std::size_t rank = 0; rank < by_rank.size(); ++rank) {
@@ -154,11 +155,11 @@ void Admission::start_what_may(Upstream& upstream, Time now, Actions& out) {
     for (const RequestId id : by_rank.at(rank)) {
       const auto found = jobs_.find(id);
       if (found == jobs_.end() || found->second.state != State::waiting) continue;
-      if (over_share(upstream, found->second, now)) {
+      if (over_share(found->second, now)) {
         ++counters_[found->second.ticket.lane].over_share;
         answer(id, AnswerKind::empty, now, out);
-      } else if (!others_wait && may_start(upstream, found->second, now)) {
-        start(upstream, found->second, now, out);
+      } else if (!others_wait && may_start(found->second, now)) {
+        start(found->second, now, out);
       }
     }
   }
@@ -168,7 +169,7 @@ void Admission::start_what_may(Upstream& upstream, Time now, Actions& out) {
 bool Admission::overdue_waits(const Upstream& upstream, Time now) const {
   return std::any_of(upstream.waiting.begin(), upstream.waiting.end(), [&](RequestId id) {
     const Job& job = jobs_.at(id);
-    return rank(job, now) == overdue_rank && !at_class_limit(upstream, job) && !may_start(upstream, job, now);
+    return rank(job, now) == overdue_rank && !at_class_limit(job) && !may_start(job, now);
   });
 }
 
@@ -178,7 +179,7 @@ bool Admission::wants_rewarm(const Upstream& upstream, Time now) const {
   if (!upstream.prompt_lost || now >= upstream.warm_until) return false;
   return std::none_of(upstream.waiting.begin(), upstream.waiting.end(), [&](RequestId id) {
     const Job& job = jobs_.at(id);
-    return std::min(due_at(upstream, job), forced_at(job)) < now + rewarm_time;
+    return std::min(due_at(job), forced_at(job)) < now + rewarm_time;
   });
 }
 
@@ -188,6 +189,7 @@ void Admission::rewarm(const std::string& name, Upstream& upstream, Time now, Ac
   job.ticket.id = next_own_id_++;
   job.ticket.lane = Lane::background;
   job.ticket.upstream = name;
+  job.upstream = &upstream;
   job.state = State::running;
   job.arrived = now;
   job.rewarm = true;
@@ -195,7 +197,7 @@ void Admission::rewarm(const std::string& name, Upstream& upstream, Time now, Ac
   upstream.running.push_back(id);
   ++rewarm_counters_.asked;
   out.emplace_back(std::in_place_type<Rewarm>, id, name);
-  jobs_.emplace(id, std::move(job));
+  keep(std::move(job));
 }
 
 std::optional<RequestId> Admission::rewarm_on(const Upstream& upstream) const {
@@ -205,8 +207,8 @@ std::optional<RequestId> Admission::rewarm_on(const Upstream& upstream) const {
 }
 
 // A task that may not go yet for a reason of its own ends none; one that a person waits for ends it at once.
-Time Admission::waits_for_rewarm_until(const Upstream& upstream, const Job& job) const {
-  if (job.ticket.lane == Lane::blocking) return due_at(upstream, job);
+Time Admission::waits_for_rewarm_until(const Job& job) {
+  if (job.ticket.lane == Lane::blocking) return due_at(job);
   return forced_at(job);
 }
 
@@ -224,18 +226,18 @@ std::optional<Time> Admission::next_wakeup(Time now) const {
   const auto consider = [&](Time at) {
     if (!next || at < *next) next = at;
   };
-  for (const auto& [id, job] : jobs_)
-    if (const auto deadline = deadline_of(job)) consider(*deadline);
+  for (const RequestId id : timed_)
+    if (const auto deadline = deadline_of(jobs_.at(id))) consider(*deadline);
   for (const auto& [name, upstream] : upstreams_) {
     const bool rewarms = rewarm_on(upstream).has_value();
     const bool others_wait = overdue_waits(upstream, now);
     for (const RequestId id : upstream.waiting) {
       const Job& job = jobs_.at(id);
-      if (rewarms) consider(std::max(now, waits_for_rewarm_until(upstream, job)));
+      if (rewarms) consider(std::max(now, waits_for_rewarm_until(job)));
       // A request that is due but finds no room waits for an event, not for the time.
-      if (const Time due = due_at(upstream, job); due > now && due != Time::max()) consider(due);
+      if (const Time due = due_at(job); due > now && due != Time::max()) consider(due);
       if (const Time forced = forced_at(job); forced > now) consider(forced);
-      if (may_start(upstream, job, now) && !(others_wait && rank(job, now) > overdue_rank)) consider(now);
+      if (may_start(job, now) && !(others_wait && rank(job, now) > overdue_rank)) consider(now);
     }
     if (wants_rewarm(upstream, now)) consider(now);
   }

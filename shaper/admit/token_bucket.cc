@@ -1,17 +1,17 @@
 #include "shaper/admit/token_bucket.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace tasklane {
 namespace {
 
 constexpr std::size_t most_buckets = 4096;
-constexpr Duration forgotten_after = std::chrono::minutes(10);
 
 }  // namespace
 
 Time TokenBuckets::take(std::uint64_t key, Rate rate, double burst, bool take_late, Time now) {
-  if (buckets_.size() >= most_buckets) forget_full(now);
+  if (buckets_.size() >= most_buckets && !buckets_.contains(key)) forget_the_older_half();
   Bucket& bucket = buckets_.try_emplace(key, Bucket{burst, now}).first->second;
   bucket.tokens = std::min(burst, bucket.tokens + seconds_of(now - bucket.at) * rate.per_second);
   bucket.at = now;
@@ -25,8 +25,13 @@ Time TokenBuckets::take(std::uint64_t key, Rate rate, double burst, bool take_la
   return when;
 }
 
-void TokenBuckets::forget_full(Time now) {
-  std::erase_if(buckets_, [&](const auto& entry) { return now - entry.second.at > forgotten_after; });
+void TokenBuckets::forget_the_older_half() {
+  std::vector<Time> times;
+  times.reserve(buckets_.size());
+  for (const auto& [key, bucket] : buckets_) times.push_back(bucket.at);
+  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+  std::nth_element(times.begin(), middle, times.end());
+  std::erase_if(buckets_, [&](const auto& entry) { return entry.second.at <= *middle; });
 }
 
 }  // namespace tasklane

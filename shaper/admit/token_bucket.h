@@ -1,6 +1,8 @@
-// Token buckets, one for each key: how many requests may come, and when the next one may.
+// Token buckets, one for each key: how many requests may come, and when the next one may. Of more than 4,096
+// keys those that were used last are kept.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 
@@ -15,12 +17,14 @@ class TokenBuckets {
   // leaves the bucket alone where none was.
   Time take(std::uint64_t key, Rate rate, double burst, bool take_late, Time now);
 
+  [[nodiscard]] std::size_t size() const { return buckets_.size(); }
+
  private:
   struct Bucket {
     double tokens = 0;
     Time at;
   };
-  void forget_full(Time now);
+  void forget_the_older_half();
   std::map<std::uint64_t, Bucket> buckets_;
 };
 

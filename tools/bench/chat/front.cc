@@ -65,6 +65,11 @@ std::pair<const Rule*, std::string> Shaped::rule_for(RequestClass request_class)
   return {decision.rule, decision.route.front()->original ? "model" : "task"};
 }
 
+std::optional<std::uint64_t> Shaped::keystrokes_passed() const {
+  const auto lane = admission_.counters().find(Lane::keystroke);
+  return lane == admission_.counters().end() ? 0 : lane->second.started;
+}
+
 void Shaped::ask(Asked asked, Done done) {
   const auto [rule, upstream] = rule_for(asked.request_class);
   if (rule == nullptr || !rule->then.laned) return ask_chat(std::move(asked), std::move(done));
@@ -141,8 +146,9 @@ void Shaped::start(RequestId id) {
   SliceWorth& worth = slice_worth_[task.upstream];
   const std::optional<SliceOptions> cut = task.slices ? worth.options() : std::nullopt;
   const std::size_t whole = task.asked.prompt.size();
-  const std::size_t step =
-      !cut ? whole : admission_.chat_beside(id) ? cut->slice_tokens / cut->parts : cut->slice_tokens;
+  const std::size_t step = !cut                         ? whole
+                           : admission_.chat_beside(id) ? cut->slice_tokens / cut->parts
+                                                        : cut->slice_tokens;
   const std::size_t end =
       cut ? task.prefilled + std::max(step, task.prefilled == 0 ? cut->first_tokens : 0) : whole;
   if (cut && end + step / 2 < whole) {

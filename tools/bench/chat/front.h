@@ -38,6 +38,8 @@ class Front {
  public:
   virtual ~Front() = default;
   virtual void ask(Asked asked, Done done) = 0;
+  // Autocompletions that a model was asked for; none: all.
+  [[nodiscard]] virtual std::optional<std::uint64_t> keystrokes_passed() const { return std::nullopt; }
 };
 
 class Direct : public Front {
@@ -60,6 +62,7 @@ class Shaped : public Front, public World::Part {
   // `task`: the server that rules name "task"; null: there is none. `config` outlives it.
   Shaped(World& world, Server& model, Server* task, const Config& config, Without without, unsigned slots);
   void ask(Asked asked, Done done) override;
+  [[nodiscard]] std::optional<std::uint64_t> keystrokes_passed() const override;
 
   [[nodiscard]] std::optional<Time> next() const override { return admission_.next_wakeup(world_.now()); }
   void advance(Time now) override { carry_out(admission_.tick(now)); }

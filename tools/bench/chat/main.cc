@@ -53,7 +53,7 @@ sim::EngineOptions engine_options(const Options& options) {
   return engine;
 }
 
-Json report(const Way& way, const Seen& seen, const Server& model, const Server& task) {
+Json report(const Way& way, const Seen& seen, const Front& front, const Server& model, const Server& task) {
   Json json{{"way", way.name},
             {"first_turn_ttft_s", percentiles(seen.first_turn)},
             {"later_turns_ttft_s", percentiles(seen.later_turns)},
@@ -66,10 +66,12 @@ Json report(const Way& way, const Seen& seen, const Server& model, const Server&
     json[name] = {{"asked", asked}, {"delivered", delays.size()}, {"delay_s", percentiles(delays)}};
   }
   if (way.tasks)
-    json["autocomplete"] = {{"asked", seen.asked.at("autocomplete")},
-                            {"shown", seen.suggestion.size()},
-                            {"late", seen.late_suggestions},
-                            {"delay_s", percentiles(seen.suggestion)}};
+    json["autocomplete"] = {
+        {"asked", seen.asked.at("autocomplete")},
+        {"reached_a_model", front.keystrokes_passed().value_or(seen.asked.at("autocomplete"))},
+        {"shown", seen.suggestion.size()},
+        {"late", seen.late_suggestions},
+        {"delay_s", percentiles(seen.suggestion)}};
   json["model_requests"] = model.requests();
   json["model_prompt_tokens"] = model.prompt_tokens();
   json["task_model_requests"] = task.requests();
@@ -101,7 +103,7 @@ Json run(const Way& way, const Options& options) {
   People people(world, *front, habits);
   people.begin();
   world.run(from_seconds(options.hours * 3600));
-  return report(way, people.seen(), model, task);
+  return report(way, people.seen(), *front, model, task);
 }
 
 std::string cell(const Json& from, const char* what) {

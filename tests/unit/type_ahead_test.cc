@@ -1,0 +1,58 @@
+#include "shaper/admit/type_ahead.h"
+
+#include <gtest/gtest.h>
+
+namespace tasklane {
+namespace {
+
+using std::chrono_literals::operator""s;
+
+const Time start{};
+
+class TypingAlong : public testing::Test {
+ protected:
+  void SetUp() override { ahead_.remember(1, "How do I", " cook rice", start); }
+  TypeAhead ahead_;
+};
+
+TEST_F(TypingAlong, GetsTheRest) {
+  EXPECT_EQ(ahead_.rest(1, "How do I co", start), "ok rice");
+  EXPECT_EQ(ahead_.rest(1, "How do I", start), " cook rice");
+}
+
+TEST_F(TypingAlong, ElsewhereOrToItsEndGetsNothing) {
+  EXPECT_EQ(ahead_.rest(1, "How do I bake", start), std::nullopt);
+  EXPECT_EQ(ahead_.rest(1, "How do", start), std::nullopt);
+  EXPECT_EQ(ahead_.rest(1, "How do I cook rice", start), std::nullopt);
+  EXPECT_EQ(ahead_.rest(1, "How do I cook rice well", start), std::nullopt);
+}
+
+TEST_F(TypingAlong, IsForTheTypistAlone) {
+  EXPECT_EQ(ahead_.rest(2, "How do I co", start), std::nullopt);
+  ahead_.remember(0, "Who", " is it", start);
+  EXPECT_EQ(ahead_.rest(0, "Who", start), std::nullopt) << "nobody knows who that is";
+}
+
+TEST_F(TypingAlong, IsForgottenAfterTwoMinutes) {
+  EXPECT_TRUE(ahead_.rest(1, "How do I", start + 120s).has_value());
+  EXPECT_FALSE(ahead_.rest(1, "How do I", start + 121s).has_value());
+}
+
+TEST_F(TypingAlong, ANewerSuggestionTakesThePlaceOfTheOlder) {
+  ahead_.remember(1, "What", " time", start + 1s);
+  EXPECT_EQ(ahead_.rest(1, "How do I co", start + 1s), std::nullopt);
+}
+
+TEST_F(TypingAlong, OfManyTypistsTheOldestIsForgotten) {
+  for (TypistKey typist = 2; typist <= 1025; ++typist) ahead_.remember(typist, "a", "b", start + 1s);
+  EXPECT_FALSE(ahead_.rest(1, "How do I co", start + 1s).has_value());
+  EXPECT_TRUE(ahead_.rest(1025, "a", start + 1s).has_value());
+}
+
+TEST_F(TypingAlong, LongTextsAreNotKept) {
+  ahead_.remember(2, std::string(8192, 'a'), "b", start);
+  EXPECT_FALSE(ahead_.rest(2, std::string(8192, 'a'), start).has_value());
+}
+
+}  // namespace
+}  // namespace tasklane

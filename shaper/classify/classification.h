@@ -34,7 +34,6 @@ struct Classification {
   std::string mark;              // "<pack>/<entry>" where a pack decided
   bool task_shaped = false;      // not streamed, [user] or [system, user], no tools, no images: could be one
   bool may_be_unmasked = false;  // held in mind: a chat that comes may show that it is a task of its own
-  bool asks_for_task = false;    // such a one, and it asks for the JSON key of a task: its chat may be near
   ChatKey chat = 0;              // the chat that it is, or that it quotes
   TypistKey typist = 0;          // who typed it, by the best evidence there is
   std::vector<Unmasked> unmasked;    // earlier requests that this chat shows to be its tasks (late echo)

@@ -260,9 +260,7 @@ void Classifier::State::by_echo(const ClassifyInput& input, Classification& resu
     why.add(
         "holds a placeholder that the front end did not fill, and a task with templates of its own was just "
         "seen");
-    return;
   }
-  result.asks_for_task = may_wait && prompt.asking.asks;
 }
 
 void Classifier::State::remember_chat(const ClassifyInput& input, Classification& result, Reasons& why) {

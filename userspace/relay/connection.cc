@@ -14,8 +14,6 @@ namespace tasklane {
 namespace {
 
 constexpr std::size_t most_chat_models = 256;
-// Open WebUI sends a new chat's title a few milliseconds before the chat itself.
-constexpr Duration settle_for_its_chat = std::chrono::milliseconds(400);
 
 std::string address_text(const TcpEndpoint& peer) {
   const asio::ip::address address = peer.address();
@@ -173,7 +171,7 @@ Awaitable<bool> Connection::run_unmasked(Request& request, Classification classi
   ++context_.statistics.relay().gave_way;
   classification.request_class = unmasked;
   classification.evidence = Evidence::echo;
-  classification.may_be_unmasked = classification.asks_for_task = false;
+  classification.may_be_unmasked = false;
   const BodyFacts* body = read_body(request);
   const Decision decision = decide(
       *request.config,
@@ -226,12 +224,11 @@ Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body
     watch.emplace(context_.late_echo, request.id, [&exchange, &unmasked](RequestClass shown) {
       if (exchange.give_way()) unmasked = shown;
     });
-  if (watch && classification.asks_for_task) co_await exchange.settle(settle_for_its_chat);
   Row& row = context_.statistics.row(request_class, first);
   ++row.requests;
   ++row.in_flight;
   const bool generates = request.endpoint.kind == EndpointKind::generation && !context_.bypass;
-  if (generates && !unmasked)
+  if (generates)
     context_.lanes.chat_begins(request.id, request_class, classification.chat,
                                server_key(origin_, *decision.route.front()));
   context_.late_echo.unmask(classification.unmasked);

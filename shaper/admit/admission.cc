@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "shaper/admit/typing.h"
+
 namespace tasklane {
 
 void Admission::use_slots(const std::string& upstream, unsigned slots, unsigned reserve) {
@@ -96,7 +98,7 @@ bool Admission::answered_at_once(Job& job, Time now, Actions& out) {
     return say(AnswerKind::empty);
   }
   if (ticket.lane == Lane::keystroke && ticket.settings.type_ahead) {
-    if (std::optional<std::string> rest = type_ahead_.rest(ticket.typist, ticket.typed, now)) {
+    if (std::optional<std::string> rest = type_ahead_.rest(editor_of(ticket), ticket.typed, now)) {
       ++counters.type_ahead;
       if (ticket.settings.supersede) supersede(ticket, now, out);
       return say(AnswerKind::type_ahead, *rest);
@@ -156,11 +158,9 @@ void Admission::arrive_task(Job job, Time now, Actions& out) {
 
 // The newest request of a typist replaces the older ones, which are answered at once.
 void Admission::supersede(const Ticket& newer, Time now, Actions& out) {
-  if (newer.typist == 0) return;
   std::vector<RequestId> older;
   for (const auto& [id, job] : jobs_)
-    if (job.ticket.lane == Lane::keystroke && job.ticket.typist == newer.typist && id != newer.id)
-      older.push_back(id);
+    if (id != newer.id && same_editor(job.ticket, newer)) older.push_back(id);
   for (const RequestId id : older) {
     ++counters_[Lane::keystroke].superseded;
     answer(id, AnswerKind::empty, now, out);

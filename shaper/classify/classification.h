@@ -15,6 +15,9 @@ enum class Evidence { none, path, header, pack, echo };
 
 std::string_view to_text(Evidence evidence);
 
+// What tells who typed a request, weakest first (shaper/classify/typist.h).
+enum class TypistEvidence { address, chat, header };
+
 // Identities for one run of the agent; 0 means unknown. Keyed hashes, never text.
 using RequestId = std::uint64_t;
 using ChatKey = std::uint64_t;
@@ -36,6 +39,9 @@ struct Classification {
   bool may_be_unmasked = false;  // held in mind: a chat that comes may show that it is a task of its own
   ChatKey chat = 0;              // the chat that it is, or that it quotes
   TypistKey typist = 0;          // who typed it, by the best evidence there is
+  TypistEvidence typist_by = TypistEvidence::address;
+  TypistKey editor = 0;    // of a keystroke: in which chat it is typed, where that tells more than the typist
+  TypistKey newcomer = 0;  // of a chat's first turn: who its keystrokes were from, when they quoted nothing
   std::vector<Unmasked> unmasked;    // earlier requests that this chat shows to be its tasks (late echo)
   std::vector<std::string> reasons;  // in words, only where asked for (explain)
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "shaper/answer/error_answer.h"
+#include "shaper/rewrite/contract.h"
 #include "userspace/relay/reach.h"
 #include "userspace/relay/slot_probe.h"
 #include "userspace/relay/task_plan.h"
@@ -14,12 +15,23 @@ namespace tasklane {
 namespace {
 
 constexpr std::size_t most_chat_models = 256;
+constexpr std::size_t longest_paragraph = 8192;  // of what a person sends, to know what was being typed
 
 std::string address_text(const TcpEndpoint& peer) {
   const asio::ip::address address = peer.address();
   if (address.is_v6() && address.to_v6().is_v4_mapped())
     return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
   return address.to_string();
+}
+
+ChatSender sender_of(const Classification& classification, const BodyFacts* body) {
+  ChatSender sender{
+      classification.request_class, classification.chat, classification.typist, classification.newcomer, {}};
+  if (sender.newcomer == 0 || body == nullptr) return sender;
+  sender.sent = prompt_text(*body);
+  if (sender.sent.size() > longest_paragraph)
+    sender.sent.remove_prefix(sender.sent.size() - longest_paragraph);
+  return sender;
 }
 
 // What a request gets while Tasklane is bypassed.
@@ -229,7 +241,7 @@ Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body
   ++row.in_flight;
   const bool generates = request.endpoint.kind == EndpointKind::generation && !context_.bypass;
   if (generates)
-    context_.lanes.chat_begins(request.id, request_class, classification.chat,
+    context_.lanes.chat_begins(request.id, sender_of(classification, body),
                                server_key(origin_, *decision.route.front()));
   context_.late_echo.unmask(classification.unmasked);
   Exchange::Report report = co_await exchange.run(std::move(outgoing));

@@ -65,7 +65,7 @@ void Admission::arrive_foreground(const Ticket& ticket, Time now, Actions& out) 
   // from the server's slot and from its cache (seen with Ollama: 1.1 s).
   const bool its_own = ticket.chat != 0 && ticket.chat == upstream.warm_chat;
   if (!its_own) drop_rewarm(upstream, now, out);
-  yield_to_chat(ticket.upstream, now, out);
+  yield_to_chat(ticket, now, out);
   upstream.prompt_lost = ticket.lane == Lane::blocking;
   if (!upstream.prompt_lost) upstream.warm_until = {};  // another chat's prompt is of no use now
   ++counters_[ticket.lane].started;
@@ -186,12 +186,13 @@ void Admission::answer(RequestId id, AnswerKind kind, Time now, Actions& out) {
 }
 
 // A chat has come: what runs in its way, on its server or beside it on the machine, is cancelled and waits
-// again; a suggestion is not worth a second try.
-void Admission::yield_to_chat(const std::string& name, Time now, Actions& out) {
+// again; a suggestion is not worth a second try. And what its typist was typing has been sent.
+void Admission::yield_to_chat(const Ticket& chat, Time now, Actions& out) {
   std::vector<RequestId> in_its_way;
   for (const auto& [id, job] : jobs_)
     if (!job.rewarm && job.state != State::following &&
-        (job.ticket.upstream == name || job.ticket.compute == name))
+        (job.ticket.upstream == chat.upstream || job.ticket.compute == chat.upstream ||
+         sends_it(chat, job.ticket)))
       in_its_way.push_back(id);
   for (const RequestId id : in_its_way)
     if (const auto found = jobs_.find(id); found != jobs_.end()) yield(found->second, now, out);

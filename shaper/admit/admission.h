@@ -151,7 +151,7 @@ class Admission {
   bool answered_at_once(Job& job, Time now, Actions& out);
   bool follows(Job& job, Actions& out);
   void supersede(const Ticket& newer, Time now, Actions& out);
-  void yield_to_chat(const std::string& name, Time now, Actions& out);
+  void yield_to_chat(const Ticket& chat, Time now, Actions& out);
   void yield(Job& job, Time now, Actions& out);
   [[nodiscard]] unsigned chats_beside(const Job& job) const;
   void start_what_may(Upstream& upstream, Time now, Actions& out);

@@ -208,6 +208,48 @@ TEST_P(TwoTypists, OnAServerOfItsOwnKeepTheirSuggestionWhenTheOthersChatArrives)
   EXPECT_EQ(" of moss?", suggestion(one));
 }
 
+TEST_P(TwoTypists, OnAServerOfItsOwnLoseTheirSuggestionWhenTheirOwnChatArrives) {
+  start_typing("", R"("route": ["task", "model"], )");
+  Peer main_server = serve_both_chats();
+  Peer one = client();
+  Peer two = client();
+  one.send(types(anna, "And what"));
+  Peer server = task.accept();
+  receive_request(server);
+  two.send(types(bea, "And what"));
+  EXPECT_TRUE(two.quiet_for(milliseconds(50)));
+  Peer page = client();
+  page.send(next_turn(anna, "And what about moss?"));
+  receive_request(main_server);
+  EXPECT_EQ("", suggestion(one));
+  EXPECT_TRUE(server.sees_close());
+  Peer next = task.accept();
+  EXPECT_TRUE(is_typed(receive_request(next), "And what"));
+  suggest(next, " about the rim?");
+  EXPECT_EQ(" about the rim?", suggestion(two));
+}
+
+TEST_P(TwoTypists, InNewChatsLoseTheirSuggestionWhenTheirOwnFirstTurnArrives) {
+  start_typing("", R"("route": ["task", "model"], )");
+  Peer one = client();
+  Peer two = client();
+  one.send(types_in_a_new_chat(anna, "Which evergreen"));
+  Peer server = task.accept();
+  receive_request(server);
+  two.send(types_in_a_new_chat(bea, "How can I"));
+  EXPECT_TRUE(two.quiet_for(milliseconds(50)));
+  Peer page = client();
+  page.send(first_turn(anna));
+  Peer main_server = model.accept();
+  receive_request(main_server);
+  EXPECT_EQ("", suggestion(one));
+  EXPECT_TRUE(server.sees_close());
+  Peer next = task.accept();
+  EXPECT_TRUE(is_typed(receive_request(next), "How can I"));
+  suggest(next, " fix it?");
+  EXPECT_EQ(" fix it?", suggestion(two));
+}
+
 TEST_P(TwoTypists, HaveARateEachWhereAHeaderNamesThem) {
   start_typing(R"(, "rate": {"per": "client", "limit": "1/h", "over": "answer"})");
   Peer server = serve_both_chats();

@@ -22,11 +22,11 @@ void known_by_chat(TypistKey key, Classification& result) {
 std::string_view conversation_in(const BodyFacts& body) {
   const std::string_view prompt = prompt_text(body);
   const std::string_view history = quoted_history(prompt);
-  if (history.data() != nullptr) return trimmed(history);
+  if (history.data() != nullptr) return history;
   const std::optional<Typed> typed = typed_text(body);
   const std::size_t end =
       typed ? static_cast<std::size_t>(typed->text.data() - prompt.data()) : prompt.size();
-  return trimmed(prompt.substr(0, end));
+  return prompt.substr(0, end);
 }
 
 }  // namespace

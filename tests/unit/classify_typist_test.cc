@@ -75,6 +75,10 @@ TEST_F(ATypist, IsTheSameWhereTheChatWasNeverSeen) {
   EXPECT_EQ(before.typist, chat.typist);
 }
 
+TEST_F(ATypist, IsToldWhileTheAnswerIsStillEmpty) {
+  EXPECT_EQ(types("And", user(beeches) + model("")).typist, sends({{"user", beeches}}).typist);
+}
+
 TEST_F(ATypist, StaysTheSameWhileTheChatGrows) {
   std::vector<std::pair<std::string, std::string>> messages;
   std::vector<std::string> lines;

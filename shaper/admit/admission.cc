@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "shaper/admit/typing.h"
+
 namespace tasklane {
 
 void Admission::use_slots(const std::string& upstream, unsigned slots, unsigned reserve) {
@@ -106,7 +108,7 @@ bool Admission::answered_at_once(Job& job, Time now, Actions& out) {
     return say(AnswerKind::empty);
   }
   if (ticket.lane == Lane::keystroke && ticket.settings.type_ahead) {
-    if (std::optional<std::string> rest = type_ahead_.rest(ticket.typist, ticket.typed, now)) {
+    if (std::optional<std::string> rest = type_ahead_.rest(editor_of(ticket), ticket.typed, now)) {
       ++counters.type_ahead;
       if (ticket.settings.supersede) supersede(ticket, now, out);
       return say(AnswerKind::type_ahead, *rest);
@@ -164,10 +166,9 @@ void Admission::arrive_task(Job job, Time now, Actions& out) {
 
 // The newest request of a typist replaces the older ones, which are answered at once.
 void Admission::supersede(const Ticket& newer, Time now, Actions& out) {
-  if (newer.typist == 0) return;
   std::vector<RequestId> older;
   for (const RequestId id : keystrokes_)
-    if (jobs_.at(id).ticket.typist == newer.typist && id != newer.id) older.push_back(id);
+    if (id != newer.id && same_editor(jobs_.at(id).ticket, newer)) older.push_back(id);
   for (const RequestId id : older) {
     ++counters_[Lane::keystroke].superseded;
     answer(id, AnswerKind::empty, now, out);
@@ -208,16 +209,24 @@ void Admission::inherit(Job ended, Actions& out) {
 // is not worth a second try. And what the typist was typing, wherever it is asked, has been sent.
 void Admission::yield_to(const Ticket& chat, const Upstream& upstream, Time now, Actions& out) {
   std::vector<RequestId> in_its_way;
+  std::vector<RequestId> sent;
   const auto beside = [&](const Job& job) { return job.upstream == &upstream || job.beside == &upstream; };
   for (const RequestId id : keystrokes_) {
     const Job& job = jobs_.at(id);
-    const bool sent = chat.typist != 0 && job.ticket.typist == chat.typist;
-    if (beside(job) || sent) in_its_way.push_back(id);
+    if (sends_it(chat, job.ticket))
+      sent.push_back(id);
+    else if (beside(job))
+      in_its_way.push_back(id);
   }
   for (const auto& [name, each] : upstreams_)
     for (const RequestId id : each.running)
       if (const Job& job = jobs_.at(id); job.ticket.lane == Lane::background && !job.rewarm && beside(job))
         in_its_way.push_back(id);
+  for (const RequestId id : sent) {
+    const bool running = jobs_.at(id).state == State::running;
+    ++(counters_[Lane::keystroke].*(running ? &LaneCounters::pre_empted : &LaneCounters::answered_empty));
+    answer(id, AnswerKind::empty, now, out);
+  }
   for (const RequestId id : in_its_way)
     if (const auto found = jobs_.find(id); found != jobs_.end()) yield(found->second, now, out);
 }

@@ -32,11 +32,14 @@ struct Ticket {
   LaneSettings settings;
   std::string upstream;  // whose slots it wants; one name for each server
   std::string compute;   // the upstream on the same machine whose chats it would slow; may be empty
-  TypistKey typist = 0;  // of a keystroke, and of the chat that the same person sends
-  ChatKey chat = 0;      // the chat that it is
+  TypistKey typist = 0;
+  bool typist_known = true;  // false: by the client's address alone
+  TypistKey editor = 0;      // keystroke: in which chat it is typed, where that tells more; else 0
+  TypistKey newcomer = 0;    // a chat's first turn: the typist's key before there was a chat to be quoted
+  ChatKey chat = 0;          // the chat that it is
   std::optional<CanonicalKey> canonical;  // equal for requests that one answer serves; none: never shared
   std::uint64_t bucket = 0;               // whose tokens a rate limit takes
-  std::string typed;                      // autocomplete: the text so far
+  std::string typed;                      // autocomplete: the text so far; a first turn: the text sent
   std::uint64_t prompt_tokens = 0;        // estimated, for the count of what was spared
 };
 

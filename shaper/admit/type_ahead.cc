@@ -13,7 +13,8 @@ constexpr Duration kept_for = std::chrono::minutes(2);
 
 void TypeAhead::remember(TypistKey typist, const std::string& typed, const std::string& suggestion,
                          Time now) {
-  if (typist == 0 || suggestion.empty() || typed.size() + suggestion.size() > longest_text) return;
+  if (typist == 0 || typed.empty() || suggestion.empty() || typed.size() + suggestion.size() > longest_text)
+    return;
   if (last_.size() >= most_typists && !last_.contains(typist)) {
     std::erase_if(last_, [&](const auto& entry) { return now - entry.second.at > kept_for; });
     if (last_.size() >= most_typists)

@@ -151,6 +151,13 @@ std::optional<std::string_view> quoted_user_text(const BodyFacts& body, WhichMes
   return std::nullopt;
 }
 
+std::optional<std::string_view> said_first(std::string_view conversation) {
+  const auto at = speaks_at(conversation, WhichMessage::first);
+  if (!at) return std::nullopt;
+  const std::string_view message = strip(until_next_speaker(conversation.substr(*at)));
+  return message.empty() ? std::nullopt : std::optional(message);
+}
+
 std::string title_from(std::string_view message) {
   const std::string line = one_spaced(first_sentence(first_line_with_letters(message)));
   const std::size_t room = title_room(line);

@@ -16,6 +16,9 @@ enum class WhichMessage { first, last };
 // ("USER: ...", "Prompt: ...", <content>...</content>...). Nothing where none is found. A view into the body.
 std::optional<std::string_view> quoted_user_text(const BodyFacts& body, WhichMessage which);
 
+// What the person says first in a conversation of "USER: ..." lines; nothing where no line is theirs.
+std::optional<std::string_view> said_first(std::string_view conversation);
+
 // A title made of the first words of a message: one line, without Markdown signs, 48 columns at most (a CJK
 // character takes two) and an ellipsis where it is cut, between words. "" where the message has no letters or
 // digits.

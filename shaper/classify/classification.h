@@ -15,6 +15,9 @@ enum class Evidence { none, path, header, pack, echo };
 
 std::string_view to_text(Evidence evidence);
 
+// What tells who typed a request, weakest first (shaper/classify/typist.h).
+enum class TypistEvidence { address, chat, header };
+
 // Identities for one run of the agent; 0 means unknown. Keyed hashes, never text.
 using RequestId = std::uint64_t;
 using ChatKey = std::uint64_t;
@@ -34,9 +37,11 @@ struct Classification {
   std::string mark;              // "<pack>/<entry>" where a pack decided
   bool task_shaped = false;      // not streamed, [user] or [system, user], no tools, no images: could be one
   bool may_be_unmasked = false;  // held in mind: a chat that comes may show that it is a task of its own
-  bool asks_for_task = false;    // such a one, and it asks for the JSON key of a task: its chat may be near
   ChatKey chat = 0;              // the chat that it is, or that it quotes
   TypistKey typist = 0;          // who typed it, by the best evidence there is
+  TypistEvidence typist_by = TypistEvidence::address;
+  TypistKey editor = 0;    // of a keystroke: in which chat it is typed, where that tells more than the typist
+  TypistKey newcomer = 0;  // of a chat's first turn: who its keystrokes were from, when they quoted nothing
   std::vector<Unmasked> unmasked;    // earlier requests that this chat shows to be its tasks (late echo)
   std::vector<std::string> reasons;  // in words, only where asked for (explain)
 };

@@ -5,6 +5,7 @@
 #include "shaper/classify/echo.h"
 #include "shaper/classify/match.h"
 #include "shaper/classify/pack.h"
+#include "shaper/classify/typist.h"
 
 namespace tasklane {
 
@@ -118,7 +119,8 @@ struct Classifier::State {
   std::optional<OwnTemplate> own_template;
 
   void know_people(const ClassifyInput& input, Classification& result) const;
-  void by_echo(const ClassifyInput& input, Classification& result, Reasons& why);
+  // Gives what it quotes, whether or not that makes it a task.
+  std::optional<Quote> by_echo(const ClassifyInput& input, Classification& result, Reasons& why);
   void remember_chat(const ClassifyInput& input, Classification& result, Reasons& why);
   [[nodiscard]] bool is_unfilled(const ClassifyInput& input) const;
   [[nodiscard]] Asking asking_of(const BodyFacts& body) const;
@@ -193,6 +195,7 @@ void Classifier::State::know_people(const ClassifyInput& input, Classification& 
     if (result.chat == 0) result.chat = key_by(pack->chat_headers);
     if (result.typist == 0) result.typist = key_by(pack->typist_headers);
   }
+  if (result.typist != 0) result.typist_by = TypistEvidence::header;
 }
 
 Asking Classifier::State::asking_of(const BodyFacts& body) const {
@@ -224,7 +227,8 @@ bool Classifier::State::is_unfilled(const ClassifyInput& input) const {
   });
 }
 
-void Classifier::State::by_echo(const ClassifyInput& input, Classification& result, Reasons& why) {
+std::optional<Quote> Classifier::State::by_echo(const ClassifyInput& input, Classification& result,
+                                                Reasons& why) {
   const BodyFacts& body = *input.body;
   const EchoPrompt prompt{body.messages.back().text, asking_of(body)};
   const bool ui_order = is_openai(input.endpoint.dialect) && !body.model_first;
@@ -232,13 +236,12 @@ void Classifier::State::by_echo(const ClassifyInput& input, Classification& resu
   result.may_be_unmasked = may_wait;
   const auto quote = echo.find(prompt, may_wait ? input.id : 0, options.threshold, input.now);
   if (quote) {
-    if (result.chat == 0) result.chat = quote->chat;
-    if (result.typist == 0) result.typist = quote->typist;
+    if (result.chat == 0) result.chat = quote->owner.chat;
     why.add("quotes a recent chat", quote->evidence.rendered ? " as \"USER: ...\"" : "", ": at least ",
             std::to_string(quote->evidence.bytes), " bytes of ",
             quote->evidence.whole ? "a whole message" : "a message that was cut");
   }
-  if (result.evidence != Evidence::none) return;
+  if (result.evidence != Evidence::none) return quote;
   why.add(prompt.asking.asks ? "asks for the JSON key of " : "asks for no known JSON key",
           prompt.asking.asks ? to_text(prompt.asking.asked_class) : std::string_view());
   if (ui_order) why.add("against a task: \"model\" is not the first key");
@@ -250,7 +253,7 @@ void Classifier::State::by_echo(const ClassifyInput& input, Classification& resu
       result.request_class = prompt.asking.asks ? prompt.asking.asked_class : RequestClass::task;
       result.evidence = Evidence::echo;
       own_template = OwnTemplate{input.now, std::string(input.client)};
-      return;
+      return quote;
     }
   }
   if (!ui_order && prompt.asking.asks && is_unfilled(input)) {
@@ -260,21 +263,17 @@ void Classifier::State::by_echo(const ClassifyInput& input, Classification& resu
     why.add(
         "holds a placeholder that the front end did not fill, and a task with templates of its own was just "
         "seen");
-    return;
   }
-  result.asks_for_task = may_wait && prompt.asking.asks;
+  return quote;
 }
 
 void Classifier::State::remember_chat(const ClassifyInput& input, Classification& result, Reasons& why) {
   const BodyFacts& body = *input.body;
-  if (result.chat == 0) {
-    const auto first = std::find_if(body.messages.begin(), body.messages.end(),
-                                    [](const Message& m) { return m.role == Role::user; });
-    if (first != body.messages.end()) result.chat = echo.key_of(first->text) ^ (result.typist << 1U);
-  }
-  if (result.typist == 0) result.typist = echo.key_of(input.client);
+  know_typist_of_chat({echo, body, input.client, input.now}, result);
+  know_address(echo, input.client, result);
+  const ChatOwner owner{result.chat, result.typist, echo.key_of(input.client)};
   const bool surely = is_chat_dialect(input.endpoint.dialect) && !result.task_shaped;
-  result.unmasked = echo.remember(body, surely, result.chat, result.typist, options.threshold, input.now);
+  result.unmasked = echo.remember(body, surely, owner, options.threshold, input.now);
   // A task-shaped request waits for its chat, and is none of its own.
   std::erase_if(result.unmasked, [&](const Unmasked& one) { return one.id == input.id; });
   for (const Unmasked& one : result.unmasked)
@@ -317,10 +316,14 @@ Classification Classifier::classify(const ClassifyInput& input) {
   const bool named = state_->by_header(input, result, why);
   if (input.body != nullptr && input.body->readable && !input.body->messages.empty()) {
     if (!named) state_->by_pack(input, result, why);
-    if (result.task_shaped) state_->by_echo(input, result, why);
-    if (result.request_class == RequestClass::chat) state_->remember_chat(input, result, why);
+    std::optional<Quote> quote;
+    if (result.task_shaped) quote = state_->by_echo(input, result, why);
+    if (result.request_class == RequestClass::chat)
+      state_->remember_chat(input, result, why);
+    else if (is_task(result.request_class))
+      know_typist_of_task({state_->echo, *input.body, input.client, input.now}, quote, result);
   }
-  if (result.typist == 0) result.typist = state_->echo.key_of(input.client);
+  know_address(state_->echo, input.client, result);
   return result;
 }
 

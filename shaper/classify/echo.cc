@@ -32,7 +32,7 @@ bool contains(const std::vector<WindowHash>& list, WindowHash hash) {
   return std::find(list.begin(), list.end(), hash) != list.end();
 }
 
-// The person's own words in a message that a front end has wrapped in retrieved context.
+// What stands behind retrieved context; empty where there is none.
 std::string_view inner_question(std::string_view text) {
   constexpr std::string_view context_end = "</context>";
   constexpr std::string_view query = "<user_query>";
@@ -47,6 +47,11 @@ std::string_view inner_question(std::string_view text) {
 }
 
 }  // namespace
+
+std::string_view own_words(std::string_view message) {
+  const std::string_view inner = inner_question(message);
+  return inner.empty() ? trimmed(message) : inner;
+}
 
 double score_of(const QuoteEvidence& e) {
   constexpr std::size_t a_sentence = 24;  // bytes; less may stand in any text
@@ -168,7 +173,7 @@ std::optional<Quote> Echo::find(const EchoPrompt& prompt, RequestId id, double t
     // Of several messages the longest quote names the chat, the newest where they are equally long.
     const bool better =
         !best || score > best->score || (score == best->score && evidence.bytes >= best->evidence.bytes);
-    if (score > 0 && better) best = Quote{known.chat, known.typist, score, evidence};
+    if (score > 0 && better) best = Quote{known.owner, score, evidence};
   }
   if (id == 0 || (best && best->score >= threshold)) return best;
   waiting_.push_back({id, std::move(frame), prompt.asking, now});
@@ -180,19 +185,25 @@ void Echo::ended(RequestId id) {
   std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.id == id; });
 }
 
-Echo::Known Echo::known_of(std::string_view text, bool surely, ChatKey key, TypistKey typist,
-                           Time now) const {
+std::optional<ChatOwner> Echo::owner_of(std::string_view message, Time now) const {
+  const auto found = by_whole_.find(hasher_.hash(trimmed(message)));
+  if (found == by_whole_.end()) return std::nullopt;
+  const Known& known = known_[found->second - first_slot_];
+  if (now - known.seen > options_.keep) return std::nullopt;
+  return known.owner;
+}
+
+Echo::Known Echo::known_of(std::string_view text, bool surely, const ChatOwner& owner, Time now) const {
   Known known;
   known.print = hasher_.print(text);
-  known.chat = key;
-  known.typist = typist;
+  known.owner = owner;
   known.surely = surely;
   known.braces = text.find('{') != std::string_view::npos;
   known.seen = now;
   return known;
 }
 
-std::vector<Unmasked> Echo::remember(const BodyFacts& chat, bool surely, ChatKey key, TypistKey typist,
+std::vector<Unmasked> Echo::remember(const BodyFacts& chat, bool surely, const ChatOwner& owner,
                                      double threshold, Time now) {
   forget_old(now);
   std::vector<Unmasked> unmasked;
@@ -206,11 +217,11 @@ std::vector<Unmasked> Echo::remember(const BodyFacts& chat, bool surely, ChatKey
     if (skipped > 0) --skipped;
     if (from_user) first_user = false;
     if (!wanted || (!from_user && message.role != Role::assistant)) continue;
-    const Known known = known_of(message.text, surely, key, typist, now);
+    const Known known = known_of(message.text, surely, owner, now);
     if (known.print.length == 0) continue;
     if (from_user) last.assign(1, known);
     const std::string_view inner = from_user ? inner_question(message.text) : std::string_view();
-    if (!inner.empty()) last.push_back(known_of(inner, surely, key, typist, now));
+    if (!inner.empty()) last.push_back(known_of(inner, surely, owner, now));
     keep(known);
     if (!inner.empty()) keep(last.back());
   }

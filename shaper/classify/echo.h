@@ -67,9 +67,18 @@ struct PromptEnds {
 };
 PromptEnds ends_of(std::string_view text);
 
-struct Quote {
+// Whose messages they are.
+struct ChatOwner {
   ChatKey chat = 0;
   TypistKey typist = 0;
+  std::uint64_t client = 0;  // key of the address
+};
+
+// The person's own words in a message, which a front end may have wrapped in retrieved context.
+std::string_view own_words(std::string_view message);
+
+struct Quote {
+  ChatOwner owner;
   double score = 0;
   QuoteEvidence evidence;
 };
@@ -88,14 +97,15 @@ class Echo {
 
   // Keeps the messages of a chat, and says which waiting requests quote its last user message. `surely`
   // means: the request can only be a chat (streamed, with tools, or of several turns).
-  std::vector<Unmasked> remember(const BodyFacts& chat, bool surely, ChatKey key, TypistKey typist,
-                                 double threshold, Time now);
+  std::vector<Unmasked> remember(const BodyFacts& chat, bool surely, const ChatOwner& owner, double threshold,
+                                 Time now);
+  // Whose message that is, word for word.
+  [[nodiscard]] std::optional<ChatOwner> owner_of(std::string_view message, Time now) const;
 
  private:
   struct Known {
     MessagePrint print;
-    ChatKey chat = 0;
-    TypistKey typist = 0;
+    ChatOwner owner;
     bool surely = false;
     bool braces = false;  // it holds a '{', so a JSON key that the prompt shows may be the message's own
     Time seen;
@@ -121,7 +131,7 @@ class Echo {
   [[nodiscard]] Frame frame_of(std::string_view text) const;
   void window(std::string_view text, Frame& frame, std::vector<Slot>& candidates) const;
   static QuoteEvidence judge(const Known& known, const Frame& frame, const Asking& asking, Time now);
-  Known known_of(std::string_view text, bool surely, ChatKey key, TypistKey typist, Time now) const;
+  Known known_of(std::string_view text, bool surely, const ChatOwner& owner, Time now) const;
   void keep(Known known);
   void forget_old(Time now);
   void forget_first();

@@ -253,43 +253,45 @@ const std::string custom_title = asked_of_model(
     "Gib dem Gespraech einen Namen, als {\"title\": \"...\"}.\nUSER: " + long_question + "\nASSISTANT: ",
     false);
 
-TEST_F(LanesOnTheWire, ATitleOfACustomTemplateJustBeforeItsChatWaitsAsATask) {
+TEST_F(LanesOnTheWire, ATitleOfACustomTemplateIsTakenBackForItsChatAndWaitsAsATask) {
   start_with(R"({"lane": "background", "settle": "0s", "quiet": "50ms"})");
-  Peer tasks = client();
-  Peer person = client();
-  tasks.send(custom_title);
-  std::this_thread::sleep_for(milliseconds(20));
-  person.send(asked_of_model(long_question, true));
-  Peer server = model.accept();
-  EXPECT_EQ(long_question, receive_request(server)["messages"][0]["content"])
-      << "the chat does not come first";
-  EXPECT_FALSE(model.called_within(milliseconds(500)));
-  server.send(answer("{}"));
-  person.receive(answer("{}").size());
-  EXPECT_EQ(true, receive_request(server)["stream"]) << "asked as a task";
-  stream_answer(server, R"({"title": "Beeches"})");
-  EXPECT_EQ(R"({"title": "Beeches"})", content_of(receive_answer(tasks)));
-  EXPECT_EQ(1u, counters().gave_way);
-  EXPECT_EQ(1u, row(RequestClass::title, "model").answered);
-  EXPECT_EQ(1u, row(RequestClass::chat, "model").requests);
-}
-
-TEST_F(LanesOnTheWire, ATaskThatAlreadyRunsGivesWayOnceItsChatShowsIt) {
-  start_with(R"({"lane": "background", "settle": "0s", "quiet": "20ms"})");
   Peer tasks = client();
   tasks.send(custom_title);
   Peer first = model.accept();
   EXPECT_EQ(false, receive_request(first)["stream"]) << "untouched while it may be a chat";
   Peer person = client();
   person.send(asked_of_model(long_question, true));
-  EXPECT_TRUE(first.sees_close());
+  EXPECT_TRUE(first.sees_close()) << "the title still holds the slot";
   Peer second = model.accept();
   EXPECT_EQ(long_question, receive_request(second)["messages"][0]["content"]);
+  EXPECT_TRUE(second.quiet_for(milliseconds(100)) && !model.called_within(milliseconds(100)))
+      << "the title did not wait for the chat's end";
   second.send(answer("{}"));
   person.receive(answer("{}").size());
-  receive_request(second);
+  EXPECT_EQ(true, receive_request(second)["stream"]) << "asked as a task";
   stream_answer(second, R"({"title": "Beeches"})");
   EXPECT_EQ(R"({"title": "Beeches"})", content_of(receive_answer(tasks)));
+  EXPECT_EQ(1u, counters().gave_way);
+  EXPECT_EQ(1u, row(RequestClass::title, "model").answered);
+  EXPECT_EQ(1u, row(RequestClass::chat, "model").requests);
+}
+
+TEST_F(LanesOnTheWire, WhatMayYetBeATaskOfAChatGoesAtOnce) {
+  start_with(R"({"lane": "background", "settle": "10s"})");
+  const std::string question =
+      asked_of_model("Write me a headline about bread, as JSON {\"title\": \"...\"}", false);
+  Peer program = client();
+  Peer person = client();
+  program.send(question);
+  std::this_thread::sleep_for(milliseconds(20));
+  person.send(chat);
+  Peer first = model.accept();
+  EXPECT_EQ(question, first.receive(question.size())) << "it was held";
+  Peer second = model.accept();
+  receive_request(second);
+  const std::string reply = answer(R"({"message":{"content":"{\"title\": \"Crumbs\"}"}})");
+  first.send(reply);
+  EXPECT_EQ(reply, program.receive(reply.size())) << "no chat quotes it: a chat of its own";
 }
 
 TEST_F(LanesOnTheWire, AProgramsQuestionThatNoChatQuotesIsUntouched) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "shaper/answer/error_answer.h"
+#include "shaper/rewrite/contract.h"
 #include "userspace/relay/reach.h"
 #include "userspace/relay/slot_probe.h"
 #include "userspace/relay/task_plan.h"
@@ -14,14 +15,23 @@ namespace tasklane {
 namespace {
 
 constexpr std::size_t most_chat_models = 256;
-// Open WebUI sends a new chat's title a few milliseconds before the chat itself.
-constexpr Duration settle_for_its_chat = std::chrono::milliseconds(400);
+constexpr std::size_t longest_paragraph = 8192;  // of what a person sends, to know what was being typed
 
 std::string address_text(const TcpEndpoint& peer) {
   const asio::ip::address address = peer.address();
   if (address.is_v6() && address.to_v6().is_v4_mapped())
     return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
   return address.to_string();
+}
+
+ChatSender sender_of(const Classification& classification, const BodyFacts* body) {
+  ChatSender sender{
+      classification.request_class, classification.chat, classification.typist, classification.newcomer, {}};
+  if (sender.newcomer == 0 || body == nullptr) return sender;
+  sender.sent = prompt_text(*body);
+  if (sender.sent.size() > longest_paragraph)
+    sender.sent.remove_prefix(sender.sent.size() - longest_paragraph);
+  return sender;
 }
 
 // What a request gets while Tasklane is bypassed.
@@ -173,7 +183,7 @@ Awaitable<bool> Connection::run_unmasked(Request& request, Classification classi
   ++context_.statistics.relay().gave_way;
   classification.request_class = unmasked;
   classification.evidence = Evidence::echo;
-  classification.may_be_unmasked = classification.asks_for_task = false;
+  classification.may_be_unmasked = false;
   const BodyFacts* body = read_body(request);
   const Decision decision = decide(
       *request.config,
@@ -226,13 +236,12 @@ Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body
     watch.emplace(context_.late_echo, request.id, [&exchange, &unmasked](RequestClass shown) {
       if (exchange.give_way()) unmasked = shown;
     });
-  if (watch && classification.asks_for_task) co_await exchange.settle(settle_for_its_chat);
   Row& row = context_.statistics.row(request_class, first);
   ++row.requests;
   ++row.in_flight;
   const bool generates = request.endpoint.kind == EndpointKind::generation && !context_.bypass;
-  if (generates && !unmasked)
-    context_.lanes.chat_begins(request.id, request_class, classification.chat,
+  if (generates)
+    context_.lanes.chat_begins(request.id, sender_of(classification, body),
                                server_key(origin_, *decision.route.front()));
   context_.late_echo.unmask(classification.unmasked);
   Exchange::Report report = co_await exchange.run(std::move(outgoing));

@@ -2,7 +2,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <utility>
 
 #include "shaper/rewrite/head_rewrite.h"
@@ -47,22 +46,11 @@ Exchange::Exchange(RelayContext& context, TcpSocket& client, const std::shared_p
       request_(request),
       decision_(decision),
       class_(request_class),
-      client_model_(std::move(client_model)),
-      settling_(context.io.get_executor()) {}
-
-Awaitable<void> Exchange::settle(Duration time) {
-  if (input_->closed()) co_return;
-  input_->when_closed([this] { settling_.cancel(); });
-  settling_.expires_after(time);
-  error_code ignored;
-  co_await settling_.async_wait(asio::redirect_error(use_await, ignored));
-  input_->when_closed(nullptr);
-}
+      client_model_(std::move(client_model)) {}
 
 bool Exchange::give_way() {
   if (relay_ && relay_->sent_anything()) return false;
   gave_way_ = true;
-  settling_.cancel();
   if (upstream_) upstream_->abort();
   return true;
 }

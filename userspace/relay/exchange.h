@@ -38,8 +38,6 @@ class Exchange {
   // `outgoing` per upstream of the decision's route.
   Awaitable<Report> run(std::vector<Outgoing> outgoing);
 
-  // Waits before run(), but not once the client is gone or give_way() was called.
-  Awaitable<void> settle(Duration time);
   // Ends the request upstream, unseen by the client. False: too late, a byte has been passed on.
   bool give_way();
 
@@ -60,7 +58,6 @@ class Exchange {
   std::string client_model_;
   UpstreamPtr upstream_;
   std::optional<AnswerRelay> relay_;
-  Timer settling_;
   bool gave_way_ = false;
   bool keep_copy_ = false;
   Report report_;

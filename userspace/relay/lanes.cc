@@ -5,12 +5,15 @@
 
 namespace tasklane {
 
-void Lanes::chat_begins(RequestId id, RequestClass request_class, ChatKey chat, const std::string& upstream) {
+void Lanes::chat_begins(RequestId id, const ChatSender& sender, const std::string& upstream) {
   Ticket ticket;
   ticket.id = id;
-  ticket.request_class = request_class;
+  ticket.request_class = sender.request_class;
   ticket.lane = Lane::interactive;
-  ticket.chat = chat;
+  ticket.chat = sender.chat;
+  ticket.typist = sender.typist;
+  ticket.newcomer = sender.newcomer;
+  ticket.typed = sender.sent;
   ticket.upstream = upstream;
   carry_out(admission_.arrive(std::move(ticket), now()));
 }

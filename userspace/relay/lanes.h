@@ -35,13 +35,22 @@ class WaitingTask {
   virtual void on_result(std::shared_ptr<const TaskResult> result) = 0;
 };
 
+// Whose chat it is that comes, to find what they were typing.
+struct ChatSender {
+  RequestClass request_class = RequestClass::chat;
+  ChatKey chat = 0;
+  TypistKey typist = 0;
+  TypistKey newcomer = 0;  // the typist's key before the chat was there to be quoted
+  std::string_view sent;   // what the person sends; where there is a newcomer
+};
+
 // Lives as long as its event loop runs.
 class Lanes {
  public:
   explicit Lanes(asio::io_context& io) : timer_(io.get_executor()) {}
 
   // A chat (or what is treated as one) comes and goes: never waits.
-  void chat_begins(RequestId id, RequestClass request_class, ChatKey chat, const std::string& upstream);
+  void chat_begins(RequestId id, const ChatSender& sender, const std::string& upstream);
   void chat_ends(RequestId id);
 
   // `task` must live until it has left.

@@ -1,6 +1,7 @@
 #include "userspace/relay/task_plan.h"
 
 #include <functional>
+#include <string>
 
 #include "shaper/answer/quoted.h"
 #include "shaper/rewrite/as_stream.h"
@@ -24,7 +25,9 @@ std::uint64_t bucket_of(const PlanInput& input) {
   const RateLimit& rate = *input.decision.rule->then.settings.rate;
   const std::string& rule = input.decision.rule->name;
   switch (rate.per) {
-    case RatePer::client:
+    case RatePer::client:  // everybody behind one front end shares its address
+      if (input.classification.typist_by == TypistEvidence::header)
+        return mixed({rule, "person", input.client, std::to_string(input.classification.typist)});
       return mixed({rule, "client", input.client});
     case RatePer::model:
       return mixed({rule, "model", input.body->model});
@@ -41,6 +44,8 @@ Ticket ticket_for(const PlanInput& input, Lane lane) {
   ticket.lane = lane;
   ticket.settings = input.decision.rule->then.settings;
   ticket.typist = input.classification.typist;
+  ticket.typist_known = input.classification.typist_by != TypistEvidence::address;
+  ticket.editor = input.classification.editor;
   ticket.prompt_tokens = static_cast<std::uint64_t>(TokenEstimate().of(input.body->json));
   if (ticket.settings.rate) ticket.bucket = bucket_of(input);
   if (ticket.request_class == RequestClass::autocomplete)

@@ -3,6 +3,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <utility>
 
+#include "shaper/admit/typing.h"
 #include "shaper/answer/quoted.h"
 #include "shaper/rewrite/as_stream.h"
 #include "shaper/rewrite/constrain.h"
@@ -233,7 +234,7 @@ TaskRun::Attempt TaskRun::conclude(const Upstream& upstream, const AnswerAssembl
 void TaskRun::remember_suggestion(const Answer& answer) {
   if (plan_.ticket.request_class != RequestClass::autocomplete) return;
   if (const std::optional<std::string> suggestion = suggestion_in(answer.content))
-    context_.lanes.admission().suggested(plan_.ticket.typist, plan_.ticket.typed, *suggestion, now());
+    context_.lanes.admission().suggested(editor_of(plan_.ticket), plan_.ticket.typed, *suggestion, now());
 }
 
 bool TaskRun::answered_from_cache(const Ticket& ticket) {

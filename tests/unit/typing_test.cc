@@ -1,0 +1,118 @@
+// Whose keystrokes are whose: what replaces what, who is answered from which suggestion, whose chat it is.
+#include "shaper/admit/typing.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace tasklane {
+namespace {
+
+using std::chrono_literals::operator""ms;
+
+constexpr TypistKey anna = 3;
+constexpr TypistKey address = 5;
+const Time start{};
+
+TEST(AText, GoesOnFromAnotherThatItContinuesOrMends) {
+  EXPECT_TRUE(goes_on("How do", "How do I cook"));
+  EXPECT_TRUE(goes_on("How do I cook", "How do")) << "went back";
+  EXPECT_TRUE(goes_on("How do I cok", "How do I cook rice")) << "mended a slip";
+  EXPECT_TRUE(goes_on("梅雨の時期に洗濯物を乾", "梅雨の時期に洗濯機"));
+}
+
+TEST(AText, DoesNotGoOnFromSomebodyElses) {
+  EXPECT_FALSE(goes_on("How do I cook rice", "How do I fix a bike")) << "half of it is the same";
+  EXPECT_FALSE(goes_on("Hi there", "Hi Tom"));
+  EXPECT_FALSE(goes_on("How do I cook", "How do I fix"));
+  EXPECT_FALSE(goes_on("What", "Who"));
+  EXPECT_FALSE(goes_on("", "Who")) << "nothing is known of it";
+  EXPECT_FALSE(goes_on("", ""));
+}
+
+class Typing : public testing::Test {
+ protected:
+  static Ticket keystroke(RequestId id, const std::string& typed, TypistKey typist, bool known) {
+    Ticket made;
+    made.id = id;
+    made.lane = Lane::keystroke;
+    made.request_class = RequestClass::autocomplete;
+    made.upstream = "model";
+    made.typist = typist;
+    made.typist_known = known;
+    made.typed = typed;
+    return made;
+  }
+  static Ticket in_chat(RequestId id, const std::string& typed, TypistKey typist, TypistKey editor) {
+    Ticket made = keystroke(id, typed, typist, true);
+    made.editor = editor;
+    return made;
+  }
+  static const AnswerNow* answered(const Actions& actions, RequestId id) {
+    const auto found = std::find_if(actions.begin(), actions.end(), [id](const Action& action) {
+      const auto* answer = std::get_if<AnswerNow>(&action);
+      return answer != nullptr && answer->id == id;
+    });
+    return found == actions.end() ? nullptr : std::get_if<AnswerNow>(&*found);
+  }
+  Admission admission_;
+};
+
+TEST_F(Typing, OfAKnownPersonReplacesWhateverTheyTypedBefore) {
+  admission_.arrive(keystroke(1, "How do", anna, true), start);
+  EXPECT_NE(answered(admission_.arrive(keystroke(2, "Tell me", anna, true), start + 1ms), 1), nullptr);
+}
+
+TEST_F(Typing, BehindOneAddressReplacesWhatItGoesOnFromAlone) {
+  admission_.arrive(keystroke(1, "How do", address, false), start);
+  const Actions other = admission_.arrive(keystroke(2, "Tell me", address, false), start + 1ms);
+  EXPECT_EQ(answered(other, 1), nullptr) << "somebody else's";
+  const Actions further = admission_.arrive(keystroke(3, "How do I", address, false), start + 2ms);
+  EXPECT_NE(answered(further, 1), nullptr);
+  EXPECT_EQ(answered(further, 2), nullptr);
+}
+
+TEST_F(Typing, InOneChatNeverReplacesWhatIsTypedInAnother) {
+  admission_.arrive(in_chat(1, "And", anna, 31), start);
+  const Actions other = admission_.arrive(in_chat(2, "And then", anna, 32), start + 1ms);
+  EXPECT_EQ(answered(other, 1), nullptr) << "chats that begin alike";
+  EXPECT_NE(answered(admission_.arrive(in_chat(3, "But", anna, 31), start + 2ms), 1), nullptr);
+}
+
+TEST_F(Typing, InAChatIsNeverAnsweredFromASuggestionInAnother) {
+  admission_.suggested(editor_of(in_chat(1, "My name", anna, 31)), "My name", " is Anna", start);
+  EXPECT_EQ(answered(admission_.arrive(in_chat(2, "My name i", anna, 32), start), 2), nullptr);
+  const Actions own = admission_.arrive(in_chat(3, "My name i", anna, 31), start);
+  ASSERT_NE(answered(own, 3), nullptr);
+  EXPECT_EQ(answered(own, 3)->text, "s Anna");
+}
+
+TEST_F(Typing, OfWhichNothingIsKnownIsNeverAnsweredFromASuggestion) {
+  admission_.suggested(address, "", " cook rice", start);
+  EXPECT_EQ(answered(admission_.arrive(keystroke(1, "", address, false), start), 1), nullptr);
+}
+
+TEST_F(Typing, EndsInTheChatOfItsTypist) {
+  Ticket chat;
+  chat.typist = anna;
+  EXPECT_TRUE(sends_it(chat, in_chat(1, "And", anna, 31)));
+  EXPECT_FALSE(sends_it(chat, in_chat(1, "And", anna + 1, 31)));
+  EXPECT_FALSE(sends_it(chat, keystroke(1, "And", address, false)));
+  EXPECT_FALSE(sends_it(Ticket{}, keystroke(1, "And", 0, true)));
+  chat.request_class = RequestClass::query;
+  EXPECT_FALSE(sends_it(chat, in_chat(1, "And", anna, 31))) << "no chat";
+}
+
+TEST_F(Typing, InANewChatEndsInTheFirstTurnThatGoesOnFromIt) {
+  Ticket chat;
+  chat.typist = anna;
+  chat.newcomer = address;
+  chat.typed = "Hello you.\nHow does one cook rice?";
+  EXPECT_TRUE(sends_it(chat, keystroke(1, "How do", address, false))) << "the paragraph that was typed last";
+  EXPECT_TRUE(sends_it(chat, keystroke(1, "Hello", address, false)));
+  EXPECT_FALSE(sends_it(chat, keystroke(1, "Tell me", address, false))) << "somebody else's";
+  EXPECT_FALSE(sends_it(chat, keystroke(1, "How do", address + 2, false)));
+}
+
+}  // namespace
+}  // namespace tasklane

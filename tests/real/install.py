@@ -142,5 +142,5 @@ if __name__ == "__main__":
     try:
         install(settings.parse(sys.argv[1:]))
     except Skip as skipped:
-        say(f"skipped: {skipped}")
+        print(f"skipped: {skipped}")
         sys.exit(3)

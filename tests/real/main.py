@@ -41,7 +41,9 @@ def play(stack, rounds):
     """The rounds' chats: {"direct, tasks off": [what was seen, ...], ...}."""
     seen = {f"{way}, tasks {tasks}": [] for way in WAYS for tasks in ("off", "on")}
     say("a chat to warm up")
-    stack.chat(False, "warm-up")
+    errors = stack.chat(False, "warm-up")["errors"]
+    if errors:
+        raise Failed(f"the first chat: {errors[0]}")
     for number in range(1, rounds + 1):
         for way in WAYS:
             stack.tasklane("bypass", "on" if way == "direct" else "off")

@@ -14,7 +14,7 @@ import socketio
 # Of a made-up cook. The tag makes each chat a new one for every cache.
 QUESTIONS = ["What do I need for a tomato soup?", "Can I leave out the cream?", "Which bread would you serve with it?"]
 PAUSES = [1.0, 4.0]  # seconds between turns: somebody in a hurry, somebody who reads
-LONGEST_TURN = 300
+LONGEST_TURN = 600
 LONGEST_WAIT_FOR_TASKS = 90
 
 

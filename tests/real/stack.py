@@ -120,7 +120,7 @@ class Stack:
     def start_open_webui(self):
         ollama = self.engine == "ollama"
         environment = {
-            "DATA_DIR": self.folder / "open-webui", "WEBUI_AUTH": False, "WEBUI_SECRET_KEY": "of one run",
+            "DATA_DIR": self.folder / "open-webui", "WEBUI_AUTH": False, "WEBUI_SECRET_KEY": "of one run, and no longer than that",
             "ENABLE_PERSISTENT_CONFIG": False, "OFFLINE_MODE": True, "HF_HUB_OFFLINE": 1, "ENABLE_VERSION_UPDATE_CHECK": False,
             "ANONYMIZED_TELEMETRY": False, "DO_NOT_TRACK": True, "SCARF_NO_ANALYTICS": True,
             "RAG_EMBEDDING_ENGINE": "ollama",  # else it loads a model of its own for embeddings
@@ -146,7 +146,7 @@ class Stack:
     def stats(self):
         return json.loads(self.tasklane("stats", "--json"))
 
-    def chat(self, tasks, tag, seconds=900):
+    def chat(self, tasks, tag, seconds=2400):
         """One chat of three turns by a person at the page; what they saw."""
         page = pathlib.Path(__file__).with_name("page.py")
         command = [self.cache.open_webui / "bin/python", page, self.page, self.model, "on" if tasks else "off", tag]

@@ -1,0 +1,102 @@
+"""Chats with the real Open WebUI direct and through Tasklane by turns, with its automations off and on, and judges what was seen."""
+import json
+import os
+import subprocess
+import sys
+import time
+
+import options as settings
+import report
+from options import Skip
+from stack import CHAT_PORT, TASK_PORT, Failed, Stack
+
+# Open WebUI keeps idle connections to the model for 15 s. One that was made direct would stay so: the ways change on new ones.
+REST = 17
+WAYS = ["direct", "tasklane"]
+
+
+def say(text):
+    print(f"== {text}", file=sys.stderr, flush=True)
+
+
+def choose_engine(options):
+    if options.engine:
+        return options.engine
+    return "ollama" if options.cache.ollama.exists() else "llama.cpp"
+
+
+def start(stack):
+    cache, options = stack.cache, stack.options
+    cache.logs.mkdir(exist_ok=True)
+    (cache.logs / "page.log").write_text("")
+    say(f"starting {stack.engine}, Tasklane ({options.profile.name}) and Open WebUI {cache.open_webui_version}")
+    stack.start_model_server(CHAT_PORT)
+    if options.task_server:
+        stack.start_model_server(TASK_PORT)
+    stack.start_agent()
+    stack.start_open_webui()
+
+
+def play(stack, rounds):
+    """The rounds' chats: {"direct, tasks off": [what was seen, ...], ...}."""
+    seen = {f"{way}, tasks {tasks}": [] for way in WAYS for tasks in ("off", "on")}
+    say("a chat to warm up")
+    stack.tasklane("bypass", "on")  # so that Tasklane's figures are of the rounds alone
+    errors = stack.chat(False, "warm-up")["errors"]
+    if errors:
+        raise Failed(f"the first chat: {errors[0]}")
+    for number in range(1, rounds + 1):
+        for way in WAYS:
+            stack.tasklane("bypass", "on" if way == "direct" else "off")
+            time.sleep(REST)
+            for tasks in ("off", "on"):
+                start = time.monotonic()
+                chat = stack.chat(tasks == "on", f"{way} {tasks} {number}")
+                seen[f"{way}, tasks {tasks}"].append(chat)
+                say(f"round {number} of {rounds}: {way}, tasks {tasks}: {time.monotonic() - start:.0f} s"
+                    + "".join(f"\n   {error}" for error in chat["errors"]))
+                time.sleep(2)
+    return seen
+
+
+def chats_through_tasklane(stats):
+    return sum(row["requests"] for row in stats["classes"] if row["class"] == "chat")
+
+
+def test(options):
+    engine = choose_engine(options)
+    stack = Stack(options, engine)
+    start(stack)
+    load = os.getloadavg()[0]
+    if load > 0.5 * (os.cpu_count() or 1):
+        say(f"this machine is not quiet (load {load:.1f} on {os.cpu_count()} CPUs): take the figures for what they are")
+    seen = play(stack, options.rounds)
+    stats = stack.stats()
+    figures = {name: report.figures(chats) for name, chats in seen.items()}
+    print(report.table(figures, f"Open WebUI {stack.cache.open_webui_version}, {engine}, SmolLM2 135M, {options.profile.name}, "
+                                f"{options.rounds} rounds"))
+    faults = report.faults(figures, chats_through_tasklane(stats))
+    if options.json:
+        whole = {"engine": engine, "open_webui": stack.cache.open_webui_version, "profile": options.profile.name, "load": load,
+                 "figures": figures, "chats": seen, "faults": faults, "stats": stats}
+        options.json.write_text(json.dumps(whole, indent=1) + "\n")
+    for fault in faults:
+        print(f"FAILED: {fault}")
+    if not faults:
+        print("passed: no chat was worse with Tasklane than without it")
+    return 1 if faults else 0
+
+
+def main():
+    try:
+        return test(settings.parse(sys.argv[1:]))
+    except Skip as reason:
+        print(f"skipped: {reason}")
+        return 3
+    except (Failed, subprocess.SubprocessError) as error:
+        say(f"failed: {error}")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -107,6 +107,9 @@ class Admission {
   [[nodiscard]] std::size_t held() const { return jobs_.size() + chats_.size(); }  // in memory, in any state
   [[nodiscard]] std::size_t waiting() const;
   [[nodiscard]] std::size_t running() const;
+  // What waits and runs now, by lane; only lanes in which something does.
+  [[nodiscard]] std::map<Lane, LanePresence> present() const;
+  [[nodiscard]] std::map<std::string, ServerRoom> servers() const;
 
  private:
   enum class State { waiting, running, following };

@@ -163,6 +163,7 @@ SteeringState Agent::Parts::steering_state() const {
   state.admission = &lanes.admission();
   if (!steering) return state;
   state.attached = true;
+  state.heartbeat_age = steering->heartbeat_age();
   for (const SocketAddress& endpoint : steering->endpoints()) state.endpoints.push_back(to_text(endpoint));
   if (const Result<SteeringCounters> counters = steering->counters(); counters)
     for (const auto& [name, count] : counters->named()) state.connections.emplace(name, count);

@@ -272,6 +272,7 @@ Result<void> Agent::Parts::reload() {
   config = std::make_shared<const Config>(std::move(*loaded));
   relay->config = config;
   upstreams->set_connect_timeout(config->limits.connect_timeout);
+  slot_probe->configure();
   return {};
 }
 

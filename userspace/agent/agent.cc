@@ -51,6 +51,10 @@ ClassifierOptions classifier_options() {
   return options;
 }
 
+Result<Config> config_of(const AgentOptions& options) {
+  return options.config ? load_config(*options.config) : usual_config();
+}
+
 using Packs = std::vector<std::shared_ptr<const Pack>>;
 
 Result<Packs> packs_of(const Config& config, const AgentOptions& options) {
@@ -115,7 +119,7 @@ struct Agent::Parts {
 };
 
 Result<void> Agent::Parts::configure() {
-  Result<Config> loaded = options.config ? load_config(*options.config) : default_config();
+  Result<Config> loaded = config_of(options);
   if (!loaded) return loaded.error();
   if (options.control_socket) loaded->control_socket = *options.control_socket;
   Result<Packs> packs = packs_of(*loaded, options);
@@ -260,7 +264,7 @@ Awaitable<void> Agent::Parts::keep_time() {
 }
 
 Result<void> Agent::Parts::reload() {
-  Result<Config> loaded = options.config ? load_config(*options.config) : default_config();
+  Result<Config> loaded = config_of(options);
   if (!loaded) return loaded.error();
   if (options.control_socket) loaded->control_socket = *options.control_socket;
   if (!same_sockets(*config, *loaded))
@@ -351,6 +355,7 @@ void Agent::run() {
       parts_->io, [this] { return parts_->keep_time(); }, asio::detached);
   asio::co_spawn(
       parts_->io, [this] { return parts_->obey_signals(); }, asio::detached);
+  spdlog::info("rules: {}", parts_->config->source);
   for (const Intercept& intercept : parts_->config->intercept)
     spdlog::info("steering port {}", intercept.port);
   for (const Listen& listen : parts_->config->listen)

@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,7 @@ struct Then {
   std::vector<std::string> route;       // names of upstreams; empty: the original
   std::optional<nlohmann::json> patch;  // RFC 7396
   bool laned = false;  // some setting of `settings` is given: matching tasks wait in their lane
+  std::set<std::string, std::less<>> given;  // their names
   LaneSettings settings;
 };
 

@@ -95,6 +95,8 @@ class Admission {
   void suggested(TypistKey typist, const std::string& typed, const std::string& suggestion, Time now);
   // A request that never came here, for its answer was in the cache.
   void answered_from_cache(const Ticket& ticket);
+  // Lets go of what is too old to be of use. About once a second.
+  void forget(Time now) { type_ahead_.sweep(now); }
   // What time alone brings. Nothing happens before next_wakeup().
   Actions tick(Time now);
   [[nodiscard]] std::optional<Time> next_wakeup(Time now) const;

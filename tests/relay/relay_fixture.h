@@ -235,6 +235,13 @@ class RelayTest : public ::testing::Test {
       return 0;
     });
   }
+  // Chats' prompts that are still in mind so much later.
+  std::size_t prompts_kept_after(Duration ahead) {
+    return in_relay([&] {
+      rewarmer_->sweep(now() + ahead);
+      return rewarmer_->kept();
+    });
+  }
   void bypass(bool on) {
     in_relay([&] { return context_->bypass = on; });
   }

@@ -255,6 +255,9 @@ Awaitable<void> Agent::Parts::keep_time() {
       acceptor->sweep(now());
       upstreams->sweep(now());
       relay->samples.sweep(now());
+      relay->answers.sweep(now());
+      rewarmer->sweep(now());
+      lanes.admission().forget(now());
     }
     timer.expires_after(tick);
     error_code error;

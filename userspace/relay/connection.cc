@@ -205,8 +205,12 @@ std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const Bo
   if (context_.rewarmer == nullptr || !untouched || classification.request_class != RequestClass::chat ||
       body == nullptr || !body->readable || !Rewarmer::keeps(body->json.size()))
     return std::nullopt;
-  return ChatPrompt{origin_, std::string(request.raw_head()), std::string(body->json),
-                    request.endpoint.dialect, classification.chat};
+  return ChatPrompt{origin_,
+                    std::string(request.raw_head()),
+                    std::string(body->json),
+                    request.endpoint.dialect,
+                    classification.chat,
+                    std::string(body->model)};
 }
 
 Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body,

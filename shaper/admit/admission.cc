@@ -254,7 +254,7 @@ void Admission::yield(Job& job, Time now, Actions& out) {
 
 // One fewer waits for another's answer; where that one's client has gone too, it was the last.
 void Admission::unfollow(RequestId id, Time now, Actions& out) {
-  const RequestId leader = forget(id).leader;
+  const RequestId leader = take_out(id).leader;
   const auto found = jobs_.find(leader);
   if (found == jobs_.end()) return;
   std::erase(found->second.followers, id);
@@ -293,7 +293,7 @@ Actions Admission::finished(RequestId id, Time now) {
   ++(job.rewarm ? rewarm_counters_.finished : counters_[job.ticket.lane].finished);
   if (job.behind_chat && job.state == State::running)
     counters_[job.ticket.lane].kept_from_chats += now - job.started;
-  for (const RequestId follower : std::vector<RequestId>(job.followers)) forget(follower);
+  for (const RequestId follower : std::vector<RequestId>(job.followers)) take_out(follower);
   remove(id, now);
   start_what_may(now, out);
   return out;
@@ -343,7 +343,7 @@ void Admission::keep(Job job) {
   jobs_.emplace(id, std::move(job));
 }
 
-Admission::Job Admission::forget(RequestId id) {
+Admission::Job Admission::take_out(RequestId id) {
   keystrokes_.erase(id);
   timed_.erase(id);
   return std::move(jobs_.extract(id).mapped());
@@ -351,7 +351,7 @@ Admission::Job Admission::forget(RequestId id) {
 
 // Takes it out of all that knows of it, but for those who share its answer.
 Admission::Job Admission::remove(RequestId id, Time now) {
-  Job job = forget(id);
+  Job job = take_out(id);
   Upstream& upstream = *job.upstream;
   if (job.state == State::running) {
     stop(job, now);
@@ -364,18 +364,6 @@ Admission::Job Admission::remove(RequestId id, Time now) {
     if (leader != upstream.leaders.end() && leader->second == id) upstream.leaders.erase(leader);
   }
   return job;
-}
-
-std::size_t Admission::waiting() const {
-  std::size_t count = 0;
-  for (const auto& [id, job] : jobs_) count += job.state == State::waiting ? 1 : 0;
-  return count;
-}
-
-std::size_t Admission::running() const {
-  std::size_t count = chats_.size();
-  for (const auto& [id, job] : jobs_) count += job.state == State::running ? 1 : 0;
-  return count;
 }
 
 }  // namespace tasklane

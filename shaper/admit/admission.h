@@ -99,6 +99,8 @@ class Admission {
   void suggested(TypistKey typist, const std::string& typed, const std::string& suggestion, Time now);
   // A request that never came here, for its answer was in the cache.
   void answered_from_cache(const Ticket& ticket);
+  // Lets go of what is too old to be of use. About once a second.
+  void forget(Time now) { type_ahead_.sweep(now); }
   // What time alone brings. Nothing happens before next_wakeup().
   Actions tick(Time now);
   [[nodiscard]] std::optional<Time> next_wakeup(Time now) const;
@@ -111,6 +113,9 @@ class Admission {
   [[nodiscard]] std::size_t held() const { return jobs_.size() + chats_.size(); }  // in memory, in any state
   [[nodiscard]] std::size_t waiting() const;
   [[nodiscard]] std::size_t running() const;
+  // What waits and runs now, by lane; only lanes in which something does.
+  [[nodiscard]] std::map<Lane, LanePresence> present() const;
+  [[nodiscard]] std::map<std::string, ServerRoom> servers() const;
 
  private:
   enum class State { waiting, running, following };
@@ -164,7 +169,7 @@ class Admission {
   bool end_chat(RequestId id, std::uint64_t LaneCounters::*how, Time now, Actions& out);
   static void end_foreground(Upstream& upstream, Time now);
   void keep(Job job);
-  Job forget(RequestId id);
+  Job take_out(RequestId id);
   Job remove(RequestId id, Time now);
   void spared(const Ticket& ticket);
   [[nodiscard]] std::optional<Time> deadline_of(const Job& job) const;

@@ -30,6 +30,18 @@ struct LaneCounters {
   std::uint64_t prompt_tokens_spared = 0;
 };
 
+// What is in a lane now.
+struct LanePresence {
+  std::uint64_t waiting = 0;
+  std::uint64_t running = 0;
+};
+
+// How many requests a server computes at once, and how many of them background work leaves to chats.
+struct ServerRoom {
+  unsigned slots = 1;
+  unsigned reserve = 0;
+};
+
 struct RewarmCounters {
   std::uint64_t asked = 0;
   std::uint64_t finished = 0;

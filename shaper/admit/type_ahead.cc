@@ -16,12 +16,16 @@ void TypeAhead::remember(TypistKey typist, const std::string& typed, const std::
   if (typist == 0 || typed.empty() || suggestion.empty() || typed.size() + suggestion.size() > longest_text)
     return;
   if (last_.size() >= most_typists && !last_.contains(typist)) {
-    std::erase_if(last_, [&](const auto& entry) { return now - entry.second.at > kept_for; });
+    sweep(now);
     if (last_.size() >= most_typists)
       last_.erase(std::min_element(last_.begin(), last_.end(),
                                    [](const auto& a, const auto& b) { return a.second.at < b.second.at; }));
   }
   last_[typist] = {typed, suggestion, now};
+}
+
+void TypeAhead::sweep(Time now) {
+  std::erase_if(last_, [&](const auto& entry) { return now - entry.second.at > kept_for; });
 }
 
 std::optional<std::string> TypeAhead::rest(TypistKey typist, const std::string& typed, Time now) {

@@ -18,6 +18,9 @@ class TypeAhead {
   // 'How do I' was completed with ' cook rice': for 'How do I co' it is 'ok rice'. Nothing where the typist
   // went elsewhere, or has typed all of it.
   std::optional<std::string> rest(TypistKey typist, const std::string& typed, Time now);
+  // Forgets what is too old to be gone along.
+  void sweep(Time now);
+  [[nodiscard]] std::size_t size() const { return last_.size(); }
 
  private:
   struct Suggestion {

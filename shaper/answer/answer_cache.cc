@@ -33,6 +33,14 @@ std::shared_ptr<const Answer> AnswerCache::find(const Key& key, Time now) {
   return entry->answer;
 }
 
+void AnswerCache::sweep(Time now) {
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    const auto next = std::next(entry);
+    if (now >= entry->until) remove(entry);
+    entry = next;
+  }
+}
+
 void AnswerCache::remove(std::list<Entry>::iterator entry) {
   bytes_ -= entry->bytes;
   by_key_.erase(entry->key);

@@ -35,6 +35,8 @@ class AnswerCache {
   // Only what the model has said to its end: no answer that broke off, none that a token limit cut.
   void keep(const Key& key, std::shared_ptr<const Answer> answer, Time until);
   [[nodiscard]] std::shared_ptr<const Answer> find(const Key& key, Time now);
+  // Forgets what no longer serves.
+  void sweep(Time now);
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:

@@ -331,4 +331,11 @@ Result<Config> load_config(const std::filesystem::path& file) {
   return parse_config(text.str(), file.string());
 }
 
+Result<Config> usual_config(const std::filesystem::path& file) {
+  std::error_code error;
+  const bool there = std::filesystem::exists(file, error);
+  // One that cannot be looked at is no missing one.
+  return there || error ? load_config(file) : default_config();
+}
+
 }  // namespace tasklane

@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,7 @@ struct Then {
   std::vector<std::string> route;       // names of upstreams; empty: the original
   std::optional<nlohmann::json> patch;  // RFC 7396
   bool laned = false;  // some setting of `settings` is given: matching tasks wait in their lane
+  std::set<std::string, std::less<>> given;  // their names
   LaneSettings settings;
 };
 
@@ -105,5 +107,8 @@ Result<Config> parse_config(std::string_view text, std::string_view source);
 Result<Config> load_config(const std::filesystem::path& file);
 // The one-model profile of config/, which is built in.
 Result<Config> default_config();
+// The file where nobody names another; where it is not there, the one-model profile.
+inline constexpr const char* usual_config_file = "/etc/tasklane/tasklane.json";
+Result<Config> usual_config(const std::filesystem::path& file = usual_config_file);
 
 }  // namespace tasklane

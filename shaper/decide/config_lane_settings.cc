@@ -131,8 +131,9 @@ JsonCursor::Members lane_setting_members(Then& then) {
       {"constrain", flag(t.constrain)},
       {"align", flag(t.align)}};
   for (auto& [name, setter] : members)
-    setter = [&then, inner = std::move(setter)](const JsonCursor& c) {
+    setter = [&then, key = name, inner = std::move(setter)](const JsonCursor& c) {
       then.laned = true;
+      then.given.emplace(key);
       inner(c);
     };
   return members;

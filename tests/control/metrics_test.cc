@@ -163,7 +163,8 @@ TEST(Metrics, TellWhatBecameOfRequestsInEachLane) {
   with_lanes.admission = &admission;
 
   const Exposition metrics = parsed(prometheus_text(busy(), with_lanes));
-  EXPECT_EQ(metrics.value("tasklane_lanes_waiting", {}), 1);
+  EXPECT_EQ(metrics.value("tasklane_lane_waiting", {{"lane", "background"}}), 1);
+  EXPECT_EQ(metrics.value("tasklane_lane_running", {{"lane", "background"}}), 0);
   EXPECT_EQ(metrics.value("tasklane_lane_events_total", {{"lane", "background"}, {"event", "arrived"}}), 1);
   EXPECT_EQ(metrics.value("tasklane_lane_events_total", {{"lane", "background"}, {"event", "sliced"}}), 1);
   EXPECT_EQ(metrics.value("tasklane_prompt_tokens_spared_total", {{"lane", "background"}}), 40);
@@ -173,9 +174,68 @@ TEST(Metrics, TellWhatBecameOfRequestsInEachLane) {
   const Exposition later = parsed(prometheus_text(busy(), with_lanes));
   EXPECT_EQ(later.value("tasklane_kept_from_chats_seconds_total", {{"lane", "background"}}), 2);
   EXPECT_EQ(later.value("tasklane_lane_held_seconds_total", {{"lane", "background"}}), 3);
+  EXPECT_EQ(later.value("tasklane_lane_longest_held_seconds", {{"lane", "background"}}), 3);
   const auto json = stats_json(busy(), with_lanes);
   EXPECT_EQ(json["lanes"]["by_lane"]["background"]["kept_from_chats_seconds"], 2.0);
   EXPECT_EQ(json["lanes"]["by_lane"]["interactive"]["finished"], 1);
+}
+
+TEST(Metrics, TellWhatWaitsAndRunsInEachLaneNow) {
+  Admission admission;
+  admission.use_slots("m", 3, 1);
+  const auto arrive = [&](RequestId id, Lane lane) {
+    Ticket ticket;
+    ticket.id = id;
+    ticket.lane = lane;
+    ticket.upstream = "m";
+    ticket.settings.while_chat = WhileChat::hold;
+    admission.arrive(ticket, Time{});
+  };
+  arrive(1, Lane::interactive);
+  arrive(2, Lane::blocking);
+  for (const RequestId id : {3, 4}) arrive(id, Lane::background);
+  arrive(5, Lane::keystroke);
+  SteeringState with_lanes = steering;
+  with_lanes.admission = &admission;
+  const auto lanes = stats_json(busy(), with_lanes)["lanes"];
+  const auto now_in = [&](const char* lane) {
+    const auto& json = lanes["by_lane"][lane];
+    return std::pair(json["waiting"].get<int>(), json["running"].get<int>());
+  };
+  EXPECT_EQ(now_in("interactive"), std::pair(0, 1));
+  EXPECT_EQ(now_in("blocking"), std::pair(0, 1));
+  EXPECT_EQ(now_in("background"), std::pair(2, 0));
+  EXPECT_EQ(now_in("keystroke"), std::pair(1, 0));
+  EXPECT_EQ(lanes["servers"]["m"], (nlohmann::json{{"slots", 3}, {"reserve", 1}}));
+  const Exposition metrics = parsed(prometheus_text(busy(), with_lanes));
+  EXPECT_EQ(metrics.value("tasklane_lane_running", {{"lane", "interactive"}}), 1);
+  EXPECT_EQ(metrics.value("tasklane_lane_waiting", {{"lane", "keystroke"}}), 1);
+  EXPECT_EQ(metrics.value("tasklane_server_slots", {{"server", "m"}}), 3);
+}
+
+TEST(Metrics, CountRewarmsWithTheBackgroundsWork) {
+  Admission admission;
+  admission.prewarm("m", Time{} + 10s);
+  const Actions begun = admission.tick(Time{});
+  ASSERT_EQ(begun.size(), 1u);
+  SteeringState with_lanes = steering;
+  with_lanes.admission = &admission;
+  EXPECT_EQ(stats_json(busy(), with_lanes)["lanes"]["by_lane"]["background"]["running"], 1);
+  admission.finished(std::get<Rewarm>(begun.front()).id, Time{} + 1s);
+  EXPECT_EQ(stats_json(busy(), with_lanes)["lanes"]["by_lane"]["background"]["rewarmed"], 1);
+  const Exposition metrics = parsed(prometheus_text(busy(), with_lanes));
+  EXPECT_EQ(metrics.value("tasklane_lane_events_total", {{"lane", "background"}, {"event", "rewarmed"}}), 1);
+  EXPECT_EQ(metrics.value("tasklane_rewarms_total", {{"event", "asked"}}), 1);
+  EXPECT_EQ(metrics.value("tasklane_rewarms_total", {{"event", "finished"}}), 1);
+  EXPECT_EQ(metrics.value("tasklane_rewarms_total", {{"event", "gave_way"}}), 0);
+}
+
+TEST(Metrics, TellTheAgeOfTheLastSignOfLife) {
+  SteeringState alive = steering;
+  alive.heartbeat_age = 250ms;
+  EXPECT_EQ(parsed(prometheus_text({}, alive)).value("tasklane_heartbeat_age_seconds"), 0.25);
+  EXPECT_EQ(stats_json({}, alive)["steering"]["heartbeat_age_seconds"], 0.25);
+  EXPECT_FALSE(stats_json({}, steering)["steering"].contains("heartbeat_age_seconds")) << "silent";
 }
 
 TEST(Metrics, TellEachClassAndUpstreamApart) {

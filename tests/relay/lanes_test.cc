@@ -321,32 +321,5 @@ TEST_F(LanesOnTheWire, TheSameQuestionAgainIsAnsweredFromTheCache) {
   receive_request(server);
 }
 
-std::string with_server_field(std::string answer) {
-  return answer.insert(answer.find("\r\n") + 2, "Server: llama.cpp\r\n");
-}
-
-TEST_F(LanesOnTheWire, ALlamaServersSlotsAreLearntAndUsedForTasks) {
-  start_with(R"({"lane": "background", "settle": "0s", "hold": false, "preempt": false})");
-  Peer person = client();
-  person.send(chat);
-  Peer server = model.accept();
-  receive_request(server);
-  const std::string reply = with_server_field(answer("{}"));
-  server.send(reply);
-  person.receive(reply.size());
-  Peer probe = model.accept();
-  EXPECT_NE(std::string::npos, probe.until("\r\n\r\n").find("GET /props "));
-  probe.send(answer(R"({"total_slots": 2, "model_path": "m.gguf"})"));
-  ASSERT_TRUE(eventually(
-      [&] { return in_relay([&] { return lanes().admission().slots(model.authority()); }) == 2u; }));
-  Peer first = client();
-  Peer second = client();
-  first.send(title("one?"));
-  second.send(title("two?"));
-  receive_request(server);
-  Peer beside = model.accept();
-  EXPECT_EQ(true, receive_request(beside)["stream"]) << "two slots take two tasks";
-}
-
 }  // namespace
 }  // namespace tasklane

@@ -174,11 +174,7 @@ class RelayTest : public ::testing::Test {
   // Starts the relay in front of `model`. `more` are further members of the configuration, each with a comma
   // in front.
   void start(const std::string& more = "") {
-    const std::string text =
-        R"({"version": 1, "listen": [{"address": "127.0.0.1:1", "to": ")" + model.url() + "\"}]" + more + "}";
-    Result<Config> config = parse_config(text, "test");
-    ASSERT_TRUE(config.has_value()) << config.error().text();
-    config_ = std::make_shared<const Config>(std::move(*config));
+    configure(more);
     Result<std::vector<std::shared_ptr<const Pack>>> packs =
         find_packs(config_->packs, {std::string(TASKLANE_SOURCE_DIR) + "/config/packs"});
     ASSERT_TRUE(packs.has_value()) << packs.error().text();
@@ -210,6 +206,15 @@ class RelayTest : public ::testing::Test {
     boost::asio::post(io_, [&work] { work(); });
     return result.get();
   }
+  // As after a SIGHUP.
+  void reload(const std::string& more) {
+    configure(more);
+    in_relay([&] {
+      context_->config = config_;
+      slot_probe_->configure();
+      return 0;
+    });
+  }
   RelayCounters counters() {
     return in_relay([this] { return statistics_.relay(); });
   }
@@ -228,6 +233,13 @@ class RelayTest : public ::testing::Test {
     in_relay([&] {
       acceptor_->sweep(now() + ahead);
       return 0;
+    });
+  }
+  // Chats' prompts that are still in mind so much later.
+  std::size_t prompts_kept_after(Duration ahead) {
+    return in_relay([&] {
+      rewarmer_->sweep(now() + ahead);
+      return rewarmer_->kept();
     });
   }
   void bypass(bool on) {
@@ -249,6 +261,14 @@ class RelayTest : public ::testing::Test {
   }
 
  private:
+  void configure(const std::string& more) {
+    const std::string text =
+        R"({"version": 1, "listen": [{"address": "127.0.0.1:1", "to": ")" + model.url() + "\"}]" + more + "}";
+    Result<Config> config = parse_config(text, "test");
+    ASSERT_TRUE(config.has_value()) << config.error().text();
+    config_ = std::make_shared<const Config>(std::move(*config));
+  }
+
   asio::io_context io_{1};
   asio::executor_work_guard<Executor> guard_{io_.get_executor()};
   std::shared_ptr<const Config> config_;

@@ -73,18 +73,33 @@ TEST_F(RewarmingOnTheWire, WithoutOtherWorkInBetweenNothingIsAskedAgain) {
   EXPECT_FALSE(model.called_within(milliseconds(100)));
 }
 
+TEST_F(RewarmingOnTheWire, AChatsPromptIsForgottenAfterTenMinutes) {
+  Peer again = after_a_chat_and_a_title();
+  receive_request(again);
+  EXPECT_EQ(1u, prompts_kept_after(std::chrono::minutes(9)));
+  EXPECT_EQ(0u, prompts_kept_after(std::chrono::minutes(10)));
+}
+
 class PrewarmingOnTheWire : public LanesOnTheWire {
  protected:
   void answer_a_chat() {
     start(R"(, "upstreams": {"model": {"address": "original", "prewarm": true}})");
+    answer_a_chat_with("You are kind.");
+  }
+  void start_with_slots(int slots) {
+    prewarm_pause = {};
+    start(R"(, "upstreams": {"model": {"address": "original", "prewarm": true, "slots": )" +
+          std::to_string(slots) + "}}");
+  }
+  void answer_a_chat_with(const std::string& system_prompt, const std::string& of_model = "big") {
     Peer person = client();
-    const Json body{{"model", "big"},
+    const Json body{{"model", of_model},
                     {"messages",
-                     {{{"role", "system"}, {"content", "You are kind."}},
+                     {{{"role", "system"}, {"content", system_prompt}},
                       {{"role", "user"}, {"content", "How do I cook rice?"}}}},
                     {"stream", true}};
     person.send(post("/api/chat", body.dump()));
-    server_.emplace(model.accept());
+    if (!server_) server_.emplace(model.accept());
     receive_request(*server_);
     stream_answer(*server_, "With water.");
     person.until("0\r\n\r\n");
@@ -96,8 +111,67 @@ class PrewarmingOnTheWire : public LanesOnTheWire {
     server_->send(answer("{}"));
     EXPECT_EQ(answer("{}"), page.receive(answer("{}").size()));
   }
+  // The system prompt that is asked next, and answered.
+  std::string asked_ahead() {
+    Peer ahead = model.accept();
+    const Json asked = receive_request(ahead);
+    stream_answer(ahead, ".");
+    return asked["messages"][0].value("content", "");
+  }
   std::optional<Peer> server_;
 };
+
+TEST_F(PrewarmingOnTheWire, AsManySystemPromptsAsSlotsAreAskedTheNewestLast) {
+  start_with_slots(2);
+  for (const char* prompt : {"You are kind.", "You are brief.", "You are strict.", "You are brief."})
+    answer_a_chat_with(prompt);
+  open_page();
+  EXPECT_EQ("You are strict.", asked_ahead());
+  EXPECT_EQ("You are brief.", asked_ahead());
+  EXPECT_FALSE(model.called_within(milliseconds(50)));
+}
+
+TEST_F(PrewarmingOnTheWire, AServerWithOneSlotIsAskedForTheNewestAlone) {
+  start_with_slots(1);
+  for (const char* prompt : {"You are kind.", "You are brief."}) answer_a_chat_with(prompt);
+  open_page();
+  EXPECT_EQ("You are brief.", asked_ahead());
+  EXPECT_FALSE(model.called_within(milliseconds(50)));
+}
+
+TEST_F(PrewarmingOnTheWire, NoOtherModelIsLoadedInThePlaceOfTheNewestOne) {
+  start_with_slots(4);
+  answer_a_chat_with("You are kind.", "small");
+  answer_a_chat_with("You are brief.");
+  open_page();
+  EXPECT_EQ("You are brief.", asked_ahead());
+  EXPECT_FALSE(model.called_within(milliseconds(50)));
+}
+
+TEST_F(PrewarmingOnTheWire, APersonWhoIsFasterEndsAllOfThem) {
+  start_with_slots(2);
+  for (const char* prompt : {"You are kind.", "You are brief."}) answer_a_chat_with(prompt);
+  open_page();
+  Peer ahead = model.accept();
+  receive_request(ahead);
+  answer_a_chat_with("You are brief.");
+  EXPECT_TRUE(ahead.sees_close());
+  EXPECT_FALSE(model.called_within(milliseconds(50)));
+}
+
+TEST_F(PrewarmingOnTheWire, WhatChatsHaveInCommonIsForgottenAfterADay) {
+  start_with_slots(2);
+  for (const char* prompt : {"You are kind.", "You are brief."}) answer_a_chat_with(prompt);
+  EXPECT_EQ(2u, prompts_kept_after(std::chrono::hours(23)));
+  EXPECT_EQ(0u, prompts_kept_after(std::chrono::hours(24)));
+}
+
+TEST_F(PrewarmingOnTheWire, ItIsForgottenOnceItIsNoLongerWanted) {
+  start_with_slots(2);
+  answer_a_chat_with("You are kind.");
+  reload("");
+  EXPECT_EQ(0u, prompts_kept_after({}));
+}
 
 TEST_F(PrewarmingOnTheWire, APageThatIsOpenedAfterAPauseHasTheSystemPromptAsked) {
   prewarm_pause = {};

@@ -101,25 +101,57 @@ TEST(TheStatsTable, TellsThatNothingHasHappenedYet) {
   EXPECT_THAT(table, HasSubstr("\nsteering: on, no model listens\n"));
 }
 
-TEST(TheStatsTable, SaysOfEachLaneWhatBecameOfItsRequestsAndInOneLineWhatItWasWorth) {
+Json with_lanes() {
   Json stats = busy();
-  stats["lanes"] = {{"waiting", 2},
-                    {"running", 1},
-                    {"by_lane",
-                     {{"background",
-                       {{"arrived", 5},
-                        {"sliced", 3},
+  const Json background{{"waiting", 2},
+                        {"running", 1},
+                        {"arrived", 5},
+                        {"started", 3},
+                        {"finished", 2},
+                        {"sliced", 7},
+                        {"rewarmed", 4},
                         {"rejected", 0},
                         {"held_seconds", 75.955454148},
+                        {"longest_held_seconds", 31.24},
                         {"kept_from_chats_seconds", 12.34},
-                        {"prompt_tokens_spared", 100}}},
-                      {"keystroke", {{"arrived", 4}, {"prompt_tokens_spared", 900}}}}}};
-  const std::string table = stats_table(stats);
-  EXPECT_EQ(line_with(table, "lanes"), "lanes: 2 waiting, 1 running");
-  EXPECT_EQ(line_with(table, "  background"), "  background: arrived 5, held_seconds 75.955, sliced 3");
-  EXPECT_THAT(line_with(table, "worth"),
+                        {"prompt_tokens_spared", 100}};
+  const Json keystroke{{"arrived", 40}, {"over_share", 6}, {"prompt_tokens_spared", 900}};
+  stats["lanes"] = {{"by_lane", {{"background", background}, {"keystroke", keystroke}}},
+                    {"servers",
+                     {{"127.0.0.1:11435", {{"slots", 1}, {"reserve", 0}}},
+                      {"original:11434", {{"slots", 4}, {"reserve", 2}}}}},
+                    {"rewarm", {{"asked", 5}, {"finished", 4}, {"gave_way", 1}}}};
+  return stats;
+}
+
+TEST(TheStatsTable, SaysOfEachLaneWhatWaitsAndWhatBecameOfItsRequests) {
+  const std::string table = stats_table(with_lanes());
+  EXPECT_THAT(line_with(table, "LANE"), ContainsRegex("^LANE +WAITING +RUNNING +ARRIVED +STARTED +FINISHED +"
+                                                      "HELD +LONGEST +SLICED +RE-WARMED +OVER SHARE$"))
+      << "what is nothing in every lane is left out";
+  EXPECT_THAT(line_with(table, "background"),
+              ContainsRegex("^background +2 +1 +5 +3 +2 +76.0 s +31.2 s +7 +4 +0$"));
+  EXPECT_THAT(line_with(table, "keystroke"),
+              ContainsRegex("^keystroke +0 +0 +40 +0 +0 +0.0 s +0.0 s +0 +0 +6$"));
+  EXPECT_THAT(table, HasSubstr("\nre-warms: asked 5, finished 4, gave_way 1\n"));
+}
+
+TEST(TheStatsTable, SaysInOneLineWhatTheLanesWereWorth) {
+  EXPECT_THAT(line_with(stats_table(with_lanes()), "worth"),
               ContainsRegex("^worth: 12.3 s of task work .*about 1000 prompt tokens"));
   EXPECT_THAT(stats_table(busy()), Not(HasSubstr("worth:"))) << "nothing yet";
+}
+
+TEST(TheStatsTable, TellsTheSlotsOfEachServer) {
+  EXPECT_THAT(stats_table(with_lanes()),
+              HasSubstr("\nslots: 127.0.0.1:11435 1, original:11434 4 (2 kept for chats)\n"));
+}
+
+TEST(TheStatsTable, TellsHowOldTheAgentsLastSignOfLifeIs) {
+  Json stats = busy();
+  stats["steering"]["heartbeat_age_seconds"] = 0.1234;
+  EXPECT_THAT(stats_table(stats), HasSubstr("\nheartbeat: 123 ms ago\n"));
+  EXPECT_THAT(stats_table(busy()), Not(HasSubstr("heartbeat")));
 }
 
 }  // namespace

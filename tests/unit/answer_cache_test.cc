@@ -69,5 +69,15 @@ TEST(AnswerCache, ReplacesAnOlderAnswer) {
   EXPECT_EQ(cache.bytes(), before);
 }
 
+TEST(AnswerCache, ForgetsWhatNoLongerServes) {
+  AnswerCache cache;
+  cache.keep(question(1), said("old"), start + 60s);
+  cache.keep(question(2), said("new"), start + 90s);
+  cache.sweep(start + 60s);
+  EXPECT_EQ(cache.find(question(2), start + 60s)->content, "new");
+  cache.sweep(start + 90s);
+  EXPECT_EQ(cache.bytes(), 0u);
+}
+
 }  // namespace
 }  // namespace tasklane

@@ -203,5 +203,31 @@ TEST(Config, ReadsWhatAnUpstreamCanDo) {
   EXPECT_FALSE(config->upstreams.at("task").prewarm);
 }
 
+TEST(TheUsualFile, IsReadWhereItIsThere) {
+  const test::TemporaryFolder folder;
+  const std::string file = folder.write("tasklane.json", R"({"version": 1, "intercept": [{"port": 4711}]})");
+  const Result<Config> config = usual_config(file);
+  ASSERT_TRUE(config.has_value()) << config.error().text();
+  EXPECT_EQ(config->source, file);
+  EXPECT_EQ(config->intercept.front().port, 4711);
+}
+
+TEST(TheUsualFile, IsTheOneModelProfileWhereItIsNotThere) {
+  const test::TemporaryFolder folder;
+  for (const auto& missing :
+       {folder.path() / "tasklane.json", folder.path() / "no folder" / "tasklane.json"}) {
+    const Result<Config> config = usual_config(missing);
+    ASSERT_TRUE(config.has_value()) << config.error().text();
+    EXPECT_EQ(config->source, "the built-in one-model profile");
+    EXPECT_EQ(config->rules.size(), default_config()->rules.size());
+  }
+}
+
+TEST(TheUsualFile, ThatIsBrokenIsNoMissingOne) {
+  const test::TemporaryFolder folder;
+  EXPECT_TRUE(usual_config(folder.write("tasklane.json", "{")).has_error());
+  EXPECT_TRUE(usual_config(folder.path()).has_error());
+}
+
 }  // namespace
 }  // namespace tasklane

@@ -54,5 +54,14 @@ TEST_F(TypingAlong, LongTextsAreNotKept) {
   EXPECT_FALSE(ahead_.rest(2, std::string(8192, 'a'), start).has_value());
 }
 
+TEST(TypeAheadSweep, ForgetsASuggestionThatIsTooOldToBeGoneAlong) {
+  TypeAhead last;
+  last.remember(1, "How do I", " cook rice", start);
+  last.remember(2, "Why is", " the sky blue", start + 60s);
+  last.sweep(start + 121s);
+  EXPECT_EQ(last.size(), 1u);
+  EXPECT_EQ(last.rest(2, "Why is the", start + 121s), " sky blue");
+}
+
 }  // namespace
 }  // namespace tasklane

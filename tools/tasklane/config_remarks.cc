@@ -4,6 +4,7 @@
 #include <set>
 
 #include "shaper/decide/when.h"
+#include "tools/tasklane/lane_remarks.h"
 
 namespace tasklane {
 namespace {
@@ -70,7 +71,9 @@ std::vector<std::string> remarks_on(const Config& config) {
   for (const Rule& rule : config.rules) {
     note_compaction(rule, remarks);
     note_lone_hop(rule, config, remarks);
+    note_lane_settings(rule, remarks);
   }
+  note_upstreams(config, remarks);
   const bool asks_class = std::any_of(config.rules.begin(), config.rules.end(),
                                       [](const Rule& rule) { return !rule.when->classes.empty(); });
   if (asks_class && config.packs.empty())

@@ -1,8 +1,9 @@
 #include "tools/tasklane/stats.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -38,8 +39,8 @@ std::string bytes(std::uint64_t count) { return to_text(ByteSize{count}); }
 
 using Row = std::vector<std::string>;
 
-// Columns as wide as their widest cell; the first two are left-aligned.
-std::string aligned(const std::vector<Row>& rows) {
+// Columns as wide as their widest cell; the first `names` are left-aligned.
+std::string aligned(const std::vector<Row>& rows, std::size_t names) {
   std::vector<std::size_t> widths;
   for (const Row& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
@@ -50,7 +51,7 @@ std::string aligned(const std::vector<Row>& rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string pad(widths[i] - row[i].size(), ' ');
-      line += (i == 0 ? "" : "  ") + (i < 2 ? row[i] + pad : pad + row[i]);
+      line += (i == 0 ? "" : "  ") + (i < names ? row[i] + pad : pad + row[i]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
@@ -96,13 +97,62 @@ Json nonzero(const Json& counts) {
   return some;
 }
 
-// Times to the millisecond; what it was worth has a line of its own.
-std::string lane_line(const std::string& lane, const Json& counts) {
-  Json shown = nonzero(counts);
-  for (const char* worth : {"kept_from_chats_seconds", "prompt_tokens_spared"}) shown.erase(worth);
-  for (const char* time : {"held_seconds", "longest_held_seconds"})
-    if (shown.contains(time)) shown[time] = std::round(shown[time].get<double>() * 1000) / 1000;
-  return counts_line("  " + lane, shown);
+struct LaneColumn {
+  const char* title;
+  const char* name;     // in the agent's answer
+  bool always = false;  // else only where some lane has something to show
+};
+constexpr std::array<LaneColumn, 20> lane_columns{{
+    {"WAITING", "waiting", true},
+    {"RUNNING", "running", true},
+    {"ARRIVED", "arrived", true},
+    {"STARTED", "started", true},
+    {"FINISHED", "finished", true},
+    {"HELD", "held_seconds", true},
+    {"LONGEST", "longest_held_seconds"},
+    {"PRE-EMPTED", "pre_empted"},
+    {"SLICED", "sliced"},
+    {"RE-WARMED", "rewarmed"},
+    {"SUPERSEDED", "superseded"},
+    {"TYPE-AHEAD", "type_ahead"},
+    {"COALESCED", "coalesced"},
+    {"CACHED", "cached"},
+    {"EXPIRED", "expired"},
+    {"EMPTY", "answered_empty"},
+    {"OVER SHARE", "over_share"},
+    {"REJECTED", "rejected"},
+    {"OVERDUE", "overdue"},
+    {"LEFT", "client_gone"},
+}};
+
+std::string lane_cell(const Json& counts, std::string_view name) {
+  const Json value = counts.value(std::string(name), Json(0));
+  if (!name.ends_with("_seconds")) return value.dump();
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.1f s", value.get<double>());
+  return text;
+}
+
+std::string lanes_table(const Json& by_lane) {
+  std::vector<Row> rows{{"LANE"}};
+  for (const auto& [lane, counts] : by_lane.items()) rows.push_back({lane});
+  for (const LaneColumn& column : lane_columns) {
+    const auto shows = [&](const Json& counts) { return counts.value(column.name, 0.0) != 0; };
+    if (!column.always && std::none_of(by_lane.begin(), by_lane.end(), shows)) continue;
+    rows.front().emplace_back(column.title);
+    std::size_t row = 1;
+    for (const Json& counts : by_lane) rows[row++].push_back(lane_cell(counts, column.name));
+  }
+  return rows.size() > 1 ? aligned(rows, 1) : "";
+}
+
+std::string servers_line(const Json& servers) {
+  std::string line;
+  for (const auto& [server, room] : servers.items()) {
+    line += (line.empty() ? "slots: " : ", ") + server + " " + room.value("slots", Json(1)).dump();
+    if (room.value("reserve", 0) != 0) line += " (" + room["reserve"].dump() + " kept for chats)";
+  }
+  return line.empty() ? "" : line + "\n";
 }
 
 std::string worth_line(const Json& by_lane) {
@@ -121,6 +171,14 @@ std::string worth_line(const Json& by_lane) {
   return line;
 }
 
+std::string heartbeat_line(const Json& steering) {
+  if (!steering.contains("heartbeat_age_seconds")) return "";
+  char line[64];
+  std::snprintf(line, sizeof(line), "heartbeat: %.0f ms ago\n",
+                steering["heartbeat_age_seconds"].get<double>() * 1000);
+  return line;
+}
+
 std::string steering_lines(const Json& steering) {
   if (!steering.value("attached", false))
     return steering.value("bypassed", false) ? "bypass on: everything goes to the model untouched\n" : "";
@@ -129,6 +187,7 @@ std::string steering_lines(const Json& steering) {
   out += endpoints.empty() ? ", no model listens\n" : ", models at";
   for (const Json& endpoint : endpoints) out += " " + endpoint.get<std::string>();
   if (!endpoints.empty()) out += "\n";
+  out += heartbeat_line(steering);
   return out + counts_line("new connections", steering.value("connections", Json::object()));
 }
 
@@ -162,17 +221,14 @@ std::string stats_table(const Json& stats) {
   std::vector<Row> rows{{"CLASS", "UPSTREAM", "REQUESTS", "ANSWERED", "REDIRECTED", "FAILED OVER", "FAILED",
                          "IN FLIGHT", "UP", "DOWN", "TTFT p50", "p95", "p99", "TOTAL p50", "p95", "p99"}};
   for (const Json& each : stats.value("classes", Json::array())) rows.push_back(row_of(each));
-  std::string out = rows.size() > 1 ? aligned(rows) : "no request yet\n";
+  std::string out = rows.size() > 1 ? aligned(rows, 2) : "no request yet\n";
   out += "\n" + steering_lines(stats.value("steering", Json::object()));
   const Json lanes = stats.value("lanes", Json::object());
-  if (!lanes.empty())
-    out += "lanes: " + lanes.value("waiting", Json(0)).dump() + " waiting, " +
-           lanes.value("running", Json(0)).dump() + " running\n";
   const Json by_lane = lanes.value("by_lane", Json::object());
-  for (const auto& [lane, counts] : by_lane.items()) out += lane_line(lane, counts);
+  out += lanes_table(by_lane);
   out += worth_line(by_lane);
-  const Json rewarm = nonzero(lanes.value("rewarm", Json::object()));
-  out += counts_line("  rewarm", rewarm);
+  out += servers_line(lanes.value("servers", Json::object()));
+  out += counts_line("re-warms", nonzero(lanes.value("rewarm", Json::object())));
   out += counts_line("evidence", stats.value("evidence", Json::object()));
   out += counts_line("relay", stats.value("relay", Json::object()));
   char note[64];

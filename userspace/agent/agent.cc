@@ -51,6 +51,10 @@ ClassifierOptions classifier_options() {
   return options;
 }
 
+Result<Config> config_of(const AgentOptions& options) {
+  return options.config ? load_config(*options.config) : usual_config();
+}
+
 using Packs = std::vector<std::shared_ptr<const Pack>>;
 
 Result<Packs> packs_of(const Config& config, const AgentOptions& options) {
@@ -115,7 +119,7 @@ struct Agent::Parts {
 };
 
 Result<void> Agent::Parts::configure() {
-  Result<Config> loaded = options.config ? load_config(*options.config) : default_config();
+  Result<Config> loaded = config_of(options);
   if (!loaded) return loaded.error();
   if (options.control_socket) loaded->control_socket = *options.control_socket;
   Result<Packs> packs = packs_of(*loaded, options);
@@ -163,6 +167,7 @@ SteeringState Agent::Parts::steering_state() const {
   state.admission = &lanes.admission();
   if (!steering) return state;
   state.attached = true;
+  state.heartbeat_age = steering->heartbeat_age();
   for (const SocketAddress& endpoint : steering->endpoints()) state.endpoints.push_back(to_text(endpoint));
   if (const Result<SteeringCounters> counters = steering->counters(); counters)
     for (const auto& [name, count] : counters->named()) state.connections.emplace(name, count);
@@ -250,6 +255,9 @@ Awaitable<void> Agent::Parts::keep_time() {
       acceptor->sweep(now());
       upstreams->sweep(now());
       relay->samples.sweep(now());
+      relay->answers.sweep(now());
+      rewarmer->sweep(now());
+      lanes.admission().forget(now());
     }
     timer.expires_after(tick);
     error_code error;
@@ -259,7 +267,7 @@ Awaitable<void> Agent::Parts::keep_time() {
 }
 
 Result<void> Agent::Parts::reload() {
-  Result<Config> loaded = options.config ? load_config(*options.config) : default_config();
+  Result<Config> loaded = config_of(options);
   if (!loaded) return loaded.error();
   if (options.control_socket) loaded->control_socket = *options.control_socket;
   if (!same_sockets(*config, *loaded))
@@ -271,6 +279,7 @@ Result<void> Agent::Parts::reload() {
   config = std::make_shared<const Config>(std::move(*loaded));
   relay->config = config;
   upstreams->set_connect_timeout(config->limits.connect_timeout);
+  slot_probe->configure();
   return {};
 }
 
@@ -349,6 +358,7 @@ void Agent::run() {
       parts_->io, [this] { return parts_->keep_time(); }, asio::detached);
   asio::co_spawn(
       parts_->io, [this] { return parts_->obey_signals(); }, asio::detached);
+  spdlog::info("rules: {}", parts_->config->source);
   for (const Intercept& intercept : parts_->config->intercept)
     spdlog::info("steering port {}", intercept.port);
   for (const Listen& listen : parts_->config->listen)

@@ -11,7 +11,7 @@
 namespace tasklane {
 
 struct AgentOptions {
-  std::optional<std::filesystem::path> config;  // none: the built-in profile
+  std::optional<std::filesystem::path> config;  // none: usual_config()
   std::optional<std::string> netns;             // NAME, PATH or process id; none: the agent's own
   std::optional<std::string> control_socket;    // instead of the configuration's
 };

@@ -30,7 +30,9 @@ int main(int argc, char** argv) {
                "tasklaned"};
   AgentOptions options;
   bool verbose = false;
-  app.add_option("--config", options.config, "Rules, a JSON file; without it the one-model profile");
+  app.add_option("--config", options.config,
+                 "Rules, a JSON file (default: /etc/tasklane/tasklane.json where it is there, else the "
+                 "built-in one-model profile)");
   app.add_option("--netns", options.netns,
                  "Network namespace in which the model listens: a name, a path or a process id");
   app.add_option("--control", options.control_socket,

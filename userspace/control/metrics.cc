@@ -105,26 +105,69 @@ constexpr std::array<std::pair<std::string_view, std::uint64_t LaneCounters::*>,
     {"client_gone", &LaneCounters::client_gone},
 }};
 
-void add_lanes(std::vector<MetricFamily>& families, const Admission& admission) {
-  auto events =
+struct LaneView {
+  LaneCounters counters;
+  LanePresence present;
+  std::uint64_t rewarmed = 0;  // Tasklane's own work, in the background
+};
+
+// The lanes that have seen something.
+std::map<Lane, LaneView> lane_views(const Admission& admission) {
+  std::map<Lane, LaneView> views;
+  for (const auto& [lane, counters] : admission.counters()) views[lane].counters = counters;
+  for (const auto& [lane, present] : admission.present()) views[lane].present = present;
+  if (const RewarmCounters& rewarm = admission.rewarm_counters(); rewarm.asked > 0)
+    views[Lane::background].rewarmed = rewarm.finished;
+  return views;
+}
+
+struct LaneFamilies {
+  MetricFamily events =
       family("tasklane_lane_events_total", "What became of requests in their lanes", MetricType::Counter);
-  auto held = family("tasklane_lane_held_seconds_total", "Time that requests waited for their turn",
-                     MetricType::Counter);
-  auto kept = family("tasklane_kept_from_chats_seconds_total",
-                     "Work of tasks that would have run beside a chat", MetricType::Counter);
-  auto spared = family("tasklane_prompt_tokens_spared_total",
-                       "Estimated prompt tokens that no server had to read", MetricType::Counter);
-  for (const auto& [lane, c] : admission.counters()) {
-    const std::string name(to_text(lane));
-    for (const auto& [event, value] : lane_events)
-      add(events, c.*value, {{"lane", name}, {"event", std::string(event)}});
+  MetricFamily waiting =
+      family("tasklane_lane_waiting", "Requests that wait for their turn", MetricType::Gauge);
+  MetricFamily running =
+      family("tasklane_lane_running", "Requests that a server computes", MetricType::Gauge);
+  MetricFamily held = family("tasklane_lane_held_seconds_total", "Time that requests waited for their turn",
+                             MetricType::Counter);
+  MetricFamily longest = family("tasklane_lane_longest_held_seconds",
+                                "The longest time that a request waited for its turn", MetricType::Gauge);
+  MetricFamily kept = family("tasklane_kept_from_chats_seconds_total",
+                             "Work of tasks that would have run beside a chat", MetricType::Counter);
+  MetricFamily spared = family("tasklane_prompt_tokens_spared_total",
+                               "Estimated prompt tokens that no server had to read", MetricType::Counter);
+
+  void add_lane(const std::string& name, const LaneView& view) {
+    const LaneCounters& c = view.counters;
+    const auto event = [&](std::string_view what, std::uint64_t count) {
+      add(events, count, {{"lane", name}, {"event", std::string(what)}});
+    };
+    for (const auto& [what, value] : lane_events) event(what, c.*value);
+    event("rewarmed", view.rewarmed);
+    add(waiting, view.present.waiting, {{"lane", name}});
+    add(running, view.present.running, {{"lane", name}});
     add(held, seconds_of(c.held), {{"lane", name}});
+    add(longest, seconds_of(c.longest_held), {{"lane", name}});
     add(kept, seconds_of(c.kept_from_chats), {{"lane", name}});
     add(spared, c.prompt_tokens_spared, {{"lane", name}});
   }
-  auto waiting = family("tasklane_lanes_waiting", "Requests that wait for their turn", MetricType::Gauge);
-  add(waiting, admission.waiting(), {});
-  for (MetricFamily* made : {&events, &held, &kept, &spared, &waiting}) families.push_back(std::move(*made));
+};
+
+void add_lanes(std::vector<MetricFamily>& families, const Admission& admission) {
+  LaneFamilies made;
+  for (const auto& [lane, view] : lane_views(admission)) made.add_lane(std::string(to_text(lane)), view);
+  for (MetricFamily* each :
+       {&made.events, &made.waiting, &made.running, &made.held, &made.longest, &made.kept, &made.spared})
+    families.push_back(std::move(*each));
+  MetricFamily& rewarms = families.emplace_back(
+      family("tasklane_rewarms_total", "Requests that kept a chat's prompt cached", MetricType::Counter));
+  const RewarmCounters& rewarm = admission.rewarm_counters();
+  add(rewarms, rewarm.asked, {{"event", "asked"}});
+  add(rewarms, rewarm.finished, {{"event", "finished"}});
+  add(rewarms, rewarm.gave_way, {{"event", "gave_way"}});
+  MetricFamily& slots = families.emplace_back(
+      family("tasklane_server_slots", "Requests that a server computes at once", MetricType::Gauge));
+  for (const auto& [server, room] : admission.servers()) add(slots, room.slots, {{"server", server}});
 }
 
 void add_rows(std::vector<MetricFamily>& families, const Statistics& statistics) {
@@ -158,6 +201,10 @@ std::string prometheus_text(const Statistics& statistics, const SteeringState& s
       statistics.relay().open_connections);
   add(families.emplace_back(family("tasklane_bypassed", "1 while bypassed", MetricType::Gauge)),
       steering.bypassed ? 1 : 0);
+  if (steering.heartbeat_age)
+    add(families.emplace_back(family("tasklane_heartbeat_age_seconds", "Since the agent's last sign of life",
+                                     MetricType::Gauge)),
+        seconds_of(*steering.heartbeat_age));
   MetricFamily& evidence = families.emplace_back(
       family("tasklane_evidence_total", "Requests by what told their class", MetricType::Counter));
   for (const auto& [kind, count] : statistics.evidence())
@@ -172,21 +219,30 @@ std::string prometheus_text(const Statistics& statistics, const SteeringState& s
 
 namespace {
 
+nlohmann::json lane_json(const LaneView& view) {
+  const LaneCounters& c = view.counters;
+  nlohmann::json json{{"waiting", view.present.waiting}, {"running", view.present.running}};
+  for (const auto& [name, value] : lane_events) json[std::string(name)] = c.*value;
+  json["rewarmed"] = view.rewarmed;
+  json["held_seconds"] = seconds_of(c.held);
+  json["longest_held_seconds"] = seconds_of(c.longest_held);
+  json["kept_from_chats_seconds"] = seconds_of(c.kept_from_chats);
+  json["prompt_tokens_spared"] = c.prompt_tokens_spared;
+  return json;
+}
+
 nlohmann::json lanes_json(const Admission& admission) {
   nlohmann::json lanes = nlohmann::json::object();
-  for (const auto& [lane, c] : admission.counters()) {
-    nlohmann::json& json = lanes[std::string(to_text(lane))];
-    for (const auto& [name, value] : lane_events) json[std::string(name)] = c.*value;
-    json["held_seconds"] = seconds_of(c.held);
-    json["longest_held_seconds"] = seconds_of(c.longest_held);
-    json["kept_from_chats_seconds"] = seconds_of(c.kept_from_chats);
-    json["prompt_tokens_spared"] = c.prompt_tokens_spared;
-  }
+  for (const auto& [lane, view] : lane_views(admission)) lanes[std::string(to_text(lane))] = lane_json(view);
+  nlohmann::json servers = nlohmann::json::object();
+  for (const auto& [server, room] : admission.servers())
+    servers[server] = {{"slots", room.slots}, {"reserve", room.reserve}};
   const RewarmCounters& rewarm = admission.rewarm_counters();
   return {
       {"waiting", admission.waiting()},
       {"running", admission.running()},
       {"by_lane", lanes},
+      {"servers", servers},
       {"rewarm", {{"asked", rewarm.asked}, {"finished", rewarm.finished}, {"gave_way", rewarm.gave_way}}}};
 }
 
@@ -198,6 +254,7 @@ nlohmann::json stats_json(const Statistics& statistics, const SteeringState& ste
                       {"bypassed", steering.bypassed},
                       {"connections", steering.connections},
                       {"endpoints", steering.endpoints}};
+  if (steering.heartbeat_age) json["steering"]["heartbeat_age_seconds"] = seconds_of(*steering.heartbeat_age);
   if (steering.admission != nullptr) json["lanes"] = lanes_json(*steering.admission);
   return json;
 }

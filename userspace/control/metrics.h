@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ struct SteeringState {
   bool bypassed = false;
   std::map<std::string, std::uint64_t> connections;  // by verdict
   std::vector<std::string> endpoints;                // where models listen, "address:port"
-  const Admission* admission = nullptr;              // the lanes; null: none
+  std::optional<Duration> heartbeat_age = {};  // since the last sign of life; none: not attached, or silent
+  const Admission* admission = nullptr;        // the lanes; null: none
 };
 
 inline constexpr const char* prometheus_content_type = "text/plain; version=0.0.4; charset=utf-8";

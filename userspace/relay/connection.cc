@@ -215,8 +215,12 @@ std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const Bo
   if (context_.rewarmer == nullptr || !untouched || classification.request_class != RequestClass::chat ||
       body == nullptr || !body->readable || !Rewarmer::keeps(body->json.size()))
     return std::nullopt;
-  return ChatPrompt{origin_, std::string(request.raw_head()), std::string(body->json),
-                    request.endpoint.dialect, classification.chat};
+  return ChatPrompt{origin_,
+                    std::string(request.raw_head()),
+                    std::string(body->json),
+                    request.endpoint.dialect,
+                    classification.chat,
+                    std::string(body->model)};
 }
 
 Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body,
@@ -249,9 +253,7 @@ Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body
     context_.rewarmer->remember(server_key(origin_, *decision.route.front()), std::move(*prompt),
                                 report.answer.copy);
   if (generates) context_.lanes.chat_ends(request.id);
-  if (generates && context_.slot_probe != nullptr && report.upstream == first)
-    context_.slot_probe->answered(server_key(origin_, *decision.route.front()), origin_,
-                                  *decision.route.front(), report.answer.server);
+  if (generates) note_slots(report, *decision.route.front());
   --context_.statistics.row(request_class, first).in_flight;
   watch.reset();
   if (report.gave_way && unmasked) {
@@ -260,6 +262,16 @@ Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body
   }
   count(request_class, report, request);
   co_return co_await conclude(request, report);
+}
+
+void Connection::note_slots(const Exchange::Report& report, const Upstream& first) {
+  if (context_.slot_probe == nullptr) return;
+  const std::string server = server_key(origin_, first);
+  const AnswerEnd end = report.answer.end;
+  if (report.upstream != first.name || end == AnswerEnd::no_answer || end == AnswerEnd::broken)
+    context_.slot_probe->lost(server);
+  else if (report.answer.status != 0)
+    context_.slot_probe->answered(server, origin_, first, report.answer.server);
 }
 
 Awaitable<bool> Connection::run_task(Request& request, TaskPlan plan) {

@@ -47,6 +47,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Awaitable<void> run_tunnel();
   const BodyFacts* read_body(const Request& request);
   Classification classify(Request& request, const BodyFacts* body);
+  void note_slots(const Exchange::Report& report, const Upstream& first);
   void count(RequestClass request_class, const Exchange::Report& report, const Request& request);
   void reset_client();
 

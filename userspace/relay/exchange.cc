@@ -7,6 +7,7 @@
 #include "shaper/rewrite/head_rewrite.h"
 #include "shaper/rewrite/request_rewrite.h"
 #include "userspace/relay/reach.h"
+#include "userspace/relay/slot_probe.h"
 
 namespace tasklane {
 
@@ -115,6 +116,8 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
     // A kept connection that the server had closed meanwhile: not the server's word on this request.
     if (report_.answer.end != AnswerEnd::no_answer || !upstream_->reused() || input_->closed()) break;
     ++context_.statistics.relay().upstream_reconnects;
+    if (context_.slot_probe != nullptr)
+      context_.slot_probe->lost(server_key(origin_, *decision_.route[index]));
   }
   const AnswerEnd end = report_.answer.end;
   if (end == AnswerEnd::complete && report_.answer.upstream_keep_alive && request_.whole)

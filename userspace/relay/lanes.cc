@@ -60,6 +60,11 @@ void Lanes::prewarm(const std::string& upstream, Time until) {
   carry_out(admission_.tick(now()));
 }
 
+void Lanes::use_slots(const std::string& upstream, unsigned slots, unsigned reserve) {
+  admission_.use_slots(upstream, slots, reserve);
+  carry_out(admission_.tick(now()));
+}
+
 void Lanes::carry_out(const Actions& actions) {
   for (const Action& action : actions) {
     const RequestId id = std::visit([](const auto& each) { return each.id; }, action);

@@ -67,6 +67,8 @@ class Lanes {
   void enter(RequestId id, WaitingTask& task) { tasks_[id] = &task; }
 
   void prewarm(const std::string& upstream, Time until);
+  // In force at once, for what waits too.
+  void use_slots(const std::string& upstream, unsigned slots, unsigned reserve);
 
   Admission& admission() { return admission_; }
   [[nodiscard]] const Admission& admission() const { return admission_; }

@@ -17,6 +17,9 @@ namespace {
 constexpr Duration oldest_chat = std::chrono::minutes(10);
 // Asked for by then, or the person is faster.
 constexpr Duration prewarm_within = std::chrono::seconds(30);
+// What chats have in common is of use on the next morning too.
+constexpr Duration oldest_common = std::chrono::hours(24);
+constexpr std::size_t most_common = 8;
 constexpr std::size_t most_servers = 64;
 constexpr int bad_request = 400;
 
@@ -62,6 +65,7 @@ void Rewarmer::remember(const std::string& server, ChatPrompt prompt, const std:
   if (known_.size() >= most_servers && !known_.contains(server)) known_.clear();
   Known& known = known_[server];
   known.last_used = now();
+  known.ahead.clear();
   if (context_.config->original().prewarm) remember_common(known, prompt);
   if (!context_.config->original().rewarm || !known.worth.pays()) return;
   const std::string text = known.refuses_answers ? std::string() : text_of(answer, prompt.dialect);
@@ -70,24 +74,64 @@ void Rewarmer::remember(const std::string& server, ChatPrompt prompt, const std:
   const ChatKey chat = prompt.chat;
   prompt.body = std::move(*body);
   known.prompt = std::make_shared<const ChatPrompt>(std::move(prompt));
-  context_.lanes.admission().can_rewarm(server, chat, now() + oldest_chat);
+  known.prompt_until = now() + oldest_chat;
+  context_.lanes.admission().can_rewarm(server, chat, known.prompt_until);
 }
 
-void Rewarmer::remember_common(Known& known, const ChatPrompt& prompt) const {
+void Rewarmer::remember_common(Known& known, const ChatPrompt& prompt) {
   std::vector<PrewarmRequest> requests = prewarm_requests({PrewarmSource{prompt.body, prompt.dialect}});
-  known.common.reset();
   if (requests.empty()) return;
   ChatPrompt common = prompt;
   common.body = std::move(requests.front().body);
-  known.common = std::make_shared<const ChatPrompt>(std::move(common));
+  std::erase_if(known.common, [&](const Common& other) {
+    return other.prompt->dialect == common.dialect && other.prompt->body == common.body;
+  });
+  known.common.push_front({std::make_shared<const ChatPrompt>(std::move(common)), now()});
+  std::size_t bytes = 0;
+  for (const Common& each : known.common) bytes += each.prompt->head.size() + each.prompt->body.size();
+  while (known.common.size() > 1 && (known.common.size() > most_common || bytes > longest_body)) {
+    bytes -= known.common.back().prompt->head.size() + known.common.back().prompt->body.size();
+    known.common.pop_back();
+  }
+}
+
+// Of the newest one's model alone, for another would be loaded in its place; one for each slot. The newest is
+// asked last, so that no other takes its place in the cache.
+std::vector<Rewarmer::PromptPtr> Rewarmer::to_ask_ahead(const std::string& server, const Known& known) const {
+  std::vector<PromptPtr> newest_first;
+  for (const Common& each : known.common) {
+    if (newest_first.size() >= context_.lanes.admission().slots(server)) break;
+    if (each.prompt->model == known.common.front().prompt->model) newest_first.push_back(each.prompt);
+  }
+  return newest_first;
 }
 
 void Rewarmer::page_opened(const std::string& server) {
+  sweep(now());
   const auto found = known_.find(server);
-  if (found == known_.end() || !found->second.common || now() - found->second.last_used < pause_) return;
+  if (found == known_.end() || found->second.common.empty() || now() - found->second.last_used < pause_)
+    return;
   found->second.last_used = now();
-  found->second.prewarm_next = true;
-  context_.lanes.prewarm(server, now() + prewarm_within);
+  found->second.ahead = to_ask_ahead(server, found->second);
+  found->second.ahead_until = now() + prewarm_within;
+  context_.lanes.prewarm(server, found->second.ahead_until);
+}
+
+void Rewarmer::sweep(Time at) {
+  const Upstream& wants = context_.config->original();
+  for (auto& [server, known] : known_) {
+    if (!wants.rewarm || at >= known.prompt_until) known.prompt.reset();
+    std::erase_if(known.common,
+                  [&](const Common& each) { return !wants.prewarm || at >= each.since + oldest_common; });
+    if (known.common.empty() || at >= known.ahead_until) known.ahead.clear();
+  }
+}
+
+std::size_t Rewarmer::kept() const {
+  std::size_t count = 0;
+  for (const auto& [server, known] : known_)
+    count += known.common.size() + known.ahead.size() + (known.prompt ? 1 : 0);
+  return count;
 }
 
 void Rewarmer::stop() {
@@ -97,33 +141,48 @@ void Rewarmer::stop() {
 
 void Rewarmer::begin(const Rewarm& wish) {
   Known& known = known_[wish.upstream];
-  const auto prompt = std::exchange(known.prewarm_next, false) ? known.common : known.prompt;
+  PromptPtr prompt = known.prompt;
+  if (!known.ahead.empty()) {
+    prompt = std::move(known.ahead.back());
+    known.ahead.pop_back();
+  }
   if (stopped_ || !prompt) return context_.lanes.finished(wish.id, nullptr);
-  asio::co_spawn(context_.io, ask(wish, prompt), asio::detached);
+  asio::co_spawn(context_.io, ask(wish, std::move(prompt)), asio::detached);
 }
 
-Awaitable<void> Rewarmer::ask(Rewarm wish, std::shared_ptr<const ChatPrompt> prompt) {
+Awaitable<void> Rewarmer::ask(Rewarm wish, PromptPtr prompt) {
   Run run(context_.lanes, wish.id);
   running_.insert(&run);
+  const bool answered = co_await ask_now(run, wish.upstream, std::move(prompt));
+  running_.erase(&run);
+  context_.lanes.finished(wish.id, nullptr);
+  Known& known = known_[wish.upstream];
+  if (!answered)
+    known.ahead.clear();  // the person was faster, or the server is not there
+  else if (!known.ahead.empty())
+    context_.lanes.prewarm(wish.upstream, known.ahead_until);
+}
+
+// False: interrupted, or not reached.
+Awaitable<bool> Rewarmer::ask_now(Run& run, const std::string& server, PromptPtr prompt) {
   HeadChanges changes;
   changes.content_length = prompt->body.size();
   changes.without = {"Content-Encoding", "Expect", "Accept-Encoding"};
   const std::string bytes = rewrite_head(prompt->head, changes) + prompt->body;
   const std::shared_ptr<const Config> config = context_.config;
   Result<UpstreamPtr> reached = co_await reach(context_, prompt->origin, config->original(), false);
-  if (reached && !run.cancelled) {
-    run.upstream = std::move(*reached);
-    const Time begun = now();
-    co_await send_all(run.upstream->socket(), bytes);
-    AnswerAssembler assembler(prompt->dialect, Keep::figures);
-    const Collected collected = co_await collect_answer(*run.upstream, assembler);
-    Known& known = known_[wish.upstream];
-    if (collected.status == bad_request) known.refuses_answers = true;
-    if (!run.cancelled && collected.status == 200 && collected.first_byte != Time{} && prompt == known.prompt)
-      known.worth.measured(collected.first_byte - begun);
-  }
-  running_.erase(&run);
-  context_.lanes.finished(wish.id, nullptr);
+  if (!reached || run.cancelled) co_return false;
+  run.upstream = std::move(*reached);
+  const Time begun = now();
+  co_await send_all(run.upstream->socket(), bytes);
+  AnswerAssembler assembler(prompt->dialect, Keep::figures);
+  const Collected collected = co_await collect_answer(*run.upstream, assembler);
+  Known& known = known_[server];
+  if (collected.status == bad_request) known.refuses_answers = true;
+  if (run.cancelled) co_return false;
+  if (collected.status == 200 && collected.first_byte != Time{} && prompt == known.prompt)
+    known.worth.measured(collected.first_byte - begun);
+  co_return collected.any_byte;
 }
 
 }  // namespace tasklane

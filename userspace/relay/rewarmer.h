@@ -2,10 +2,12 @@
 // lanes say so: then the chat's next turn finds it in the server's cache.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "shaper/admit/rewarm_worth.h"
 #include "shaper/read/endpoint.h"
@@ -20,6 +22,7 @@ struct ChatPrompt {
   std::string body;
   Dialect dialect = Dialect::none;
   ChatKey chat = 0;
+  std::string model;
 };
 
 class Rewarmer {
@@ -31,27 +34,40 @@ class Rewarmer {
   [[nodiscard]] static bool keeps(std::size_t body_size) { return body_size <= longest_body; }
   // A chat was answered with `answer`, a whole body in its dialect. Call it before the chat leaves its lane.
   void remember(const std::string& server, ChatPrompt prompt, const std::string& answer);
-  // The front end's page was opened: after a pause the last chat's system prompt and tools are asked for, so
-  // that the model is loaded and finds them when the person sends.
+  // The front end's page was opened: after a pause the last chats' system prompts and tools are asked for,
+  // one for each slot, so that the model is loaded and finds them when the person sends.
   void page_opened(const std::string& server);
+  // Forgets what is too old or no longer wanted. About once a second.
+  void sweep(Time at);
+  // Prompts in mind.
+  [[nodiscard]] std::size_t kept() const;
   // Ends what runs and asks nothing more.
   void stop();
 
  private:
   static constexpr std::size_t longest_body = 4u << 20;
+  using PromptPtr = std::shared_ptr<const ChatPrompt>;
+  struct Common {
+    PromptPtr prompt;
+    Time since;  // a chat had it last
+  };
   struct Known {
-    std::shared_ptr<const ChatPrompt> prompt;
-    std::shared_ptr<const ChatPrompt> common;  // what the next chat will share with it; none: do not prewarm
-    bool prewarm_next = false;                 // the page was opened: `common` is what to ask
-    Time last_used{};                          // by a chat or for its sake
+    PromptPtr prompt;
+    Time prompt_until{};
+    std::deque<Common> common;     // what next chats may share with the last ones; newest first
+    std::vector<PromptPtr> ahead;  // of them, what the opened page has still to be asked; the next at the end
+    Time ahead_until{};
+    Time last_used{};  // by a chat or for its sake
     RewarmWorth worth;
     bool refuses_answers = false;  // llama-server with some templates: no assistant message at the end
   };
   class Run;
 
   void begin(const Rewarm& wish);
-  Awaitable<void> ask(Rewarm wish, std::shared_ptr<const ChatPrompt> prompt);
-  void remember_common(Known& known, const ChatPrompt& prompt) const;
+  Awaitable<void> ask(Rewarm wish, PromptPtr prompt);
+  Awaitable<bool> ask_now(Run& run, const std::string& server, PromptPtr prompt);
+  static void remember_common(Known& known, const ChatPrompt& prompt);
+  [[nodiscard]] std::vector<PromptPtr> to_ask_ahead(const std::string& server, const Known& known) const;
 
   RelayContext& context_;
   Duration pause_;

@@ -147,6 +147,7 @@ Awaitable<std::optional<Collected>> TaskRun::ask_once(const Upstream& upstream, 
     if (cancelled_ || local_) co_return std::nullopt;
     if (!collected.any_byte && connection->reused()) {
       ++context_.statistics.relay().upstream_reconnects;
+      if (context_.slot_probe != nullptr) context_.slot_probe->lost(server_key(origin_, upstream));
       continue;
     }
     if (collected.keep_alive) context_.upstreams.keep_idle(connection, now());
@@ -197,11 +198,19 @@ Awaitable<TaskRun::Attempt> TaskRun::talk(const Upstream& upstream, const std::s
   AnswerAssembler assembler(plan_.form.dialect);
   const std::optional<Collected> collected = co_await ask_once(upstream, bytes, assembler);
   if (cancelled_ || local_) co_return Attempt::cancelled;
+  note_slots(upstream, collected);
   if (!collected) co_return Attempt::failed;
-  if (context_.slot_probe != nullptr)
-    context_.slot_probe->answered(server_key(origin_, upstream), origin_, upstream, collected->server);
   if (collected->status == ok) slice_worth(upstream).whole(assembler.figures());
   co_return conclude(upstream, assembler, *collected, constrained);
+}
+
+void TaskRun::note_slots(const Upstream& upstream, const std::optional<Collected>& collected) {
+  if (context_.slot_probe == nullptr) return;
+  const std::string server = server_key(origin_, upstream);
+  if (!collected || collected->status == 0)
+    context_.slot_probe->lost(server);
+  else
+    context_.slot_probe->answered(server, origin_, upstream, collected->server);
 }
 
 TaskRun::Attempt TaskRun::conclude(const Upstream& upstream, const AnswerAssembler& assembler,

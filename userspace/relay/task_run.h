@@ -62,6 +62,7 @@ class TaskRun : public WaitingTask {
   std::string wire(const Upstream& upstream, std::string_view body) const;
   [[nodiscard]] std::string model_key(const Upstream& upstream) const;
   SliceWorth& slice_worth(const Upstream& upstream);
+  void note_slots(const Upstream& upstream, const std::optional<Collected>& collected);
   Attempt conclude(const Upstream& upstream, const AnswerAssembler& assembler, const Collected& collected,
                    bool constrained);
   [[nodiscard]] std::optional<LocalAnswer> rendered(const TaskResult& result) const;

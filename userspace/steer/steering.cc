@@ -170,6 +170,13 @@ Result<void> Steering::refresh() {
 
 void Steering::heartbeat() { store(skeleton_->bss->tasklane_shared.heartbeat_ns, monotonic_now()); }
 void Steering::suspend() { store(skeleton_->bss->tasklane_shared.heartbeat_ns, 0); }
+std::optional<Duration> Steering::heartbeat_age() const {
+  const std::uint64_t last =
+      std::atomic_ref(skeleton_->bss->tasklane_shared.heartbeat_ns).load(std::memory_order_relaxed);
+  if (last == 0) return std::nullopt;
+  return std::chrono::nanoseconds(monotonic_now() - last);
+}
+
 void Steering::bypass(bool on) { store(skeleton_->bss->tasklane_shared.bypass, on ? 1 : 0); }
 
 bool Steering::bypassed() const {

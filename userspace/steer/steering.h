@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -60,6 +61,8 @@ class Steering {
   void heartbeat();
   // Passes every new connection from now until the next heartbeat: for an agent that has all it can carry.
   void suspend();
+  // How long ago the last one was; none: suspended. Any thread.
+  [[nodiscard]] std::optional<Duration> heartbeat_age() const;
 
   // Stops and resumes steering at once; any thread.
   void bypass(bool on);

@@ -1,0 +1,122 @@
+#include "tools/tasklane/lane_remarks.h"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+#include "shaper/answer/empty_answer.h"
+#include "shaper/decide/when.h"
+
+namespace tasklane {
+namespace {
+
+using Names = std::set<std::string, std::less<>>;
+
+const Names& ignored_in(Lane lane) {
+  static const Names background{"debounce", "supersede", "type_ahead", "while_chat", "share"};
+  static const Names keystroke{"settle", "slices"};
+  static const Names blocking{"settle",   "hold",      "quiet",      "max_wait",   "preempt", "slices",
+                              "debounce", "supersede", "type_ahead", "while_chat", "share"};
+  static const Names nothing;
+  switch (lane) {
+    case Lane::background:
+      return background;
+    case Lane::keystroke:
+      return keystroke;
+    case Lane::blocking:
+      return blocking;
+    case Lane::interactive:
+      break;  // has a remark of its own
+  }
+  return nothing;
+}
+
+// Where the rule's requests wait; none: its classes are not known.
+std::set<Lane> lanes_of(const Rule& rule) {
+  if (rule.then.settings.lane) return {*rule.then.settings.lane};
+  std::set<Lane> lanes;
+  for (const RequestClass each : rule.when->classes)
+    if (is_task(each)) lanes.insert(default_lane(each));
+  return lanes;
+}
+
+void list(std::string& to, std::string_view name) { to.append(to.empty() ? "" : ", ").append(name); }
+
+std::string listed(const Names& names) {
+  std::string all;
+  for (const std::string& name : names) list(all, name);
+  return all;
+}
+
+void note_not_tasks(const Rule& rule, std::vector<std::string>& remarks) {
+  std::string others;
+  for (const RequestClass each : rule.when->classes)
+    if (!is_task(each) && each != RequestClass::compaction) list(others, to_text(each));
+  if (!others.empty())
+    remarks.push_back("rule '" + rule.name + "' says " + listed(rule.then.given) + " of " + others +
+                      ", which is no task: it goes at once, and never gets an answer of Tasklane's");
+}
+
+void note_interactive(const Rule& rule, std::vector<std::string>& remarks) {
+  Names others = rule.then.given;
+  others.erase("lane");
+  if (rule.then.settings.lane == Lane::interactive && !others.empty())
+    remarks.push_back("rule '" + rule.name + "' has the lane interactive, where requests go at once: " +
+                      listed(others) + " without effect");
+}
+
+void note_ignored(const Rule& rule, std::vector<std::string>& remarks) {
+  const std::set<Lane> lanes = lanes_of(rule);
+  if (lanes.empty()) return;
+  std::string ignored;
+  for (const std::string& name : rule.then.given)
+    if (std::all_of(lanes.begin(), lanes.end(), [&](Lane lane) { return ignored_in(lane).contains(name); }))
+      list(ignored, name);
+  std::string where;
+  for (const Lane lane : lanes) list(where, to_text(lane));
+  if (!ignored.empty())
+    remarks.push_back("rule '" + rule.name + "': " + ignored + " without effect in the lane " + where);
+}
+
+void note_no_empty_answer(const Rule& rule, std::vector<std::string>& remarks) {
+  std::string classes;
+  for (const RequestClass each : rule.when->classes)
+    if (is_task(each) && !has_empty_answer(each)) list(classes, to_text(each));
+  Names given;
+  for (const char* name : {"answer", "deadline"})
+    if (rule.then.given.contains(name)) given.insert(name);
+  if (!classes.empty() && !given.empty())
+    remarks.push_back("rule '" + rule.name + "': nothing empty is a valid answer to " + classes + ": " +
+                      listed(given) + " without effect there");
+}
+
+void note_times(const Rule& rule, std::vector<std::string>& remarks) {
+  const LaneSettings& settings = rule.then.settings;
+  if (lanes_of(rule).contains(Lane::background) && settings.settle > settings.max_wait)
+    remarks.push_back("rule '" + rule.name +
+                      "': settle is longer than max_wait: it waits for settle all the same");
+}
+
+}  // namespace
+
+void note_lane_settings(const Rule& rule, std::vector<std::string>& remarks) {
+  if (!rule.then.laned) return;
+  note_not_tasks(rule, remarks);
+  note_interactive(rule, remarks);
+  note_ignored(rule, remarks);
+  note_no_empty_answer(rule, remarks);
+  note_times(rule, remarks);
+}
+
+void note_upstreams(const Config& config, std::vector<std::string>& remarks) {
+  for (const auto& [name, upstream] : config.upstreams) {
+    if (upstream.slots && upstream.reserve >= *upstream.slots)
+      remarks.push_back("upstream '" + name + "' keeps all of its " + std::to_string(*upstream.slots) +
+                        " slots for chats: background work uses one all the same");
+    if (&upstream == &config.original() || (!upstream.rewarm && !upstream.prewarm)) continue;
+    remarks.push_back("upstream '" + name + "': " + (upstream.rewarm ? "rewarm" : "prewarm") +
+                      " without effect: chats go to '" + config.original().name + "', say it there");
+  }
+}
+
+}  // namespace tasklane

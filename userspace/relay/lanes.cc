@@ -39,6 +39,15 @@ void Lanes::finished(RequestId id, std::shared_ptr<const TaskResult> result) {
 
 void Lanes::leave(RequestId id) {
   tasks_.erase(id);
+  follow_nobody(id);
+}
+
+void Lanes::follow(RequestId id, RequestId leader) {
+  follow_nobody(id);
+  followers_.emplace(leader, id);
+}
+
+void Lanes::follow_nobody(RequestId id) {
   std::erase_if(followers_, [id](const auto& entry) { return entry.second == id; });
 }
 
@@ -52,10 +61,13 @@ void Lanes::carry_out(const Actions& actions) {
     const RequestId id = std::visit([](const auto& each) { return each.id; }, action);
     if (const auto* rewarm = std::get_if<Rewarm>(&action); rewarm != nullptr && on_rewarm_)
       on_rewarm_(*rewarm);
-    if (const auto* share = std::get_if<Share>(&action)) followers_.emplace(share->leader, id);
+    if (const auto* share = std::get_if<Share>(&action)) follow(id, share->leader);
     const auto task = tasks_.find(id);
     if (task == tasks_.end()) continue;  // a chat: it goes by itself
-    if (std::holds_alternative<Start>(action)) task->second->on_start();
+    if (std::holds_alternative<Start>(action)) {
+      follow_nobody(id);
+      task->second->on_start();
+    }
     if (std::holds_alternative<Cancel>(action)) task->second->on_cancel();
     if (const auto* answer = std::get_if<AnswerNow>(&action))
       task->second->on_answer(answer->kind, answer->text);

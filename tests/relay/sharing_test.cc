@@ -106,6 +106,7 @@ TEST_F(Sharing, BothDialectsAndFramingsShareOneAnswerEachInItsOwn) {
   EXPECT_EQ(rice, content_of(receive_answer(ollama)));
   const Json completion = receive_answer(whole);
   EXPECT_EQ("chat.completion", completion["object"]);
+  EXPECT_LT(1'700'000'000, completion["created"]);
   EXPECT_EQ(rice, completion["choices"][0]["message"]["content"]);
   EXPECT_NE(std::string::npos, streamed.until("\r\n\r\n").find("text/event-stream"));
   const std::string event = streamed.until("\n\n");

@@ -246,6 +246,7 @@ void TaskRun::take_answer(const Upstream& upstream, const AnswerAssembler& assem
   if (std::exchange(fewer_, false)) context_.constraints.remember(model_key(upstream), wanted_, now());
   auto result = std::make_shared<TaskResult>();
   result->answer = assembler.answer();
+  result->answer->created = std::chrono::system_clock::now();  // for clients of another dialect
   remember_suggestion(*result->answer);
   if (cache_key_ && assembler.state() == StreamState::complete)
     context_.answers.keep(*cache_key_, std::make_shared<const Answer>(*result->answer),

@@ -46,6 +46,7 @@ nlohmann::json Statistics::to_json() const {
             {"over_limit", relay_.over_limit},
             {"unclassified_large", relay_.unclassified_large},
             {"upstream_reconnects", relay_.upstream_reconnects},
+            {"constraint_refused", relay_.constraint_refused},
             {"gave_way", relay_.gave_way},
             {"task_shaped_unrecognised", relay_.task_shaped_unrecognised}}}};
 }

@@ -39,7 +39,8 @@ struct RelayCounters {
   std::uint64_t unclassified_large = 0;   // body past max_body
   std::uint64_t upstream_reconnects = 0;  // a pooled connection found closed, replaced unseen
   std::uint64_t task_shaped_unrecognised = 0;
-  std::uint64_t gave_way = 0;  // went as a chat, shown to be a task by its chat, and waited as one
+  std::uint64_t constraint_refused = 0;  // asked again without what the server answered 400 to
+  std::uint64_t gave_way = 0;            // went as a chat, shown to be a task by its chat, and waited as one
 };
 
 class Statistics {

@@ -5,9 +5,11 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "shaper/rewrite/json_body.h"
+#include "shaper/rewrite/neutral.h"
 
 namespace tasklane {
 namespace {
@@ -67,8 +69,10 @@ Result<CanonicalKey> Canonical::key_of(RequestClass request_class, Dialect diale
   for (const std::string_view key : without) json.erase(std::string(key));
   if (const auto options = json.find("options"); options != json.end() && options->empty())
     json.erase(options);
-  const Json whole = Json::array(
-      {std::string(to_text(request_class)), std::string(to_text(dialect)), std::string(model), json});
+  const std::optional<Json> said = neutral(json, dialect);
+  const Json whole =
+      Json::array({std::string(to_text(request_class)), said ? std::string() : std::string(to_text(dialect)),
+                   std::string(model), said.value_or(json)});
   const std::string text = whole.dump(-1, ' ', false, Json::error_handler_t::replace);
   const XXH128_hash_t hash =
       XXH3_128bits_withSecret(text.data(), text.size(), secret_.data(), secret_.size());

@@ -28,7 +28,8 @@ class Canonical {
 
   // `model`: the one that will be asked (after rules), instead of the body's. Left out are fields that do not
   // change the answer: stream, stream_options, keep_alive, chat_id, nulls and empty `options`. `user` counts:
-  // a pipeline may answer each person differently. Error: no JSON object; such a request shares nothing.
+  // a pipeline may answer each person differently. So does the dialect, unless the body can be said without
+  // one (neutral.h). Error: no JSON object; such a request shares nothing.
   [[nodiscard]] Result<CanonicalKey> key_of(RequestClass request_class, Dialect dialect,
                                             std::string_view model, std::string_view body) const;
 

@@ -160,6 +160,12 @@ std::int64_t token_cap(RequestClass request_class, bool json_contract) {
   }
 }
 
+Constraints fewer(Constraints wanted, Constraints applied) {
+  if (!applied.schema) return {false, false, false};
+  wanted.schema = false;
+  return wanted;
+}
+
 Result<std::optional<Constrained>> constrain(std::string_view body, Dialect dialect,
                                              RequestClass request_class, bool json_contract,
                                              Constraints wanted) {

@@ -12,10 +12,12 @@
 //                older releases know nothing else, and "reasoning_effort": "none" for Ollama's /v1 and newer
 //                llama-servers. A task that says how to think keeps its own
 //
-// A server that refuses a field answers 400: ask again with fewer of the three. A model that thinks all the
-// same may spend the cap on it: starved_by_cap() (shaper/answer/answer.h) tells; ask again without the cap.
+// A server that refuses a field answers 400: it is asked again with fewer of the three. A model that thinks
+// all the same may spend the cap on it: starved_by_cap() (shaper/answer/answer.h) tells, and it is asked once
+// more without the cap.
 //
-// Compaction, chats and what is no task are never constrained; /v1/completions takes the cap alone.
+// Compaction, chats and what is no task are never constrained, nor is a task whose kind is not known (class
+// `task`: nobody knows what its answer looks like); /v1/completions takes the cap alone.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +37,7 @@ struct Constraints {
   bool cap = true;
   bool no_thinking = true;
   [[nodiscard]] bool any() const { return schema || cap || no_thinking; }
+  bool operator==(const Constraints&) const = default;
 };
 
 struct Constrained {
@@ -48,6 +51,10 @@ struct Constrained {
 Result<std::optional<Constrained>> constrain(std::string_view body, Dialect dialect,
                                              RequestClass request_class, bool json_contract,
                                              Constraints wanted = {});
+
+// What is to be tried next where `applied` of `wanted` was refused: without the schema first, the field that
+// servers refuse most, then without anything.
+Constraints fewer(Constraints wanted, Constraints applied);
 
 // The cap of a class, 0 for none.
 std::int64_t token_cap(RequestClass request_class, bool json_contract);

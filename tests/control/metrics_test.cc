@@ -116,7 +116,8 @@ Statistics busy() {
                         .over_limit = 15,
                         .unclassified_large = 16,
                         .upstream_reconnects = 17,
-                        .task_shaped_unrecognised = 18};
+                        .task_shaped_unrecognised = 18,
+                        .constraint_refused = 19};
   return statistics;
 }
 
@@ -283,6 +284,7 @@ TEST(Metrics, CarryTheRelaysFigures) {
   EXPECT_EQ(metrics.value("tasklane_unclassified_large_total"), 16);
   EXPECT_EQ(metrics.value("tasklane_upstream_reconnects_total"), 17);
   EXPECT_EQ(metrics.value("tasklane_task_shaped_unrecognised_total"), 18);
+  EXPECT_EQ(metrics.value("tasklane_constraint_refused_total"), 19);
   EXPECT_EQ(metrics.value("tasklane_evidence_total", {{"evidence", "pack"}}), 1);
 }
 

@@ -17,25 +17,28 @@ inline const std::string chat =
 inline const std::string long_question =
     "Which evergreen ground covers grow in dry shade under old beech trees?";
 
-inline std::string asked_of_model(const std::string& content, bool stream) {
+inline std::string asked_of_model(const std::string& content, bool stream, const std::string& fields = "") {
   return post(
       "/api/chat",
       Json{{"model", "big"}, {"messages", {{{"role", "user"}, {"content", content}}}}, {"stream", stream}}
-          .dump());
+          .dump(),
+      fields);
 }
 
 class LanesOnTheWire : public RelayTest {
  protected:
   void start_with(const std::string& then,
                   const std::string& classes = R"(["title", "tags", "follow_up", "autocomplete"])") {
-    start(R"(, "packs": ["open-webui"], "upstreams": {"model": {"address": "original"}, "task": {"url": ")" +
-          task.url() + R"(", "model": "small"}}, "rules": [{"name": "tasks", "when": {"class": )" + classes +
-          R"(}, "then": )" + then + "}]");
+    start(with_rules(R"({"name": "tasks", "when": {"class": )" + classes + R"(}, "then": )" + then + "}"));
+  }
+  [[nodiscard]] std::string with_rules(const std::string& rules) const {
+    return R"(, "packs": ["open-webui"], "upstreams": {"model": {"address": "original"}, "task": {"url": ")" +
+           task.url() + R"(", "model": "small"}}, "rules": [)" + rules + "]";
   }
 
-  // As Open WebUI 0.12 asks for a title.
-  static std::string title(const std::string& user = "How do I cook rice?") {
-    const Json body{
+  // As Open WebUI 0.12 asks Ollama for a title.
+  static Json title_body(const std::string& user = "How do I cook rice?") {
+    return {
         {"model", "big"},
         {"messages",
          {{{"role", "user"},
@@ -45,15 +48,24 @@ class LanesOnTheWire : public RelayTest {
                 user + "\nASSISTANT: \n</chat_history>"}}}},
         {"options", {{"num_predict", 1000}}},
         {"stream", false}};
-    return post("/api/chat", body.dump());
   }
-  static std::string typing(const std::string& text) {
+  static std::string title(const std::string& user = "How do I cook rice?", const std::string& fields = "") {
+    return post("/api/chat", title_body(user).dump(), fields);
+  }
+  // The same of a server that speaks OpenAI's dialect; as a stream, known by its header.
+  static std::string openai_title(bool stream) {
+    const nlohmann::ordered_json body{
+        {"model", "big"}, {"messages", title_body()["messages"]}, {"stream", stream}, {"max_tokens", 1000}};
+    return post("/v1/chat/completions", body.dump(), "X-OpenWebUI-Task: title_generation\r\n");
+  }
+  static std::string typing(const std::string& text, const std::string& typist = "") {
+    const std::string fields = typist.empty() ? "" : "X-OpenWebUI-User-Id: " + typist + "\r\n";
     return asked_of_model(
         "### Task:\nYou are an autocompletion system. Continue the text in `<text>` based on the "
         "**completion type** in `<type>`.\n### Output\nJSON: { \"text\": \"<your_completion>\" }\n"
         "### Context:\n<chat_history>\n\n</chat_history>\n<type>general</type>  \n<text>" +
             text + "</text>  \n#### Output:\n",
-        false);
+        false, fields);
   }
 
   static Json receive_request(Peer& server) {

@@ -174,25 +174,18 @@ class RelayTest : public ::testing::Test {
   // Starts the relay in front of `model`. `more` are further members of the configuration, each with a comma
   // in front.
   void start(const std::string& more = "") {
-    configure(more);
-    Result<std::vector<std::shared_ptr<const Pack>>> packs =
-        find_packs(config_->packs, {std::string(TASKLANE_SOURCE_DIR) + "/config/packs"});
-    ASSERT_TRUE(packs.has_value()) << packs.error().text();
-    classifier_ = std::make_unique<Classifier>(std::move(*packs));
-    upstreams_ = std::make_unique<UpstreamConnections>(io_, Dialer(), config_->limits.connect_timeout);
-    context_ = std::make_unique<RelayContext>(RelayContext{
-        io_, config_, *classifier_, body_reader_, statistics_, *upstreams_, lanes_, Canonical(1, 2)});
-    rewarmer_ = std::make_unique<Rewarmer>(*context_, prewarm_pause);
-    context_->rewarmer = rewarmer_.get();
-    slot_probe_ = std::make_unique<SlotProbe>(*context_);
-    context_->slot_probe = slot_probe_.get();
-    acceptor_ = std::make_unique<Acceptor>(*context_);
-    Listen listen = config_->listen.front();
-    listen.port = 0;
-    const Result<std::uint16_t> listening = acceptor_->add_listener(listen);
-    ASSERT_TRUE(listening.has_value()) << listening.error().text();
-    port_ = *listening;
-    thread_ = std::thread([this] { io_.run(); });
+    Result<Config> config = configured(more);
+    ASSERT_TRUE(config.has_value()) << config.error().text();
+    config_ = std::make_shared<const Config>(std::move(*config));
+    run();
+  }
+  // As the agent without a configuration of its own, but behind an ordinary listener.
+  void start_unconfigured() {
+    Result<Config> config = default_config();
+    ASSERT_TRUE(config.has_value()) << config.error().text();
+    config->listen = configured("")->listen;
+    config_ = std::make_shared<const Config>(std::move(*config));
+    run();
   }
 
   Peer client() { return Peer::to(port_); }
@@ -208,9 +201,10 @@ class RelayTest : public ::testing::Test {
   }
   // As after a SIGHUP.
   void reload(const std::string& more) {
-    configure(more);
+    Result<Config> config = configured(more);
+    ASSERT_TRUE(config.has_value()) << config.error().text();
     in_relay([&] {
-      context_->config = config_;
+      context_->use(std::make_shared<const Config>(std::move(*config)));
       slot_probe_->configure();
       return 0;
     });
@@ -261,12 +255,30 @@ class RelayTest : public ::testing::Test {
   }
 
  private:
-  void configure(const std::string& more) {
+  Result<Config> configured(const std::string& more) const {
     const std::string text =
         R"({"version": 1, "listen": [{"address": "127.0.0.1:1", "to": ")" + model.url() + "\"}]" + more + "}";
-    Result<Config> config = parse_config(text, "test");
-    ASSERT_TRUE(config.has_value()) << config.error().text();
-    config_ = std::make_shared<const Config>(std::move(*config));
+    return parse_config(text, "test");
+  }
+  void run() {
+    Result<std::vector<std::shared_ptr<const Pack>>> packs =
+        find_packs(config_->packs, {std::string(TASKLANE_SOURCE_DIR) + "/config/packs"});
+    ASSERT_TRUE(packs.has_value()) << packs.error().text();
+    classifier_ = std::make_unique<Classifier>(std::move(*packs));
+    upstreams_ = std::make_unique<UpstreamConnections>(io_, Dialer(), config_->limits.connect_timeout);
+    context_ = std::make_unique<RelayContext>(RelayContext{
+        io_, config_, *classifier_, body_reader_, statistics_, *upstreams_, lanes_, Canonical(1, 2)});
+    rewarmer_ = std::make_unique<Rewarmer>(*context_, prewarm_pause);
+    context_->rewarmer = rewarmer_.get();
+    slot_probe_ = std::make_unique<SlotProbe>(*context_);
+    context_->slot_probe = slot_probe_.get();
+    acceptor_ = std::make_unique<Acceptor>(*context_);
+    Listen listen = config_->listen.front();
+    listen.port = 0;
+    const Result<std::uint16_t> listening = acceptor_->add_listener(listen);
+    ASSERT_TRUE(listening.has_value()) << listening.error().text();
+    port_ = *listening;
+    thread_ = std::thread([this] { io_.run(); });
   }
 
   asio::io_context io_{1};

@@ -34,6 +34,7 @@ Json busy() {
   title.failed = 1;
   statistics.count_evidence(Evidence::pack);
   statistics.relay().connections = 9;
+  statistics.relay().constraint_refused = 3;
   Json json = statistics.to_json();
   json["steering"] = {{"attached", true},
                       {"bypassed", false},
@@ -78,7 +79,7 @@ TEST(TheStatsTable, TellsWhereModelsAreAndWhatTheKernelSaw) {
   EXPECT_THAT(table, HasSubstr("\nsteering: on, models at 127.0.0.1:11434 [::1]:11434\n"));
   EXPECT_THAT(table, HasSubstr("\nnew connections: steered 7\n"));
   EXPECT_THAT(table, HasSubstr("\nevidence: pack 1\n"));
-  EXPECT_THAT(table, HasSubstr("\nrelay: connections 9,"));
+  EXPECT_THAT(table, HasSubstr("\nrelay: connections 9, constraint_refused 3,"));
   EXPECT_THAT(table, HasSubstr("\npercentiles are within 3.1 %\n"));
 }
 

@@ -3,6 +3,8 @@
 
 #include <string>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "shaper/rewrite/canonical.h"
 
@@ -14,6 +16,11 @@ class CanonicalKeys : public testing::Test {
   CanonicalKey key(std::string_view body, std::string_view model = "m",
                    RequestClass request_class = RequestClass::title, Dialect dialect = Dialect::openai_chat) {
     return *canonical_.key_of(request_class, dialect, model, body);
+  }
+  // The usual question with further members.
+  CanonicalKey in_dialect(Dialect dialect, const std::string& more) {
+    return key(R"({"messages":[{"role":"user","content":"a"}])" + more + "}", "m", RequestClass::title,
+               dialect);
   }
   Canonical canonical_{1, 2};
 };
@@ -37,7 +44,9 @@ TEST_F(CanonicalKeys, WhatMayChangeTheAnswerKeepsThemApart) {
       key(usual),
       key(usual, "m2"),
       key(usual, "m", RequestClass::tags),
-      key(usual, "m", RequestClass::title, Dialect::ollama_chat),
+      key(R"({"messages":[{"role":"user","content":"Brötchen \"7\""}],"top_k":5})"),
+      key(R"({"messages":[{"role":"user","content":"Brötchen \"7\""}],"top_k":5})", "m", RequestClass::title,
+          Dialect::ollama_chat),
       key(R"({"messages":[{"role":"user","content":"Brötchen \"8\""}]})"),
       key(R"({"messages":[{"role":"system","content":"Brötchen \"7\""}]})"),
       key(R"({"messages":[{"role":"user","content":"Brötchen \"7\""}],"max_tokens":5})"),
@@ -46,7 +55,45 @@ TEST_F(CanonicalKeys, WhatMayChangeTheAnswerKeepsThemApart) {
       key(R"({"messages":[{"role":"user","content":"Brötchen \"7\""}],"options":{"seed":1.5}})"),
       key(R"({"messages":[{"role":"user","content":"Brötchen \"7\""},{"role":"user","content":""}]})"),
       key(R"({"messages":[{"role":"user","content":[{"type":"text","text":"Brötchen \"7\""},{"type":"image_url"}]}]})")};
-  EXPECT_EQ(keys.size(), 12u);
+  EXPECT_EQ(keys.size(), 13u);
+}
+
+TEST_F(CanonicalKeys, TheSameQuestionInEitherDialectIsOne) {
+  const std::vector<std::pair<std::string, std::string>> pairs{
+      {"", ""},
+      {R"(,"options":{"num_predict":50},"num_predict":1000)", R"(,"max_tokens":50)"},
+      {R"(,"options":{"num_predict":50})", R"(,"max_completion_tokens":50,"max_tokens":50)"},
+      {R"(,"format":"json","think":false)",
+       R"(,"response_format":{"type":"json_object"},"reasoning_effort":"none")"},
+      {R"(,"format":{"type":"object"},"think":false)",
+       R"(,"response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true,"schema":{"type":"object"}}},)"
+       R"("reasoning_effort":"none","chat_template_kwargs":{"enable_thinking":false})"},
+      {R"(,"format":"")", R"(,"response_format":{"type":"text"})"},
+      {R"(,"options":{"temperature":0,"seed":7,"stop":["x"]})",
+       R"(,"temperature":0.0,"seed":7,"stop":"x","stream":true)"}};
+  for (const auto& [ollama, openai] : pairs)
+    EXPECT_EQ(in_dialect(Dialect::ollama_chat, ollama), in_dialect(Dialect::openai_chat, openai)) << openai;
+}
+
+TEST_F(CanonicalKeys, WhatOneDialectCannotSayKeepsThemApart) {
+  const std::vector<std::pair<std::string, std::string>> pairs{
+      {R"(,"options":{"num_predict":50})", R"(,"max_tokens":60)"},
+      {R"(,"options":{"num_predict":-1})", ""},
+      {R"(,"options":{"num_ctx":8192})", ""},
+      {R"(,"options":{"temperature":0})", R"(,"temperature":1)"},
+      {R"(,"think":true)", R"(,"reasoning_effort":"high")"},
+      {R"(,"think":false)", R"(,"chat_template_kwargs":{"enable_thinking":false})"},
+      {"", R"(,"max_tokens":50,"max_completion_tokens":60)"},
+      {"", R"(,"user":"ann")"},
+      {"", R"(,"response_format":{"type":"grammar"})"},
+      {R"(,"tools":[])", R"(,"tools":[])"}};
+  for (const auto& [ollama, openai] : pairs)
+    EXPECT_NE(in_dialect(Dialect::ollama_chat, ollama), in_dialect(Dialect::openai_chat, openai)) << openai;
+  EXPECT_NE(key(R"({"messages":[{"role":"user","content":"a","images":["x"]}]})", "m", RequestClass::title,
+                Dialect::ollama_chat),
+            key(R"({"messages":[{"role":"user","content":"a","images":["x"]}]})"));
+  EXPECT_NE(key(R"({"prompt":"a"})", "m", RequestClass::title, Dialect::ollama_generate),
+            key(R"({"prompt":"a"})", "m", RequestClass::title, Dialect::openai_completions));
 }
 
 TEST_F(CanonicalKeys, WithAnotherSecretAreOthers) {

@@ -90,6 +90,7 @@ TEST(TheStatistics, CarryEveryFigureOfTheRelayUnderItsName) {
                         .unclassified_large = 6,
                         .upstream_reconnects = 7,
                         .task_shaped_unrecognised = 8,
+                        .constraint_refused = 10,
                         .gave_way = 9};
   const Json expected = {{"connections", 1},
                          {"open_connections", 2},
@@ -99,6 +100,7 @@ TEST(TheStatistics, CarryEveryFigureOfTheRelayUnderItsName) {
                          {"unclassified_large", 6},
                          {"upstream_reconnects", 7},
                          {"task_shaped_unrecognised", 8},
+                         {"constraint_refused", 10},
                          {"gave_way", 9}};
   EXPECT_EQ(statistics.to_json()["relay"], expected);
 }

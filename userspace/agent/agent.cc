@@ -277,7 +277,7 @@ Result<void> Agent::Parts::reload() {
   if (!packs) return packs.error();
   classifier->use_packs(std::move(*packs));
   config = std::make_shared<const Config>(std::move(*loaded));
-  relay->config = config;
+  relay->use(config);
   upstreams->set_connect_timeout(config->limits.connect_timeout);
   slot_probe->configure();
   return {};

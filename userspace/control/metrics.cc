@@ -72,13 +72,15 @@ constexpr std::array<Counter<Row>, 8> row_counters{{
     {"tasklane_client_bytes_total", "Bytes sent to clients", &Row::bytes_down},
 }};
 
-constexpr std::array<Counter<RelayCounters>, 8> relay_counters{{
+constexpr std::array<Counter<RelayCounters>, 9> relay_counters{{
     {"tasklane_connections_total", "Client connections accepted", &RelayCounters::connections},
     {"tasklane_tunnels_total", "Connections passed on unread", &RelayCounters::tunnels},
     {"tasklane_refused_requests_total", "Requests refused for ambiguous framing",
      &RelayCounters::refused_requests},
     {"tasklane_over_limit_total", "Requests and connections over a limit", &RelayCounters::over_limit},
     {"tasklane_unclassified_large_total", "Bodies past max_body", &RelayCounters::unclassified_large},
+    {"tasklane_constraint_refused_total", "Answers 400 to a task's constraints, asked again with fewer",
+     &RelayCounters::constraint_refused},
     {"tasklane_gave_way_total", "Requests that went as chats and were shown to be tasks by their chats",
      &RelayCounters::gave_way},
     {"tasklane_upstream_reconnects_total", "Kept upstream connections found closed",

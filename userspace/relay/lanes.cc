@@ -39,20 +39,26 @@ std::vector<RequestId> Lanes::followers_of(RequestId leader) const {
 
 void Lanes::finished(RequestId id, std::shared_ptr<const TaskResult> result) {
   for (const RequestId follower : followers_of(id)) {
-    unfollow(follower);
+    follow_nobody(follower);
     if (const auto task = tasks_.find(follower); task != tasks_.end()) task->second->on_result(result);
   }
   carry_out(admission_.finished(id, now()));
 }
 
-void Lanes::unfollow(RequestId id) {
+void Lanes::follow(RequestId id, RequestId leader) {
+  follow_nobody(id);
+  followers_.emplace(leader, id);
+  leaders_[id] = leader;
+}
+
+void Lanes::follow_nobody(RequestId id) {
   const auto leader = leaders_.extract(id);
   if (!leader.empty()) followers_.erase({leader.mapped(), id});
 }
 
 void Lanes::leave(RequestId id) {
   tasks_.erase(id);
-  unfollow(id);
+  follow_nobody(id);
 }
 
 void Lanes::prewarm(const std::string& upstream, Time until) {
@@ -70,16 +76,13 @@ void Lanes::carry_out(const Actions& actions) {
     const RequestId id = std::visit([](const auto& each) { return each.id; }, action);
     if (const auto* rewarm = std::get_if<Rewarm>(&action); rewarm != nullptr && on_rewarm_)
       on_rewarm_(*rewarm);
-    if (const auto* share = std::get_if<Share>(&action)) {
-      unfollow(id);
-      followers_.emplace(share->leader, id);
-      leaders_[id] = share->leader;
-    }
-    if (std::holds_alternative<Start>(action))
-      unfollow(id);  // it may go in the place of one that ended without
+    if (const auto* share = std::get_if<Share>(&action)) follow(id, share->leader);
     const auto task = tasks_.find(id);
     if (task == tasks_.end()) continue;  // a chat: it goes by itself
-    if (std::holds_alternative<Start>(action)) task->second->on_start();
+    if (std::holds_alternative<Start>(action)) {
+      follow_nobody(id);
+      task->second->on_start();
+    }
     if (std::holds_alternative<Cancel>(action)) task->second->on_cancel();
     if (const auto* answer = std::get_if<AnswerNow>(&action))
       task->second->on_answer(answer->kind, answer->text);

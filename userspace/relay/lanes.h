@@ -20,9 +20,8 @@ namespace tasklane {
 // What a task's asking came to; shared by all who asked the same.
 struct TaskResult {
   std::optional<Answer> answer;
-  int error_status = 0;    // where there is none
-  std::string error_type;  // content type of what the server said
-  std::string error_body;
+  LocalAnswer error;                // where there is none: what the server said
+  Dialect dialect = Dialect::none;  // of the error
 };
 
 // A task that waits for its turn. Called from the event loop; each call may come at any await of the task.
@@ -57,7 +56,8 @@ class Lanes {
   void arrive(Ticket ticket, WaitingTask& task);
   // Whether others still wait for its answer.
   bool client_gone(RequestId id);
-  // The upstream has answered, or failed: whoever shares the answer gets it too.
+  // The upstream has answered, or failed: whoever shares the answer gets it too. Where it failed, each goes
+  // on to the next of its own route.
   void finished(RequestId id, std::shared_ptr<const TaskResult> result);
   // Nothing more is carried out for this task.
   void leave(RequestId id);
@@ -76,7 +76,8 @@ class Lanes {
  private:
   void carry_out(const Actions& actions);
   [[nodiscard]] std::vector<RequestId> followers_of(RequestId leader) const;
-  void unfollow(RequestId id);
+  void follow(RequestId id, RequestId leader);
+  void follow_nobody(RequestId id);
   void set_timer_soon();
   void set_timer();
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
+#include <utility>
 
 #include "shaper/admit/slice_worth.h"
 #include "shaper/answer/answer_cache.h"
@@ -15,6 +15,7 @@
 #include "shaper/read/body.h"
 #include "shaper/rewrite/align.h"
 #include "shaper/rewrite/canonical.h"
+#include "shaper/rewrite/constraint_memory.h"
 #include "userspace/relay/io.h"
 #include "userspace/relay/lanes.h"
 #include "userspace/relay/late_echo.h"
@@ -36,7 +37,7 @@ struct RelayContext {
   UpstreamConnections& upstreams;
   Lanes& lanes;
   Canonical canonical;
-  std::set<std::string> unconstrained{};              // upstreams that refuse a schema in the request
+  ConstraintMemory constraints{};                     // by server and model
   std::map<std::string, LoadOptions> chat_options{};  // of the last chat, by server and model
   std::map<std::string, SliceWorth> slice_worth{};    // by server and model
   AnswerCache answers{};
@@ -48,6 +49,12 @@ struct RelayContext {
   Rewarmer* rewarmer = nullptr;        // null: no prompt is kept in mind
   SlotProbe* slot_probe = nullptr;     // null: every server has one slot
   const Steering* steering = nullptr;  // null: nothing is steered
+
+  // Whoever reads the configuration again may have changed a server too.
+  void use(std::shared_ptr<const Config> read_again) {
+    config = std::move(read_again);
+    constraints.clear();
+  }
 };
 
 // Where a client wanted to go.

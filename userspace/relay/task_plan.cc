@@ -54,6 +54,18 @@ Ticket ticket_for(const PlanInput& input, Lane lane) {
   return ticket;
 }
 
+// Nothing may be answered for it. What would be, goes to a model after all: off by rule, late, replaced by a
+// newer one, in a chat's way. Past a rate it is refused.
+void leave_to_a_model(Ticket& ticket) {
+  LaneSettings& settings = ticket.settings;
+  settings.answer = false;
+  settings.deadline.reset();
+  settings.share.reset();
+  settings.while_chat = WhileChat::hold;
+  ticket.typist = 0;
+  if (settings.rate && settings.rate->over == OverRate::answer) settings.rate->over = OverRate::reject;
+}
+
 }  // namespace
 
 Lane lane_of(const Decision& decision, RequestClass request_class) {
@@ -82,11 +94,7 @@ std::optional<TaskPlan> plan_task(const PlanInput& input) {
         plan.ticket.request_class, *input.body, plan.form, std::chrono::system_clock::now(), {}};
     if (Result<LocalAnswer> empty = empty_answer(wish)) plan.empty = std::move(*empty);
   }
-  // Nothing may be answered for it: no deadline, no switch to turn it off.
-  if (!plan.empty) {
-    plan.ticket.settings.answer = false;
-    plan.ticket.settings.deadline.reset();
-  }
+  if (!plan.empty) leave_to_a_model(plan.ticket);
   return plan;
 }
 

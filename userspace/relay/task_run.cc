@@ -1,15 +1,14 @@
 #include "userspace/relay/task_run.h"
 
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <utility>
 
 #include "shaper/admit/typing.h"
 #include "shaper/answer/quoted.h"
-#include "shaper/rewrite/as_stream.h"
-#include "shaper/rewrite/constrain.h"
 #include "shaper/rewrite/head_rewrite.h"
-#include "shaper/rewrite/request_rewrite.h"
 #include "shaper/rewrite/slices.h"
+#include "shaper/rewrite/task_body.h"
 #include "userspace/relay/reach.h"
 #include "userspace/relay/slot_probe.h"
 
@@ -18,7 +17,9 @@ namespace {
 
 constexpr int ok = 200;
 constexpr int bad_request = 400;
+constexpr int over_rate = 429;
 constexpr int bad_gateway = 502;
+constexpr int not_now = 503;
 constexpr std::size_t most_servers = 256;
 
 }  // namespace
@@ -30,7 +31,8 @@ TaskRun::TaskRun(RelayContext& context, std::shared_ptr<ClientInput> input, cons
       origin_(origin),
       request_(request),
       plan_(std::move(plan)),
-      signal_(context.io.get_executor()) {
+      signal_(context.io.get_executor()),
+      begun_(now()) {
   signal_.expires_at(Timer::time_point::max());
 }
 
@@ -58,14 +60,18 @@ void TaskRun::on_cancel() {
 
 void TaskRun::on_answer(AnswerKind kind, const std::string& text) {
   in_lane_ = false;
+  const std::string rule = "rule '" + plan_.decision.rule->name + "'";
   if (kind == AnswerKind::reject)
-    local_ = error_answer(plan_.form.dialect, path_of(request_.head().target), 429,
-                          "tasklane: over the rate of rule '" + plan_.decision.rule->name + "'");
+    local_ = own_error(over_rate, "over the rate of " + rule);
   else if (kind == AnswerKind::type_ahead)
     local_ = with_text(text);
-  else
+  else if (plan_.empty)
     local_ = plan_.empty;
-  if (client_left_ || !local_) gone_ = true;  // nobody is left to be told
+  else
+    local_ =
+        own_error(not_now, "by " + rule + " no model is asked now, and a request of class '" +
+                               std::string(to_text(plan_.ticket.request_class)) + "' has no empty answer");
+  if (client_left_) gone_ = true;  // nobody is left to be told
   stop_upstream();
   wake();
 }
@@ -73,6 +79,7 @@ void TaskRun::on_answer(AnswerKind kind, const std::string& text) {
 void TaskRun::on_result(std::shared_ptr<const TaskResult> result) {
   in_lane_ = false;
   result_ = std::move(result);
+  if (result_->answer) remember_suggestion(*result_->answer);
   wake();
 }
 
@@ -95,27 +102,18 @@ Awaitable<bool> TaskRun::wait_for_turn() {
   co_return started_ && !local_ && !result_ && !gone_;
 }
 
-// The request as this upstream gets it: the rule's changes, the shape of the answer, and always as a stream.
-std::string TaskRun::body_for(const Upstream& upstream, bool constrained) const {
+Constrained TaskRun::body_for(const Upstream& upstream) const {
   const Then& then = plan_.decision.rule->then;
-  std::string body = plan_.body;
-  if (Result<std::optional<std::string>> changed = rewrite_body(body, then, upstream); changed && *changed)
-    body = std::move(**changed);
-  if (then.settings.align) {
-    const auto chat = context_.chat_options.find(model_key(upstream));
-    if (chat != context_.chat_options.end())
-      if (Result<std::optional<std::string>> changed = align(body, plan_.form.dialect, chat->second);
-          changed && *changed)
-        body = std::move(**changed);
-  }
-  if (constrained) {
-    Result<std::optional<Constrained>> changed =
-        constrain(body, plan_.form.dialect, plan_.ticket.request_class, plan_.json_contract);
-    if (changed && *changed) body = std::move((*changed)->body);
-  }
-  if (Result<std::optional<std::string>> changed = as_stream(body, plan_.form.dialect); changed && *changed)
-    body = std::move(**changed);
-  return body;
+  const auto chat = context_.chat_options.find(model_key(upstream));
+  const bool aligned = then.settings.align && chat != context_.chat_options.end();
+  return task_body({.body = plan_.body,
+                    .dialect = plan_.form.dialect,
+                    .request_class = plan_.ticket.request_class,
+                    .json_contract = plan_.json_contract,
+                    .then = then,
+                    .upstream = upstream,
+                    .chat = aligned ? &chat->second : nullptr,
+                    .wanted = wanted_});
 }
 
 std::string TaskRun::wire(const Upstream& upstream, std::string_view body) const {
@@ -126,16 +124,26 @@ std::string TaskRun::wire(const Upstream& upstream, std::string_view body) const
   return rewrite_head(request_.raw_head(), changes).append(body);
 }
 
-// None: unreachable, and the report says so, or interrupted.
+LocalAnswer TaskRun::own_error(int status, const std::string& message) const {
+  return error_answer(plan_.form.dialect, path_of(request_.head().target), status, "tasklane: " + message);
+}
+
+void TaskRun::fail(LocalAnswer error) {
+  auto result = std::make_shared<TaskResult>();
+  result->error = std::move(error);
+  result->dialect = plan_.form.dialect;
+  last_error_ = std::move(result);
+}
+
+// None: unreachable, and the last error says so, or interrupted.
 Awaitable<std::optional<Collected>> TaskRun::ask_once(const Upstream& upstream, const std::string& bytes,
                                                       AnswerAssembler& assembler) {
   for (bool allow_idle = true;; allow_idle = false) {
     Result<UpstreamPtr> reached = co_await reach(context_, origin_, upstream, allow_idle);
     if (cancelled_) co_return std::nullopt;
     if (!reached) {
-      report_.answer = error_answer(
-          plan_.form.dialect, path_of(request_.head().target), bad_gateway,
-          "tasklane: upstream '" + upstream.name + "' cannot be reached: " + reached.error().text());
+      fail(own_error(bad_gateway,
+                     "upstream '" + upstream.name + "' cannot be reached: " + reached.error().text()));
       co_return std::nullopt;
     }
     upstream_ = std::move(*reached);
@@ -193,15 +201,15 @@ Awaitable<bool> TaskRun::prefill(const Upstream& upstream, const std::string& bo
   co_return true;
 }
 
-Awaitable<TaskRun::Attempt> TaskRun::talk(const Upstream& upstream, const std::string& bytes,
-                                          bool constrained) {
+Awaitable<TaskRun::Attempt> TaskRun::talk(const Upstream& upstream, const Constrained& asked) {
+  const std::string bytes = wire(upstream, asked.body);
   AnswerAssembler assembler(plan_.form.dialect);
   const std::optional<Collected> collected = co_await ask_once(upstream, bytes, assembler);
   if (cancelled_ || local_) co_return Attempt::cancelled;
   note_slots(upstream, collected);
   if (!collected) co_return Attempt::failed;
   if (collected->status == ok) slice_worth(upstream).whole(assembler.figures());
-  co_return conclude(upstream, assembler, *collected, constrained);
+  co_return conclude(upstream, assembler, *collected, asked);
 }
 
 void TaskRun::note_slots(const Upstream& upstream, const std::optional<Collected>& collected) {
@@ -214,30 +222,48 @@ void TaskRun::note_slots(const Upstream& upstream, const std::optional<Collected
 }
 
 TaskRun::Attempt TaskRun::conclude(const Upstream& upstream, const AnswerAssembler& assembler,
-                                   const Collected& collected, bool constrained) {
+                                   const Collected& collected, const Constrained& asked) {
   const bool usable = assembler.state() == StreamState::complete || assembler.state() == StreamState::cut;
-  auto result = std::make_shared<TaskResult>();
-  if (collected.status == ok && usable) {
-    report_.first_byte = collected.first_byte;
-    result->answer = assembler.answer();
-    remember_suggestion(*result->answer);
-    if (cache_key_ && assembler.state() == StreamState::complete)
-      context_.answers.keep(*cache_key_, std::make_shared<const Answer>(*result->answer),
-                            now() + *plan_.ticket.settings.cache);
-    result_ = result;
+  const bool answered = collected.status == ok && usable;
+  if (may_ask_with_fewer(answered ? &assembler.answer() : nullptr, collected.status, asked))
+    return Attempt::again;
+  if (answered) {
+    take_answer(upstream, assembler, collected.first_byte);
     return Attempt::answered;
   }
-  if (constrained && collected.status == bad_request) return Attempt::refused_constraint;
-  if (collected.status >= bad_request && collected.whole) {
-    result->error_status = collected.status;
-    result->error_type = collected.content_type;
-    result->error_body = collected.error_body;
-    last_error_ = result;
-  } else {
-    report_.answer = error_answer(plan_.form.dialect, path_of(request_.head().target), bad_gateway,
-                                  "tasklane: upstream '" + upstream.name + "' broke off");
-  }
+  if (collected.status >= bad_request && collected.whole)
+    fail({collected.status, collected.content_type, collected.error_body});
+  else
+    fail(own_error(bad_gateway, "upstream '" + upstream.name + "' broke off"));
   return Attempt::failed;
+}
+
+// Where a field was refused, or the cap was spent on thinking alone.
+bool TaskRun::may_ask_with_fewer(const Answer* answer, int status, const Constrained& asked) {
+  if (answer != nullptr && asked.applied.cap && starved_by_cap(*answer)) {
+    wanted_.cap = false;
+  } else if (answer == nullptr && status == bad_request && asked.applied.any()) {
+    ++context_.statistics.relay().constraint_refused;
+    wanted_ = fewer(wanted_, asked.applied);
+  } else {
+    return false;
+  }
+  fewer_ = true;
+  return true;
+}
+
+void TaskRun::take_answer(const Upstream& upstream, const AnswerAssembler& assembler, Time first_byte) {
+  report_.first_byte = first_byte;
+  // Only now is it known that it was the constraint, and no other fault of the request.
+  if (std::exchange(fewer_, false)) context_.constraints.remember(model_key(upstream), wanted_, now());
+  auto result = std::make_shared<TaskResult>();
+  result->answer = assembler.answer();
+  result->answer->created = std::chrono::system_clock::now();  // for clients of another dialect
+  remember_suggestion(*result->answer);
+  if (cache_key_ && assembler.state() == StreamState::complete)
+    context_.answers.keep(*cache_key_, std::make_shared<const Answer>(*result->answer),
+                          now() + *plan_.ticket.settings.cache);
+  result_ = std::move(result);
 }
 
 void TaskRun::remember_suggestion(const Answer& answer) {
@@ -254,59 +280,88 @@ bool TaskRun::answered_from_cache(const Ticket& ticket) {
   if (known == nullptr) return false;
   auto result = std::make_shared<TaskResult>();
   result->answer = *known;
+  remember_suggestion(*known);
   result_ = std::move(result);
   context_.lanes.admission().answered_from_cache(ticket);
   return true;
 }
 
-// Waits, asks, and waits again where a chat came in between.
-Awaitable<TaskRun::Attempt> TaskRun::ask(const Upstream& upstream) {
-  bool constrained =
-      plan_.decision.rule->then.settings.constrain && !context_.unconstrained.contains(upstream.name);
+// The key is that of the body as this upstream gets it: what rules change differently is not shared.
+Ticket TaskRun::ticket_for(const Upstream& upstream, Sharing sharing) const {
   Ticket ticket = plan_.ticket;
   ticket.upstream = server_key(origin_, upstream);
   if (!upstream.original && !upstream.own_compute)
     ticket.compute = server_key(origin_, request_.config->original());
-  if (const Result<CanonicalKey> key = context_.canonical.key_of(
-          ticket.request_class, plan_.form.dialect, upstream.model.value_or(plan_.model), plan_.body))
-    ticket.canonical = *key;
-  if (answered_from_cache(ticket)) co_return Attempt::answered;
+  if (sharing == Sharing::allowed)
+    if (const Result<CanonicalKey> key =
+            context_.canonical.key_of(ticket.request_class, plan_.form.dialect,
+                                      upstream.model.value_or(plan_.model), body_for(upstream).body))
+      ticket.canonical = *key;
+  if (in_first_lane_) return ticket;
+  const Duration waited = now() - begun_;
+  LaneSettings& settings = ticket.settings;
+  settings.rate.reset();
+  settings.max_wait = std::max(Duration::zero(), settings.max_wait - waited);
+  if (settings.deadline) settings.deadline = std::max(Duration::zero(), *settings.deadline - waited);
+  return ticket;
+}
+
+// False: the answer was in the cache.
+bool TaskRun::enter_lane(const Upstream& upstream, Sharing sharing) {
+  Ticket ticket = ticket_for(upstream, sharing);
+  if (answered_from_cache(ticket)) return false;
+  in_first_lane_ = false;
   started_ = false;
   in_lane_ = true;
   context_.lanes.arrive(std::move(ticket), *this);
+  return true;
+}
+
+// Waits for this upstream and asks it, or shares the answer of another who does.
+Awaitable<TaskRun::Attempt> TaskRun::ask(const Upstream& upstream) {
+  const bool constrain = plan_.decision.rule->then.settings.constrain;
+  wanted_ =
+      constrain ? context_.constraints.taken(model_key(upstream), now()) : Constraints{false, false, false};
+  fewer_ = false;
+  for (Sharing sharing = Sharing::allowed;; sharing = Sharing::no) {
+    if (!enter_lane(upstream, sharing)) co_return Attempt::answered;
+    const Attempt attempt = co_await ask_in_turn(upstream);
+    if (attempt != Attempt::again || gone_) co_return attempt;
+  }
+}
+
+// Asks when its turn has come, and waits again where a chat came in between. `again`: it shared the failure
+// of a request in another dialect, which says nothing of its own.
+Awaitable<TaskRun::Attempt> TaskRun::ask_in_turn(const Upstream& upstream) {
   for (;;) {
-    if (!co_await wait_for_turn()) co_return result_ ? Attempt::answered : Attempt::cancelled;
+    if (!co_await wait_for_turn()) {
+      if (!result_) co_return Attempt::cancelled;
+      if (result_->answer) co_return Attempt::answered;
+      last_error_ = std::exchange(result_, nullptr);
+      co_return last_error_->dialect == plan_.form.dialect ? Attempt::failed : Attempt::again;
+    }
     cancelled_ = false;
-    const std::string body = body_for(upstream, constrained);
+    const Constrained asked = body_for(upstream);
     if (plan_.decision.rule->then.settings.slices) {
-      const bool go_on = co_await prefill(upstream, body);
+      const bool go_on = co_await prefill(upstream, asked.body);
       if (!go_on) continue;  // where a chat came, once more later
     }
-    const std::string bytes = wire(upstream, body);
-    const Attempt attempt = co_await talk(upstream, bytes, constrained);
-    if (attempt == Attempt::refused_constraint) {
-      context_.unconstrained.insert(upstream.name);
-      constrained = false;
-      continue;
-    }
-    if (attempt != Attempt::cancelled || local_ || gone_) co_return attempt;
+    const Attempt attempt = co_await talk(upstream, asked);
+    const bool over = attempt == Attempt::answered || attempt == Attempt::failed;
+    if (over || local_ || gone_) co_return attempt;
   }
 }
 
 std::optional<LocalAnswer> TaskRun::rendered(const TaskResult& result) const {
   if (result.answer) return render(*result.answer, plan_.form);
-  return LocalAnswer{result.error_status, result.error_type, result.error_body};
+  return result.error;
 }
 
 // Whoever shares a failed request's answer is told the same.
-std::shared_ptr<const TaskResult> TaskRun::outcome() const {
+std::shared_ptr<const TaskResult> TaskRun::outcome() {
   if (result_) return result_;
-  if (last_error_) return last_error_;
-  auto failed = std::make_shared<TaskResult>();
-  failed->error_status = report_.answer ? report_.answer->status : bad_gateway;
-  if (report_.answer) failed->error_type = report_.answer->content_type;
-  if (report_.answer) failed->error_body = report_.answer->body;
-  return failed;
+  if (!last_error_) fail(own_error(bad_gateway, "the request was given up"));
+  return last_error_;
 }
 
 void TaskRun::client_left() {
@@ -324,7 +379,7 @@ Awaitable<TaskRun::Report> TaskRun::run() {
   else
     input_->when_closed([this] { client_left(); });
   for (const Upstream* upstream : plan_.decision.route) {
-    if (gone_) break;
+    if (gone_ || client_left_) break;
     report_.upstream = upstream->name;
     const Attempt attempt = co_await ask(*upstream);
     if (std::exchange(in_lane_, false)) context_.lanes.finished(id, outcome());

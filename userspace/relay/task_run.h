@@ -8,6 +8,7 @@
 
 #include "shaper/answer/empty_answer.h"
 #include "shaper/decide/decide.h"
+#include "shaper/rewrite/constrain.h"
 #include "userspace/relay/answer_collector.h"
 #include "userspace/relay/lanes.h"
 #include "userspace/relay/request_reader.h"
@@ -49,25 +50,33 @@ class TaskRun : public WaitingTask {
   void on_result(std::shared_ptr<const TaskResult> result) override;
 
  private:
-  enum class Attempt { answered, failed, cancelled, refused_constraint };
+  enum class Attempt { answered, failed, cancelled, again };  // again: with fewer constraints
+  enum class Sharing { allowed, no };
 
   Awaitable<Attempt> ask(const Upstream& upstream);
-  Awaitable<Attempt> talk(const Upstream& upstream, const std::string& bytes, bool constrained);
+  Awaitable<Attempt> ask_in_turn(const Upstream& upstream);
+  Awaitable<Attempt> talk(const Upstream& upstream, const Constrained& asked);
   Awaitable<bool> wait_for_turn();
   Awaitable<std::optional<Collected>> ask_once(const Upstream& upstream, const std::string& bytes,
                                                AnswerAssembler& assembler);
   Awaitable<bool> prefill(const Upstream& upstream, const std::string& body);
   [[nodiscard]] bool interrupted() const { return cancelled_ || local_ || result_ || gone_; }
-  std::string body_for(const Upstream& upstream, bool constrained) const;
+  Constrained body_for(const Upstream& upstream) const;
   std::string wire(const Upstream& upstream, std::string_view body) const;
   [[nodiscard]] std::string model_key(const Upstream& upstream) const;
   SliceWorth& slice_worth(const Upstream& upstream);
   void note_slots(const Upstream& upstream, const std::optional<Collected>& collected);
+  Ticket ticket_for(const Upstream& upstream, Sharing sharing) const;
+  bool enter_lane(const Upstream& upstream, Sharing sharing);
   Attempt conclude(const Upstream& upstream, const AnswerAssembler& assembler, const Collected& collected,
-                   bool constrained);
+                   const Constrained& asked);
+  void take_answer(const Upstream& upstream, const AnswerAssembler& assembler, Time first_byte);
+  bool may_ask_with_fewer(const Answer* answer, int status, const Constrained& asked);
+  void fail(LocalAnswer error);
+  [[nodiscard]] std::shared_ptr<const TaskResult> outcome();
+  [[nodiscard]] LocalAnswer own_error(int status, const std::string& message) const;
   [[nodiscard]] std::optional<LocalAnswer> rendered(const TaskResult& result) const;
   [[nodiscard]] std::optional<LocalAnswer> with_text(const std::string& text) const;
-  [[nodiscard]] std::shared_ptr<const TaskResult> outcome() const;
   void client_left();
   bool answered_from_cache(const Ticket& ticket);
   void remember_suggestion(const Answer& answer);
@@ -82,6 +91,10 @@ class TaskRun : public WaitingTask {
   Timer signal_;
   UpstreamPtr upstream_;
   std::optional<AnswerCache::Key> cache_key_;  // where the answer is to be kept
+  Time begun_;
+  bool in_first_lane_ = true;  // its rate has not been paid
+  Constraints wanted_;         // of its body, as things stand
+  bool fewer_ = false;         // than it began with, on this upstream
   bool started_ = false;
   bool cancelled_ = false;
   bool client_left_ = false;
@@ -89,7 +102,7 @@ class TaskRun : public WaitingTask {
   bool in_lane_ = false;
   std::optional<LocalAnswer> local_;  // answered without, or instead of, an upstream
   std::shared_ptr<const TaskResult> result_;
-  std::shared_ptr<const TaskResult> last_error_;  // what the last upstream said instead
+  std::shared_ptr<const TaskResult> last_error_;  // what the last upstream that was tried came to
   Report report_;
 };
 

@@ -9,9 +9,11 @@ class SlicesOnTheWire : public LanesOnTheWire {
   static constexpr double tokens_a_second = 300;
 
   void SetUp() override {
-    start_with(R"({"lane": "background", "settle": "0s", "quiet": "20ms", "coalesce": false})");
+    start_with(R"({"lane": "background", "settle": "0s", "quiet": "20ms", "coalesce": false, "max_wait": ")" +
+               max_wait() + R"("})");
     tasks_.emplace(client());
   }
+  [[nodiscard]] virtual std::string max_wait() const { return "30s"; }
   static std::string long_text() {
     std::string text;
     for (int i = 0; i < 600; ++i) text += "rice ";
@@ -67,7 +69,7 @@ TEST_F(SlicesOnTheWire, AServerThatKeepsItsPrefixIsAskedInSlicesThenWhole) {
   Json asked = receive_request(server);
   while (asked["options"]["num_predict"] == 1) {
     EXPECT_GT(length(asked), before);
-    EXPECT_LE(length(asked) - before, 800u) << "more than about half a second's work";
+    EXPECT_LE(length(asked) - before, 450u) << "more than a slice's work";
     answer_with_figures(server, asked, before);
     before = length(asked);
     asked = receive_request(server);
@@ -105,6 +107,28 @@ TEST_F(SlicesOnTheWire, AChatEndsARunningSliceAndTheTitleStillComes) {
   person.receive(answer("{}").size());
   answer_to_the_whole(second, true);
   EXPECT_EQ(R"({"title": "Rice"})", content_of(receive_answer(*tasks_)));
+}
+
+class SlicesBesideAChat : public SlicesOnTheWire {
+ protected:
+  [[nodiscard]] std::string max_wait() const override { return "500ms"; }
+};
+
+TEST_F(SlicesBesideAChat, AreATokensTimeLongSoThatItsAnswerDoesNotStandStill) {
+  Peer server = after_a_first_title();
+  Peer person = client();
+  person.send(chat);
+  receive_request(server);  // and is being answered
+  tasks_->send(title(long_text()));
+  Peer beside = model.accept();
+  std::size_t before = length(receive_request(beside));
+  for (int part = 0; part < 5; ++part) {
+    answer_with_figures(beside, {{"messages", {{{"content", std::string(before, 'a')}}}}}, before * 9 / 10);
+    const Json next = receive_request(beside);
+    EXPECT_EQ(1, next["options"]["num_predict"]);
+    EXPECT_LE(length(next) - before, 60u);
+    before = length(next);
+  }
 }
 
 }  // namespace

@@ -29,28 +29,28 @@ TEST(SliceWorth, AServerThatTellsNothingIsAskedWhole) {
   EXPECT_FALSE(worth.options());
 }
 
-TEST(SliceWorth, ASliceCostsHalfASecondAtTheServersOwnRate) {
+TEST(SliceWorth, ASliceCostsAQuarterOfASecondAtTheServersOwnRate) {
   SliceWorth worth;
   worth.whole(ollama(900, milliseconds(3000)));
   ASSERT_TRUE(worth.options());
-  EXPECT_EQ(150u, worth.options()->slice_tokens);
+  EXPECT_EQ(75u, worth.options()->slice_tokens);
 }
 
 TEST(SliceWorth, APromptThatWasMostlyCachedDoesNotMakeTheServerLookFast) {
   SliceWorth worth;
   worth.whole(ollama(900, milliseconds(3000)));
   worth.whole(ollama(900, milliseconds(30)));
-  EXPECT_LT(worth.options()->slice_tokens, 180u);
+  EXPECT_LT(worth.options()->slice_tokens, 90u);
   SliceWorth other;
   other.whole(ollama(900, milliseconds(30)));
   other.whole(ollama(900, milliseconds(3000)));
-  EXPECT_EQ(150u, other.options()->slice_tokens);
+  EXPECT_EQ(75u, other.options()->slice_tokens);
 }
 
 TEST(SliceWorth, CachedTokensAreNoWorkOfTheServer) {
   SliceWorth worth;
   worth.whole(llama(5000, 300, milliseconds(1000)));
-  EXPECT_EQ(150u, worth.options()->slice_tokens);
+  EXPECT_EQ(75u, worth.options()->slice_tokens);
 }
 
 TEST(SliceWorth, SlicesGoOnWhileTheirPrefixIsKept) {

@@ -127,5 +127,30 @@ TEST(Slices, WithoutAUserMessageThereIsAnError) {
   EXPECT_GT(Slices::cut(json({{"prompt", words(2000)}}).dump(), Dialect::ollama_generate, {})->count(), 3u);
 }
 
+TEST(Slices, AreAskedInPartsWhileAChatIsBeingAnsweredBeside) {
+  SliceOptions options;
+  options.slice_tokens = 400;
+  options.parts = 4;
+  const auto slices = Slices::cut(task(words(2000)), Dialect::ollama_chat, options);
+  ASSERT_TRUE(slices);
+  ASSERT_GT(slices->count(), 12u);
+  EXPECT_EQ(slices->next(0, false), 3u) << "a whole slice";
+  EXPECT_EQ(slices->next(0, true), 0u);
+  EXPECT_EQ(slices->next(4, true), 4u) << "a chat has come";
+  EXPECT_EQ(slices->next(5, false), 8u) << "and gone";
+  EXPECT_NEAR(static_cast<double>(slices->tokens(4) - slices->tokens(3)), 100, 15);
+}
+
+TEST(Slices, ALittleRestIsAskedWithTheWhole) {
+  SliceOptions options;
+  options.slice_tokens = 400;
+  options.parts = 4;
+  const auto slices = Slices::cut(task(words(2000)), Dialect::ollama_chat, options);
+  ASSERT_TRUE(slices);
+  EXPECT_EQ(slices->next(slices->count() - 1, false), std::nullopt);
+  EXPECT_EQ(slices->next(slices->count() - 1, true), slices->count() - 1);
+  EXPECT_EQ(slices->next(slices->count(), true), std::nullopt);
+}
+
 }  // namespace
 }  // namespace tasklane

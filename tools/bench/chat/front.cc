@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "shaper/decide/decide.h"
+#include "tools/bench/chat/watch.h"
 
 namespace tasklane::bench {
 namespace {
@@ -18,20 +19,6 @@ UpstreamFigures figures_of(const sim::Usage& usage) {
   figures.prompt_time = usage.prefill;
   return figures;
 }
-
-// Watches one answer as the person sees it.
-struct Watch {
-  Time asked, last{};
-  Outcome outcome;
-
-  void token(Time now) {
-    if (last == Time{})
-      outcome.first_token = now - asked;
-    else
-      outcome.longest_gap = std::max(outcome.longest_gap, now - last);
-    last = now;
-  }
-};
 
 }  // namespace
 

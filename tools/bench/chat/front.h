@@ -18,9 +18,11 @@ namespace tasklane::bench {
 struct Asked {
   RequestClass request_class = RequestClass::chat;
   sim::Tokens prompt;
+  std::size_t known = 0;  // of the prompt's tokens: the system prompt or the template, the same each time
+  std::vector<sim::Tokens> said;  // the chatter's messages so far
   std::size_t answer_tokens = 0;
   sim::Tokens answer;  // of a chat: what the next turn will quote
-  ChatKey chat = 0;
+  ChatKey chat = 0;    // tasks name the one that they quote
   TypistKey typist = 0;
   std::string typed;       // autocomplete: the text so far
   std::string suggestion;  // and what a model would add

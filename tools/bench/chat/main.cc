@@ -1,11 +1,15 @@
 // `bench_chat`: what a chatter and a typist at one simulated model notice, in virtual time: direct with all
 // tasks, direct without any (the ideal), through Tasklane with one model, and with a task model of its own.
+// With --wire the same people use real processes over real sockets, and the two are held side by side.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "tools/bench/chat/people.h"
+#include "tools/bench/chat/agreement.h"
+#include "tools/bench/chat/ways.h"
+#include "tools/bench/chat/wire.h"
+#include "tools/support/own_network.h"
 #include "tools/support/quantile.h"
 
 namespace tasklane::bench {
@@ -20,18 +24,12 @@ struct Options {
   bool host_cache = true;
   bool table = false;
   std::string config = TASKLANE_SOURCE_DIR "/config";
+  bool on_wire = false;
+  WireOptions wire;
 };
 
 // What some gigabytes hold of a model of 30B.
 constexpr std::size_t host_cache_tokens = 100'000;
-
-struct Way {
-  const char* name;
-  bool tasks;
-  const char* profile;  // null: direct
-  bool second_server;
-  Without without;
-};
 
 Json percentiles(const std::vector<double>& values) {
   if (values.empty()) return nullptr;
@@ -42,18 +40,8 @@ Json percentiles(const std::vector<double>& values) {
           {"worst", quantile(values, 1)}};
 }
 
-sim::EngineOptions engine_options(const Options& options) {
-  sim::EngineOptions engine;
-  engine.flavour = sim::Flavour::llama;
-  engine.slots = options.slots;
-  engine.prefill_rate = 300;
-  engine.decode_rate = 20;
-  engine.batch = 2048;
-  engine.host_cache = options.host_cache ? host_cache_tokens : 0;
-  return engine;
-}
-
-Json report(const Way& way, const Seen& seen, const Front& front, const Server& model, const Server& task) {
+Json report(const Way& way, const HostSeen& host) {
+  const Seen& seen = host.seen;
   Json json{{"way", way.name},
             {"first_turn_ttft_s", percentiles(seen.first_turn)},
             {"later_turns_ttft_s", percentiles(seen.later_turns)},
@@ -68,42 +56,24 @@ Json report(const Way& way, const Seen& seen, const Front& front, const Server& 
   if (way.tasks)
     json["autocomplete"] = {
         {"asked", seen.asked.at("autocomplete")},
-        {"reached_a_model", front.keystrokes_passed().value_or(seen.asked.at("autocomplete"))},
+        {"reached_a_model", host.keystrokes_passed.value_or(seen.asked.at("autocomplete"))},
         {"shown", seen.suggestion.size()},
         {"late", seen.late_suggestions},
         {"delay_s", percentiles(seen.suggestion)}};
-  json["model_requests"] = model.requests();
-  json["model_prompt_tokens"] = model.prompt_tokens();
-  json["task_model_requests"] = task.requests();
+  json["model_requests"] = host.model_requests;
+  json["model_prompt_tokens"] = host.model_prompt_tokens;
+  json["task_model_requests"] = host.task_model_requests;
   return json;
 }
 
 Json run(const Way& way, const Options& options) {
-  World world;
-  Server model(world, engine_options(options));
-  sim::EngineOptions small = engine_options(options);
-  small.prefill_rate *= 4;
-  small.decode_rate *= 4;
-  Server task(world, small);
-  std::optional<Config> config;
-  if (way.profile != nullptr) {
-    Result<Config> read = load_config(options.config + "/" + way.profile);
-    if (!read) throw std::runtime_error(read.error().text());
-    config = std::move(*read);
-  }
-  std::unique_ptr<Front> front;
-  if (config)
-    front = std::make_unique<Shaped>(world, model, way.second_server ? &task : nullptr, *config, way.without,
-                                     options.slots);
-  else
-    front = std::make_unique<Direct>(world, model);
-  Habits habits;
-  habits.tasks = way.tasks;
-  habits.seed = options.seed;
-  People people(world, *front, habits);
-  people.begin();
-  world.run(from_seconds(options.hours * 3600));
-  return report(way, people.seen(), *front, model, task);
+  HostOptions host;
+  host.model.slots = options.slots;
+  host.model.host_cache = options.host_cache ? host_cache_tokens : 0;
+  host.habits.seed = options.seed;
+  host.how_long = from_seconds(options.hours * 3600);
+  host.config = options.config;
+  return report(way, live_virtually(way, host));
 }
 
 std::string cell(const Json& from, const char* what) {
@@ -144,10 +114,10 @@ void print_table(const Json& results) {
 
 int run_all(const Options& options) {
   const std::vector<Way> ways{
-      {"direct, all tasks", true, nullptr, false, {}},
-      {"direct, no tasks (the ideal)", false, nullptr, false, {}},
-      {"Tasklane, one model", true, "one-model.json", false, {}},
-      {"Tasklane, task model of its own", true, "task-model.json", true, {}},
+      direct_all,
+      direct_none,
+      one_model,
+      task_model,
       {"one model, without settle", true, "one-model.json", false, {.settle = true}},
       {"one model, without quiet", true, "one-model.json", false, {.quiet = true}},
       {"one model, without pre-emption", true, "one-model.json", false, {.preempt = true}},
@@ -169,11 +139,24 @@ int run_all(const Options& options) {
   return 0;
 }
 
+int run_wire(Options options) {
+  options.wire.config = options.config;
+  options.wire.first_seed = options.seed;
+  const Json report = compare_on_wire(options.wire);
+  if (options.table)
+    print_wire_table(report);
+  else
+    std::cout << report.dump(2) << "\n";
+  return report["agree"].get<bool>() ? 0 : 1;
+}
+
 }  // namespace
 }  // namespace tasklane::bench
 
 int main(int argc, char** argv) {
   tasklane::bench::Options options;
+  options.wire.agent = tasklane::tools::beside_this_program("tasklaned");
+  options.wire.model = tasklane::tools::beside_this_program("modelsim");
   CLI::App app("What a chatter and a typist at one simulated model notice, in virtual time");
   app.add_option("--hours", options.hours, "Simulated")->check(CLI::PositiveNumber);
   app.add_option("--seed", options.seed);
@@ -181,9 +164,15 @@ int main(int argc, char** argv) {
   app.add_flag("!--no-host-cache", options.host_cache, "The server keeps prompts in its slots alone");
   app.add_option("--config", options.config, "The folder of the profiles")->check(CLI::ExistingDirectory);
   app.add_flag("--table", options.table, "For a person, instead of JSON");
+  app.add_flag("--wire", options.on_wire, "Real processes and sockets, beside the same in virtual time");
+  app.add_option("--minutes", options.wire.minutes, "Of --wire")->check(CLI::PositiveNumber);
+  app.add_option("--hosts", options.wire.hosts, "Of --wire, on each way; seeds from --seed on")
+      ->check(CLI::Range(1u, 100u));
+  app.add_option("--agent", options.wire.agent, "The agent's program, for --wire");
+  app.add_option("--model", options.wire.model, "The simulated model's program, for --wire");
   CLI11_PARSE(app, argc, argv);
   try {
-    return tasklane::bench::run_all(options);
+    return options.on_wire ? tasklane::bench::run_wire(options) : tasklane::bench::run_all(options);
   } catch (const std::exception& error) {
     std::cerr << "bench_chat: " << error.what() << "\n";
     return 2;

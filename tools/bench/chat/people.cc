@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <numeric>
 
+#include "tools/modelsim/generation_request.h"
+
 namespace tasklane::bench {
 namespace {
 
 constexpr Duration title_before_chat = std::chrono::milliseconds(5);
 constexpr Duration editor_waits = std::chrono::seconds(1);
 constexpr std::size_t autocomplete_template = 420;
+constexpr std::size_t behind_the_text = 12;
 constexpr std::size_t longest_text = 1500;  // then the typist begins another
 
 sim::Tokens known_tokens(std::size_t count, std::uint32_t from) {
@@ -19,8 +22,12 @@ sim::Tokens known_tokens(std::size_t count, std::uint32_t from) {
 
 }  // namespace
 
-People::People(World& world, Front& front, Habits habits)
-    : world_(world), front_(front), habits_(habits), random_(habits.seed) {}
+People::People(Schedule& schedule, Front& front, Habits habits)
+    : schedule_(schedule), front_(front), habits_(habits) {
+  Random seeds(habits.seed);
+  for (Random* each : {&conversing_, &suggesting_, &typing_[0].random, &typing_[1].random})
+    each->seed(seeds());
+}
 
 void People::begin() {
   new_conversation();
@@ -32,13 +39,14 @@ void People::append(sim::Tokens& to, std::size_t count) {
 }
 
 void People::new_conversation() {
-  conversation_ = {conversation_.key + 1, 0, whole(2, 6), known_tokens(habits_.shared_prefix, 1)};
+  conversation_ = {
+      conversation_.key + 1, 0, whole(conversing_, 2, 6), known_tokens(habits_.shared_prefix, 1), {}};
   write_message();
 }
 
 void People::write_message() {
   Typing& typing = typing_[static_cast<std::size_t>(Who::chatter)];
-  typing.pauses_left = whole(0, 3);
+  typing.pauses_left = whole(conversing_, 0, 3);
   typing.text = "message " + std::to_string(next_token_) + " ";
   typing.along.clear();
   pause(Who::chatter);
@@ -46,17 +54,19 @@ void People::write_message() {
 
 // Types for a while, then rests; in a rest of more than a second the editor asks for a suggestion.
 void People::pause(Who who) {
-  const Duration typing = from_seconds(uniform(1, 4));
-  const Duration rest = from_seconds(uniform(0.6, 4));
-  world_.after(typing, [this, who, rest] {
+  Random& random = typing_[static_cast<std::size_t>(who)].random;
+  const Duration typing = from_seconds(uniform(random, 1, 4));
+  const Duration rest = from_seconds(uniform(random, 0.6, 4));
+  const std::string word = "word" + std::to_string(whole(random, 0, 1'000'000)) + " ";
+  schedule_.after(typing, [this, who, rest, word] {
     Typing& state = typing_[static_cast<std::size_t>(who)];
     if (state.along.empty())
-      state.text += "word" + std::to_string(whole(0, 1'000'000)) + " ";
+      state.text += word;
     else
       state.text += std::exchange(state.along, "").substr(0, 6);
     ++state.pause;
     ask_suggestion(who, rest);
-    world_.after(rest, [this, who] { typed_on(who); });
+    schedule_.after(rest, [this, who] { typed_on(who); });
   });
 }
 
@@ -74,7 +84,7 @@ void People::typed_on(Who who) {
 void People::ask_suggestion(Who who, Duration length) {
   if (!habits_.tasks || length < editor_waits) return;
   const std::uint64_t pause = typing_[static_cast<std::size_t>(who)].pause;
-  world_.after(editor_waits, [this, who, pause] {
+  schedule_.after(editor_waits, [this, who, pause] {
     Typing& state = typing_[static_cast<std::size_t>(who)];
     if (state.in_flight) return;
     state.in_flight = true;
@@ -82,12 +92,14 @@ void People::ask_suggestion(Who who, Duration length) {
     Asked asked;
     asked.request_class = RequestClass::autocomplete;
     asked.prompt = known_tokens(autocomplete_template, 500'000);
-    append(asked.prompt, 20 + state.text.size() / 5);
-    asked.answer_tokens = 8;
+    asked.known = asked.prompt.size();
+    sim::append_tokens(asked.prompt, state.text);  // what was typed before is in the cache
+    append(asked.prompt, behind_the_text);
+    asked.answer_tokens = habits_.answers.autocomplete;
     asked.typist = who == Who::chatter ? 1 : 2;
     asked.typed = state.text;
-    asked.suggestion = "goes on " + std::to_string(whole(0, 1'000'000)) + " and on";
-    const Time begun = world_.now();
+    asked.suggestion = "goes on " + std::to_string(whole(suggesting_, 0, 1'000'000)) + " and on";
+    const Time begun = schedule_.now();
     front_.ask(std::move(asked), [this, who, pause, begun](const Outcome& outcome) {
       Typing& then = typing_[static_cast<std::size_t>(who)];
       then.in_flight = false;
@@ -96,21 +108,26 @@ void People::ask_suggestion(Who who, Duration length) {
         ++seen_.late_suggestions;
         return;
       }
-      seen_.suggestion.push_back(seconds_of(world_.now() - begun));
-      if (whole(0, 2) == 0) then.along = outcome.text;  // a third of them is typed along
+      seen_.suggestion.push_back(seconds_of(schedule_.now() - begun));
+      if (whole(suggesting_, 0, 2) == 0) then.along = outcome.text;  // a third of them is typed along
     });
   });
 }
 
 void People::send() {
-  append(conversation_.prompt, static_cast<std::size_t>(whole(20, 200)));
+  append(conversation_.said.emplace_back(), static_cast<std::size_t>(whole(conversing_, 20, 200)));
+  const sim::Tokens& message = conversation_.said.back();
+  conversation_.prompt.insert(conversation_.prompt.end(), message.begin(), message.end());
   const bool first = conversation_.turn++ == 0;
-  if (first && habits_.tasks) ask_task(RequestClass::title, 320, 12);
-  world_.after(title_before_chat, [this] {
+  if (first && habits_.tasks) ask_task(RequestClass::title, 320, habits_.answers.title);
+  schedule_.after(title_before_chat, [this] {
     Asked asked;
     asked.prompt = conversation_.prompt;
-    asked.answer_tokens = static_cast<std::size_t>(whole(40, 300));
-    append(asked.answer, asked.answer_tokens);
+    asked.known = habits_.shared_prefix;
+    asked.said = conversation_.said;
+    asked.answer_tokens = static_cast<std::size_t>(whole(conversing_, 40, 300));
+    append(asked.answer,
+           static_cast<std::size_t>(habits_.quoted * static_cast<double>(asked.answer_tokens) + 0.5));
     asked.chat = conversation_.key;
     asked.typist = 1;
     const sim::Tokens answer = asked.answer;
@@ -126,15 +143,16 @@ void People::chat_answered(const Outcome& outcome) {
   (first ? seen_.first_turn : seen_.later_turns).push_back(seconds_of(outcome.first_token));
   seen_.total.push_back(seconds_of(outcome.total));
   seen_.gap.push_back(seconds_of(outcome.longest_gap));
-  if (habits_.tasks) ask_task(RequestClass::follow_up, 260, 50);
-  if (habits_.tasks && first) ask_task(RequestClass::tags, 300, 20);
+  if (habits_.tasks) ask_task(RequestClass::follow_up, 260, habits_.answers.follow_up);
+  if (habits_.tasks && first) ask_task(RequestClass::tags, 300, habits_.answers.tags);
   const bool more = conversation_.turn < conversation_.turns;
-  world_.after(from_seconds(more ? uniform(3, 40) : uniform(20, 240)), [this, more] {
-    if (more)
-      write_message();
-    else
-      new_conversation();
-  });
+  schedule_.after(from_seconds(more ? uniform(conversing_, 3, 40) : uniform(conversing_, 20, 240)),
+                  [this, more] {
+                    if (more)
+                      write_message();
+                    else
+                      new_conversation();
+                  });
 }
 
 // Quotes the conversation behind a template of its own, so it shares no prefix with the chat.
@@ -142,15 +160,18 @@ void People::ask_task(RequestClass request_class, std::size_t template_tokens, s
   Asked asked;
   asked.request_class = request_class;
   asked.prompt = known_tokens(template_tokens, 600'000 + 10'000 * static_cast<std::uint32_t>(request_class));
+  asked.known = asked.prompt.size();
+  asked.said = conversation_.said;
+  asked.chat = conversation_.key;
   const auto& prompt = conversation_.prompt;
   asked.prompt.insert(asked.prompt.end(), prompt.begin() + static_cast<std::ptrdiff_t>(habits_.shared_prefix),
                       prompt.end());
   asked.answer_tokens = answer_tokens;
   const std::string name(to_text(request_class));
   ++seen_.asked[name];
-  const Time begun = world_.now();
+  const Time begun = schedule_.now();
   front_.ask(std::move(asked), [this, name, begun](const Outcome& outcome) {
-    if (!outcome.text.empty()) seen_.delay[name].push_back(seconds_of(world_.now() - begun));
+    if (!outcome.text.empty()) seen_.delay[name].push_back(seconds_of(schedule_.now() - begun));
   });
 }
 

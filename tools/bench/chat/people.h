@@ -19,26 +19,37 @@ struct Seen {
   std::uint64_t late_suggestions = 0;                       // came when the typist had gone on
 };
 
+// Tokens of what a model answers to a task.
+struct AnswerLengths {
+  std::size_t title = 12, tags = 20, follow_up = 50, autocomplete = 8;
+};
+
 struct Habits {
   bool tasks = true;                 // the automations are on
   std::size_t shared_prefix = 5000;  // tokens of system prompt and tools
   std::uint64_t seed = 1;
+  AnswerLengths answers;
+  double quoted = 1;  // tokens that a token of an answer is in the next turn's prompt
 };
 
 class People {
  public:
-  People(World& world, Front& front, Habits habits);
+  People(Schedule& schedule, Front& front, Habits habits);
   void begin();
   [[nodiscard]] const Seen& seen() const { return seen_; }
 
  private:
+  using Random = std::mt19937_64;
   struct Conversation {
     ChatKey key = 0;
     int turn = 0, turns = 0;
     sim::Tokens prompt;
+    std::vector<sim::Tokens> said;
   };
   enum class Who : std::uint8_t { chatter, typist };
+  // The dice of each are its own: what one waits for does not change what another does.
   struct Typing {
+    Random random;
     std::string text;
     std::string along;       // what is left of a suggestion that is being typed along
     bool in_flight = false;  // the editor has one request at a time
@@ -55,14 +66,18 @@ class People {
   void ask_suggestion(Who who, Duration length);
   void typed_on(Who who);
 
-  double uniform(double low, double high) { return std::uniform_real_distribution<>(low, high)(random_); }
-  int whole(int low, int high) { return std::uniform_int_distribution<>(low, high)(random_); }
+  static double uniform(Random& random, double low, double high) {
+    return std::uniform_real_distribution<>(low, high)(random);
+  }
+  static int whole(Random& random, int low, int high) {
+    return std::uniform_int_distribution<>(low, high)(random);
+  }
   void append(sim::Tokens& to, std::size_t count);
 
-  World& world_;
+  Schedule& schedule_;
   Front& front_;
   Habits habits_;
-  std::mt19937_64 random_;
+  Random conversing_, suggesting_;
   Seen seen_;
   Conversation conversation_;
   std::array<Typing, 2> typing_;

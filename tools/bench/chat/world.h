@@ -10,11 +10,12 @@
 #include <vector>
 
 #include "shaper/base/time.h"
+#include "tools/bench/chat/schedule.h"
 #include "tools/modelsim/engine.h"
 
 namespace tasklane::bench {
 
-class World {
+class World : public Schedule {
  public:
   // Something with events of its own beside the queue.
   class Part {
@@ -24,8 +25,8 @@ class World {
     virtual void advance(Time now) = 0;
   };
 
-  [[nodiscard]] Time now() const { return now_; }
-  void after(Duration delay, std::function<void()> action);
+  [[nodiscard]] Time now() const override { return now_; }
+  void after(Duration delay, std::function<void()> action) override;
   void add(Part& part) { parts_.push_back(&part); }
   void run(Duration how_long);
 

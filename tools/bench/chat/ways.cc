@@ -1,0 +1,44 @@
+#include "tools/bench/chat/ways.h"
+
+#include <stdexcept>
+
+namespace tasklane::bench {
+
+sim::EngineOptions model_options() {
+  sim::EngineOptions engine;
+  engine.flavour = sim::Flavour::llama;
+  engine.slots = 1;
+  engine.prefill_rate = 300;
+  engine.decode_rate = 20;
+  engine.batch = 2048;
+  return engine;
+}
+
+HostSeen live_virtually(const Way& way, HostOptions options) {
+  World world;
+  Server model(world, options.model);
+  sim::EngineOptions small = options.model;
+  small.prefill_rate *= task_model_speed;
+  small.decode_rate *= task_model_speed;
+  Server task(world, small);
+  std::optional<Config> config;
+  if (way.profile != nullptr) {
+    Result<Config> read = load_config(options.config + "/" + way.profile);
+    if (!read) throw std::runtime_error(read.error().text());
+    config = std::move(*read);
+  }
+  std::unique_ptr<Front> front;
+  if (config)
+    front = std::make_unique<Shaped>(world, model, way.second_server ? &task : nullptr, *config, way.without,
+                                     options.model.slots);
+  else
+    front = std::make_unique<Direct>(world, model);
+  options.habits.tasks = way.tasks;
+  People people(world, *front, options.habits);
+  people.begin();
+  world.run(options.how_long);
+  return {people.seen(), front->keystrokes_passed(), model.requests(), model.prompt_tokens(),
+          task.requests()};
+}
+
+}  // namespace tasklane::bench

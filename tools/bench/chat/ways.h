@@ -1,0 +1,49 @@
+// The ways that are held against each other, and one host of people in virtual time on one of them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "tools/bench/chat/front.h"
+#include "tools/bench/chat/people.h"
+
+namespace tasklane::bench {
+
+struct Way {
+  const char* name;
+  bool tasks;
+  const char* profile;  // null: direct
+  bool second_server;
+  Without without;
+};
+
+inline constexpr Way direct_all{"direct, all tasks", true, nullptr, false, {}};
+inline constexpr Way direct_none{"direct, no tasks (the ideal)", false, nullptr, false, {}};
+inline constexpr Way one_model{"Tasklane, one model", true, "one-model.json", false, {}};
+inline constexpr Way task_model{"Tasklane, task model of its own", true, "task-model.json", true, {}};
+
+// So much faster is the task model.
+inline constexpr unsigned task_model_speed = 4;
+
+// The model server of all ways.
+sim::EngineOptions model_options();
+
+struct HostOptions {
+  sim::EngineOptions model = model_options();
+  Habits habits;
+  Duration how_long{};
+  std::string config;  // the folder of the profiles
+};
+
+struct HostSeen {
+  Seen seen;
+  std::optional<std::uint64_t> keystrokes_passed;
+  std::uint64_t model_requests = 0;
+  std::uint64_t model_prompt_tokens = 0;
+  std::uint64_t task_model_requests = 0;
+};
+
+HostSeen live_virtually(const Way& way, HostOptions options);
+
+}  // namespace tasklane::bench

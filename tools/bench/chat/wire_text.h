@@ -1,0 +1,24 @@
+// What Open WebUI sends for people whose words are token numbers: the bytes of a chat and of a task, four to
+// a token, as the simulated model counts them; and what stands in the answers.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tools/bench/chat/people.h"
+
+namespace tasklane::bench {
+
+// `answers`: what the model said to the chatter's messages so far.
+std::string wire_request(const Asked& asked, const std::vector<std::string>& answers);
+
+// The words of a streamed answer to a chat.
+std::string streamed_text(const std::string& body);
+// What a task was asked for; empty: the valid empty answer.
+std::string task_text(const std::string& body);
+
+// How long the simulated model's answers to tasks are, and how many tokens of prompt one of its words is.
+AnswerLengths simulated_lengths();
+inline constexpr double simulated_quoted = 4.0 / 3;
+
+}  // namespace tasklane::bench

@@ -151,8 +151,9 @@ void print_wire_table(const Json& report) {
     if (!way.contains("tasks_delivered")) continue;
     print_row("tasks delivered", way["tasks_delivered"]);
     print_row("suggestions shown", way["suggestions_shown"]);
-    if (way.contains("classes_right"))
-      std::printf("  classes seen as asked: %s\n", way["classes_right"].get<bool>() ? "yes" : "NO");
+    if (way.contains("classes"))
+      std::printf("  %-48s %9s   %s\n", "classes recognised", "",
+                  way["classes"]["right"].get<bool>() ? "yes" : "NO");
   }
   std::printf("agree: %s\n", report["agree"].get<bool>() ? "yes" : "no");
 }

@@ -52,11 +52,6 @@ std::pair<const Rule*, std::string> Shaped::rule_for(RequestClass request_class)
   return {decision.rule, decision.route.front()->original ? "model" : "task"};
 }
 
-std::optional<std::uint64_t> Shaped::keystrokes_passed() const {
-  const auto lane = admission_.counters().find(Lane::keystroke);
-  return lane == admission_.counters().end() ? 0 : lane->second.started;
-}
-
 void Shaped::ask(Asked asked, Done done) {
   const auto [rule, upstream] = rule_for(asked.request_class);
   if (rule == nullptr || !rule->then.laned) return ask_chat(std::move(asked), std::move(done));

@@ -40,8 +40,8 @@ class Front {
  public:
   virtual ~Front() = default;
   virtual void ask(Asked asked, Done done) = 0;
-  // Autocompletions that a model was asked for; none: all.
-  [[nodiscard]] virtual std::optional<std::uint64_t> keystrokes_passed() const { return std::nullopt; }
+  // Of Tasklane; null: there is none.
+  [[nodiscard]] virtual const Admission* admission() const { return nullptr; }
 };
 
 class Direct : public Front {
@@ -64,7 +64,7 @@ class Shaped : public Front, public World::Part {
   // `task`: the server that rules name "task"; null: there is none. `config` outlives it.
   Shaped(World& world, Server& model, Server* task, const Config& config, Without without, unsigned slots);
   void ask(Asked asked, Done done) override;
-  [[nodiscard]] std::optional<std::uint64_t> keystrokes_passed() const override;
+  [[nodiscard]] const Admission* admission() const override { return &admission_; }
 
   [[nodiscard]] std::optional<Time> next() const override { return admission_.next_wakeup(world_.now()); }
   void advance(Time now) override { carry_out(admission_.tick(now)); }

@@ -53,13 +53,15 @@ Json report(const Way& way, const HostSeen& host) {
     const std::vector<double> delays = found == seen.delay.end() ? std::vector<double>{} : found->second;
     json[name] = {{"asked", asked}, {"delivered", delays.size()}, {"delay_s", percentiles(delays)}};
   }
-  if (way.tasks)
-    json["autocomplete"] = {
-        {"asked", seen.asked.at("autocomplete")},
-        {"reached_a_model", host.keystrokes_passed.value_or(seen.asked.at("autocomplete"))},
-        {"shown", seen.suggestion.size()},
-        {"late", seen.late_suggestions},
-        {"delay_s", percentiles(seen.suggestion)}};
+  if (way.tasks) {
+    const std::uint64_t asked = seen.asked.at("autocomplete");
+    const auto lane = host.lanes.find(Lane::keystroke);
+    json["autocomplete"] = {{"asked", asked},
+                            {"reached_a_model", lane == host.lanes.end() ? asked : lane->second.started},
+                            {"shown", seen.suggestion.size()},
+                            {"late", seen.late_suggestions},
+                            {"delay_s", percentiles(seen.suggestion)}};
+  }
   json["model_requests"] = host.model_requests;
   json["model_prompt_tokens"] = host.model_prompt_tokens;
   json["task_model_requests"] = host.task_model_requests;

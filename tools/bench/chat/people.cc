@@ -20,6 +20,14 @@ sim::Tokens known_tokens(std::size_t count, std::uint32_t from) {
   return tokens;
 }
 
+// All templates begin alike, with a user's "### Task:".
+sim::Tokens template_tokens(std::size_t count, std::uint32_t from) {
+  constexpr std::size_t heading = 4;
+  sim::Tokens tokens = known_tokens(count, from);
+  std::iota(tokens.begin(), tokens.begin() + heading, 400'000);
+  return tokens;
+}
+
 }  // namespace
 
 People::People(Schedule& schedule, Front& front, Habits habits)
@@ -91,7 +99,7 @@ void People::ask_suggestion(Who who, Duration length) {
     ++seen_.asked["autocomplete"];
     Asked asked;
     asked.request_class = RequestClass::autocomplete;
-    asked.prompt = known_tokens(autocomplete_template, 500'000);
+    asked.prompt = template_tokens(autocomplete_template, 500'000);
     asked.known = asked.prompt.size();
     sim::append_tokens(asked.prompt, state.text);  // what was typed before is in the cache
     append(asked.prompt, behind_the_text);
@@ -156,10 +164,10 @@ void People::chat_answered(const Outcome& outcome) {
 }
 
 // Quotes the conversation behind a template of its own, so it shares no prefix with the chat.
-void People::ask_task(RequestClass request_class, std::size_t template_tokens, std::size_t answer_tokens) {
+void People::ask_task(RequestClass request_class, std::size_t length, std::size_t answer_tokens) {
   Asked asked;
   asked.request_class = request_class;
-  asked.prompt = known_tokens(template_tokens, 600'000 + 10'000 * static_cast<std::uint32_t>(request_class));
+  asked.prompt = template_tokens(length, 600'000 + 10'000 * static_cast<std::uint32_t>(request_class));
   asked.known = asked.prompt.size();
   asked.said = conversation_.said;
   asked.chat = conversation_.key;

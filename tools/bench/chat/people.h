@@ -61,7 +61,8 @@ class People {
   void write_message();
   void send();
   void chat_answered(const Outcome& outcome);
-  void ask_task(RequestClass request_class, std::size_t template_tokens, std::size_t answer_tokens);
+  // `length`: tokens of the template.
+  void ask_task(RequestClass request_class, std::size_t length, std::size_t answer_tokens);
   void pause(Who who);
   void ask_suggestion(Who who, Duration length);
   void typed_on(Who who);

@@ -37,8 +37,12 @@ HostSeen live_virtually(const Way& way, HostOptions options) {
   People people(world, *front, options.habits);
   people.begin();
   world.run(options.how_long);
-  return {people.seen(), front->keystrokes_passed(), model.requests(), model.prompt_tokens(),
-          task.requests()};
+  HostSeen all{people.seen(), {}, {}, model.requests(), model.prompt_tokens(), task.requests()};
+  if (const Admission* admission = front->admission()) {
+    all.lanes = admission->counters();
+    all.rewarm = admission->rewarm_counters();
+  }
+  return all;
 }
 
 }  // namespace tasklane::bench

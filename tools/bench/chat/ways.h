@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <map>
 #include <string>
 
 #include "tools/bench/chat/front.h"
@@ -38,7 +38,8 @@ struct HostOptions {
 
 struct HostSeen {
   Seen seen;
-  std::optional<std::uint64_t> keystrokes_passed;
+  std::map<Lane, LaneCounters> lanes;
+  RewarmCounters rewarm;
   std::uint64_t model_requests = 0;
   std::uint64_t model_prompt_tokens = 0;
   std::uint64_t task_model_requests = 0;

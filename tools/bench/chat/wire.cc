@@ -64,55 +64,97 @@ WireHosts settle_hosts(const WireOptions& options, asio::io_context& io) {
   return hosts;
 }
 
-Seen seen_virtually(const Way& way, const WireOptions& options) {
-  Seen crowd;
+struct LaneEvent {
+  Lane lane;
+  const char* name;
+  std::uint64_t LaneCounters::*count;
+};
+constexpr std::array lane_events{
+    LaneEvent{Lane::keystroke, "started", &LaneCounters::started},
+    LaneEvent{Lane::keystroke, "type_ahead", &LaneCounters::type_ahead},
+    LaneEvent{Lane::keystroke, "answered_empty", &LaneCounters::answered_empty},
+    LaneEvent{Lane::keystroke, "over_share", &LaneCounters::over_share},
+    LaneEvent{Lane::keystroke, "expired", &LaneCounters::expired},
+    LaneEvent{Lane::background, "started", &LaneCounters::started},
+    LaneEvent{Lane::background, "sliced", &LaneCounters::sliced},
+    LaneEvent{Lane::background, "pre_empted", &LaneCounters::pre_empted},
+    LaneEvent{Lane::background, "overdue", &LaneCounters::overdue},
+};
+
+// What lanes did, by name.
+using Counts = std::map<std::string, std::uint64_t>;
+
+// One side of the comparison: all its hosts on one way.
+struct Side {
+  Seen seen;
+  Counts lanes;
+};
+
+Side virtual_side(const Way& way, const WireOptions& options) {
+  Side side;
   for (unsigned i = 0; i < options.hosts; ++i) {
     HostOptions host;
     host.habits = habits_of(way, options.first_seed + i);
     host.how_long = from_seconds(options.minutes * 60);
     host.config = options.config;
-    add_to(crowd, live_virtually(way, host).seen);
+    const HostSeen lived = live_virtually(way, host);
+    add_to(side.seen, lived.seen);
+    for (const LaneEvent& event : lane_events)
+      if (const auto lane = lived.lanes.find(event.lane); lane != lived.lanes.end())
+        side.lanes[std::string(to_text(event.lane)) + " " + event.name] += lane->second.*event.count;
+    side.lanes["rewarm asked"] += lived.rewarm.asked;
+    side.lanes["rewarm finished"] += lived.rewarm.finished;
   }
-  return crowd;
+  return side;
+}
+
+void add_lanes(Counts& to, const nlohmann::json& lanes) {
+  for (const LaneEvent& event : lane_events) {
+    const std::string lane(to_text(event.lane));
+    to[lane + " " + event.name] +=
+        lanes["by_lane"].value(lane, nlohmann::json::object()).value(event.name, std::uint64_t{0});
+  }
+  for (const char* name : {"asked", "finished"})
+    to[std::string("rewarm ") + name] += lanes["rewarm"].value(name, std::uint64_t{0});
 }
 
 // What the agents took the requests for, beside what they were.
-void add_classes(Json& json, const std::map<std::string, std::uint64_t>& asked,
-                 const std::map<std::string, std::uint64_t>& recognised) {
-  bool right = true;
-  for (const auto& [name, count] : recognised) {
-    const auto found = asked.find(name);
-    right = right && found != asked.end() && count <= found->second;
+struct Classes {
+  Counts asked, recognised;
+
+  [[nodiscard]] bool right() const {
+    for (const auto& [name, count] : recognised) {
+      const auto found = asked.find(name);
+      if (found == asked.end() || count > found->second) return false;
+    }
+    return true;
   }
-  json["classes_asked"] = asked;
-  json["classes_recognised"] = recognised;
-  json["classes_right"] = right;
-}
+};
 
 Json report_on(const Way& way, const WireHosts& hosts, const WireOptions& options) {
-  Seen crowd;
-  std::map<std::string, std::uint64_t> asked;
-  std::map<std::string, std::uint64_t> recognised;
+  Side wire;
+  Classes classes;
   std::size_t failed = 0;
-  Json lanes = Json::array();
   for (const auto& host : hosts) {
     if (&host->way != &way) continue;
-    add_to(crowd, host->people.seen());
+    add_to(wire.seen, host->people.seen());
     failed += host->front.failed();
-    for (const auto& [name, count] : host->front.asked()) asked[name] += count;
+    for (const auto& [name, count] : host->front.asked()) classes.asked[name] += count;
     const nlohmann::json stats = host->stage.stats();
     for (const auto& row : stats.value("classes", nlohmann::json::array()))
-      recognised[row.at("class")] += row.at("requests").get<std::uint64_t>();
-    if (stats.contains("lanes")) lanes.push_back(Json(stats["lanes"]));
+      classes.recognised[row.at("class")] += row.at("requests").get<std::uint64_t>();
+    if (stats.contains("lanes")) add_lanes(wire.lanes, stats["lanes"]);
   }
+  const Side in_virtual_time = virtual_side(way, options);
   Json json{{"way", way.name}};
-  json.update(side_by_side(crowd, seen_virtually(way, options)));
+  json.update(side_by_side(wire.seen, in_virtual_time.seen));
   json["failed_requests"] = failed;
   if (way.profile != nullptr) {
-    add_classes(json, asked, recognised);
-    json["lanes"] = lanes;
+    json["classes"] = {
+        {"asked", classes.asked}, {"recognised", classes.recognised}, {"right", classes.right()}};
+    json["lanes"] = {{"wire", wire.lanes}, {"virtual", in_virtual_time.lanes}};
   }
-  json["agree"] = json["agree"].get<bool>() && failed == 0 && json.value("classes_right", true);
+  json["agree"] = json["agree"].get<bool>() && failed == 0 && classes.right();
   return json;
 }
 

@@ -166,7 +166,8 @@ int main(int argc, char** argv) {
   app.add_flag("!--no-host-cache", options.host_cache, "The server keeps prompts in its slots alone");
   app.add_option("--config", options.config, "The folder of the profiles")->check(CLI::ExistingDirectory);
   app.add_flag("--table", options.table, "For a person, instead of JSON");
-  app.add_flag("--wire", options.on_wire, "Real processes and sockets, beside the same in virtual time");
+  app.add_flag("--wire", options.on_wire, "Real processes and sockets, beside the same in virtual time")
+      ->excludes("--hours", "--slots", "--no-host-cache");
   app.add_option("--minutes", options.wire.minutes, "Of --wire")->check(CLI::PositiveNumber);
   app.add_option("--hosts", options.wire.hosts, "Of --wire, on each way; seeds from --seed on")
       ->check(CLI::Range(1u, 100u));

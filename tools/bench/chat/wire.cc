@@ -1,7 +1,7 @@
 #include "tools/bench/chat/wire.h"
 
 #include <array>
-#include <iostream>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <vector>

@@ -11,7 +11,7 @@ namespace {
 constexpr Duration title_before_chat = std::chrono::milliseconds(5);
 constexpr Duration editor_waits = std::chrono::seconds(1);
 constexpr std::size_t autocomplete_template = 420;
-constexpr std::size_t behind_the_text = 12;
+constexpr std::size_t behind_the_text = 9;
 constexpr std::size_t longest_text = 1500;  // then the typist begins another
 
 sim::Tokens known_tokens(std::size_t count, std::uint32_t from) {

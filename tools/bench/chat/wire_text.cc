@@ -12,6 +12,7 @@ constexpr const char* model_name = "big-chat";
 constexpr std::size_t bytes_per_token = 4;
 // Tokens that the simulated model counts for the roles around the texts.
 constexpr std::size_t system_role = 3;
+constexpr std::size_t user_role = 2;
 constexpr std::size_t user_and_assistant_role = 6;
 constexpr std::size_t end_of_history = 4;
 
@@ -82,8 +83,8 @@ std::string task_prompt(const Asked& asked, const std::vector<std::string>& answ
       std::string("\n### Output:\nJSON format: ") + output +
       (typing ? "\n### Context:\n<chat_history>\n\n</chat_history>\n<type>general</type>\n<text>"
               : "\n### Chat History:\n<chat_history>\n");
-  const std::size_t tokens =
-      (begin.size() + end.size()) / bytes_per_token + user_and_assistant_role + end_of_history;
+  const std::size_t around = typing ? user_role : user_and_assistant_role + end_of_history;
+  const std::size_t tokens = (begin.size() + end.size()) / bytes_per_token + around;
   const std::string guidelines = words(asked.prompt.data(), asked.known - std::min(asked.known, tokens));
   return begin + guidelines + end +
          (typing ? asked.typed + "</text>\n#### Output:\n" : history(asked, answers));

@@ -45,7 +45,8 @@ void SliceWorth::whole(const UpstreamFigures& figures) {
   if (tokens) learn_rate(*tokens, *figures.prompt_time);
 }
 
-std::size_t SliceWorth::slice(const UpstreamFigures& figures, std::size_t tokens, std::size_t before) {
+std::size_t SliceWorth::slice(const UpstreamFigures& figures, std::size_t tokens, std::size_t before,
+                              const SliceOptions& cut) {
   std::optional<std::uint64_t> prompt = figures.prompt_tokens;
   if (!prompt && figures.computed_tokens)
     prompt = *figures.computed_tokens + figures.cached_tokens.value_or(0);
@@ -55,7 +56,7 @@ std::size_t SliceWorth::slice(const UpstreamFigures& figures, std::size_t tokens
   }
   if (tokens > 0) {
     const double factor = static_cast<double>(*prompt) / static_cast<double>(tokens);
-    bytes_per_token_ = std::clamp(bytes_per_token_ / std::clamp(factor, 0.5, 2.0), 1.5, 8.0);
+    bytes_per_token_ = std::clamp(cut.bytes_per_token / std::clamp(factor, 0.5, 2.0), 1.5, 8.0);
   }
   if (before == 0 || *prompt <= before) return *prompt;
   const double added = static_cast<double>(*prompt - before);

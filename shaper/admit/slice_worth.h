@@ -17,9 +17,11 @@ class SliceWorth {
 
   // The figures of a request that was asked whole.
   void whole(const UpstreamFigures& figures);
-  // Of a slice that was estimated at `tokens`, after one of `before` prompt tokens (0: the first one). Gives
-  // the prompt tokens that are now known to be in the cache, to be told with the next slice.
-  std::size_t slice(const UpstreamFigures& figures, std::size_t tokens, std::size_t before);
+  // Of a slice that was estimated at `tokens` by the options with which the prompt was cut, after one of
+  // `before` prompt tokens (0: the first one). Gives the prompt tokens that are now known to be in the cache,
+  // to be told with the next slice.
+  std::size_t slice(const UpstreamFigures& figures, std::size_t tokens, std::size_t before,
+                    const SliceOptions& cut);
   // The server would not take a slice.
   void refused() { off_ = true; }
 

@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace tasklane::sim {
+namespace {
+
+// llama-server leaves a prompt alone of which less than a quarter would be kept.
+constexpr std::size_t least_kept = 4;
+
+}  // namespace
 
 std::size_t common_prefix(const Tokens& a, const Tokens& b) {
   const std::size_t most = std::min(a.size(), b.size());
@@ -25,7 +31,7 @@ Tokens HostCache::take_best(const Tokens& wanted, std::size_t at_least) {
   auto best = prompts_.end();
   for (auto it = prompts_.begin(); it != prompts_.end(); ++it) {
     const std::size_t shared = common_prefix(*it, wanted);
-    if (shared <= at_least) continue;
+    if (shared <= at_least || shared * least_kept < it->size()) continue;
     at_least = shared;
     best = it;
   }

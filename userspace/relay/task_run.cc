@@ -193,7 +193,7 @@ Awaitable<bool> TaskRun::prefill(const Upstream& upstream, const std::string& bo
     if (!collected) break;  // the whole one will tell
     SliceWorth& worth = slice_worth(upstream);
     if (collected->status == ok)
-      before = worth.slice(assembler.figures(), slices->tokens(*part), before);
+      before = worth.slice(assembler.figures(), slices->tokens(*part), before, *options);
     else
       worth.refused();
     if (!worth.options()) break;

@@ -138,11 +138,11 @@ void Shaped::start(RequestId id) {
                            task.asked.prompt.begin() + static_cast<std::ptrdiff_t>(end));
     admission_.sliced(Lane::background);
     const std::size_t before = std::exchange(task.prefilled, end);
-    task.running = task.server->submit(part, 1, {{}, [this, id, end, before](const sim::Usage& usage) {
-                                                   slice_worth_[tasks_.at(id).upstream].slice(
-                                                       figures_of(usage), end, before);
-                                                   start(id);
-                                                 }});
+    task.running = task.server->submit(
+        part, 1, {{}, [this, id, end, before, cut = *cut](const sim::Usage& usage) {
+                    slice_worth_[tasks_.at(id).upstream].slice(figures_of(usage), end, before, cut);
+                    start(id);
+                  }});
     return;
   }
   task.running = task.server->submit(task.asked.prompt, task.asked.answer_tokens,

@@ -21,6 +21,10 @@ bool only_texts(const Json& messages) {
          });
 }
 
+bool is_empty_text(const Json& value) {
+  return value.is_string() && value.get_ref<const std::string&>().empty();
+}
+
 // Takes in one member after the other; each says whether it was understood.
 class Neutral {
  public:
@@ -29,7 +33,7 @@ class Neutral {
   bool ollama(const std::string& key, const Json& value) {
     if (key == "messages") return messages(value);
     if (key == "num_predict") return value.is_number();  // at the root it has no effect
-    if (key == "format") return value == "" || format(value);
+    if (key == "format") return is_empty_text(value) || format(value);
     if (key == "think") return value == false && say("think", false);
     if (key != "options" || !value.is_object()) return false;
     return std::all_of(value.items().begin(), value.items().end(), [this](const auto& option) {

@@ -21,7 +21,7 @@ struct SliceOptions {
   double bytes_per_token = usual_bytes_per_token;  // learnt from the upstream
   std::size_t first_tokens = 0;  // at least, in the first slice: sliding-window models keep nothing below 600
   std::size_t most_slices = 64;  // past it they grow
-  std::size_t parts = 1;  // that a slice can be asked in, while a chat is being answered beside
+  std::size_t parts = 1;         // that a slice can be asked in, while a chat is being answered beside
 };
 
 class Slices {

@@ -10,6 +10,7 @@
 #include "tools/demo/play.h"
 #include "tools/demo/stage.h"
 #include "tools/support/own_network.h"
+#include "tools/support/program.h"
 
 namespace tasklane::demo {
 namespace {
@@ -130,15 +131,6 @@ int main(int argc, char** argv) {
   CLI::App app{"Ten chat turns, direct and through Tasklane", "demo"};
   std::filesystem::path programs = tools::beside_this_program("");
   app.add_option("--bin", programs, "The folder of modelsim and tasklaned");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
-  }
-  try {
-    return static_cast<int>(demo::run(programs));
-  } catch (const std::exception& problem) {
-    std::cerr << "demo: " << problem.what() << "\n";
-    return static_cast<int>(ExitCode::found);
-  }
+  if (const auto code = tools::ends_at_arguments(app, argc, argv)) return *code;
+  return tools::run_program(app.get_name(), [&] { return demo::run(programs); });
 }

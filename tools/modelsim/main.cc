@@ -5,6 +5,7 @@
 #include <map>
 
 #include "tools/modelsim/server.h"
+#include "tools/support/program.h"
 
 int main(int argc, char** argv) {
   using namespace tasklane;
@@ -41,11 +42,7 @@ int main(int argc, char** argv) {
                  "Close the first N generations without a byte");
   app.add_option("--refuse-status", options.refuse_status, "Answer every generation with this status");
   app.add_flag("--hang", options.hang, "Read generations and never answer");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
-  }
+  if (const auto code = tools::ends_at_arguments(app, argc, argv)) return *code;
   const bool llama = options.engine.flavour == Flavour::llama;
   if (options.engine.batch == 0) options.engine.batch = llama ? 2048 : 512;
   if (options.engine.slots == 0) options.engine.slots = llama ? 4 : 1;

@@ -10,6 +10,7 @@
 #include "tools/bench/chat/ways.h"
 #include "tools/bench/chat/wire.h"
 #include "tools/support/own_network.h"
+#include "tools/support/program.h"
 #include "tools/support/quantile.h"
 
 namespace tasklane::bench {
@@ -173,11 +174,9 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1u, 100u));
   app.add_option("--agent", options.wire.agent, "The agent's program, for --wire");
   app.add_option("--model", options.wire.model, "The simulated model's program, for --wire");
-  CLI11_PARSE(app, argc, argv);
-  try {
+  if (const auto code = tasklane::tools::ends_at_arguments(app, argc, argv)) return *code;
+  const auto run = [&] {
     return options.on_wire ? tasklane::bench::run_wire(options) : tasklane::bench::run_all(options);
-  } catch (const std::exception& error) {
-    std::cerr << "bench_chat: " << error.what() << "\n";
-    return 2;
-  }
+  };
+  return tasklane::tools::run_program("bench_chat", run, tasklane::ExitCode::usage);
 }

@@ -11,6 +11,7 @@
 #include "tools/bench/lanes/keystrokes.h"
 #include "tools/bench/lanes/report.h"
 #include "tools/support/own_network.h"
+#include "tools/support/program.h"
 
 namespace tasklane::bench {
 namespace {
@@ -73,15 +74,6 @@ int main(int argc, char** argv) {
   app.add_option("--agent", options.stage.agent, "The agent's program");
   app.add_option("--model", options.stage.model, "The simulated model's program");
   app.add_option("--config", options.stage.config, "Folder of the profiles");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
-  }
-  try {
-    return static_cast<int>(bench::run(options));
-  } catch (const std::exception& problem) {
-    std::cerr << "bench_lanes: " << problem.what() << "\n";
-    return static_cast<int>(ExitCode::found);
-  }
+  if (const auto code = tools::ends_at_arguments(app, argc, argv)) return *code;
+  return tools::run_program(app.get_name(), [&] { return bench::run(options); });
 }

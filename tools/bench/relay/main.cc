@@ -13,6 +13,7 @@
 #include "tools/bench/relay/ways.h"
 #include "tools/support/cpu.h"
 #include "tools/support/own_network.h"
+#include "tools/support/program.h"
 
 namespace tasklane::bench {
 namespace {
@@ -103,15 +104,6 @@ int main(int argc, char** argv) {
                                                      "streamed_chunk", "body_1_mib"}));
   app.add_option("--agent", options.agent, "The agent's program");
   app.add_option("--haproxy", options.haproxy, "HAProxy's program");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
-  }
-  try {
-    return static_cast<int>(bench::run(options));
-  } catch (const std::exception& problem) {
-    std::cerr << "bench_relay: " << problem.what() << "\n";
-    return static_cast<int>(ExitCode::found);
-  }
+  if (const auto code = tools::ends_at_arguments(app, argc, argv)) return *code;
+  return tools::run_program(app.get_name(), [&] { return bench::run(options); });
 }

@@ -156,7 +156,6 @@ void Admission::arrive_task(Job job, Time now, Actions& out) {
     out.emplace_back(std::in_place_type<AnswerNow>, id, AnswerKind::empty, "");
     return;
   }
-  job.behind_chat = chats_beside(job) > 0;
   Upstream& upstream = *job.upstream;
   if (ticket.settings.coalesce && ticket.canonical) upstream.leaders[*ticket.canonical] = id;
   upstream.waiting.push_back(id);
@@ -183,18 +182,17 @@ void Admission::answer(RequestId id, AnswerKind kind, Time now, Actions& out) {
   out.emplace_back(std::in_place_type<AnswerNow>, id, kind, "");
   if (job.state == State::following) return unfollow(id, now, out);
   if (job.state == State::waiting && job.preempted == 0) spared(job.ticket);
-  Job ended = remove(id, now);
-  if (!ended.followers.empty()) inherit(std::move(ended), out);
+  const std::vector<RequestId> sharing = remove(id, now).followers;
+  if (!sharing.empty()) inherit(sharing, out);
 }
 
 // The first of those who shared the answer of one that ended without goes on in its place.
-void Admission::inherit(Job ended, Actions& out) {
-  const RequestId heir = ended.followers.front();
+void Admission::inherit(const std::vector<RequestId>& sharing, Actions& out) {
+  const RequestId heir = sharing.front();
   Job& job = jobs_.at(heir);
   job.state = State::waiting;
   job.leader = 0;
-  job.behind_chat = ended.behind_chat;
-  job.followers.assign(ended.followers.begin() + 1, ended.followers.end());
+  job.followers.assign(sharing.begin() + 1, sharing.end());
   Upstream& upstream = *job.upstream;
   if (job.ticket.canonical) upstream.leaders[*job.ticket.canonical] = heir;
   upstream.waiting.push_front(heir);
@@ -236,7 +234,6 @@ void Admission::yield(Job& job, Time now, Actions& out) {
   const bool running = job.state == State::running;
   const std::optional<unsigned> most = job.ticket.settings.preempt;
   if (running && (!most || job.overdue || job.preempted >= *most)) return;
-  job.behind_chat = true;
   LaneCounters& counters = counters_[job.ticket.lane];
   if (running) ++counters.pre_empted;
   if (job.ticket.lane == Lane::keystroke && job.ticket.settings.while_chat == WhileChat::answer) {

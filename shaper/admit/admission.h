@@ -163,7 +163,7 @@ class Admission {
   void yield_to(const Ticket& chat, const Upstream& upstream, Time now, Actions& out);
   void yield(Job& job, Time now, Actions& out);
   void answer(RequestId id, AnswerKind kind, Time now, Actions& out);
-  void inherit(Job ended, Actions& out);
+  void inherit(const std::vector<RequestId>& sharing, Actions& out);
   void unfollow(RequestId id, Time now, Actions& out);
   void expire(Time now, Actions& out);
   bool end_chat(RequestId id, std::uint64_t LaneCounters::*how, Time now, Actions& out);

@@ -91,6 +91,7 @@ void Admission::start(Job& job, Time now, Actions& out) {
   counters.held += now - job.waits_since;
   counters.longest_held = std::max(counters.longest_held, now - job.arrived);
   ++counters.started;
+  job.behind_chat = chats_beside(job) > 0;
   for (const Upstream* each : {job.upstream, job.beside})
     job.behind_chat |= each != nullptr && each->foreground_end && *each->foreground_end >= job.arrived;
   // Past its longest wait it runs to its end, or a busy day would starve it.

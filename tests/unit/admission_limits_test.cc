@@ -36,6 +36,17 @@ TEST_F(Limits, PastTheLongestWaitOneAtATimeGoesBesideAChatOnAnyNumberOfSlots) {
   EXPECT_TRUE(starts(admission_.finished(2, start + 31s), 3));
 }
 
+TEST_F(Limits, WhatNoChatCancelsAnyMoreRunsAloneAlsoWhereThereIsRoomAndNoChat) {
+  admission_.use_slots("model", 4);
+  admission_.arrive(ticket(1, Lane::interactive), start);
+  for (RequestId id = 2; id <= 3; ++id) admission_.arrive(ticket(id, Lane::background), start + 2s);
+  const Actions rests = admission_.finished(1, start + 33s);
+  EXPECT_TRUE(starts(rests, 2));
+  EXPECT_FALSE(starts(rests, 3));
+  EXPECT_FALSE(starts(admission_.tick(start + 40s), 3)) << "the quiet time is over";
+  EXPECT_TRUE(starts(admission_.finished(2, start + 41s), 3));
+}
+
 TEST_F(Limits, WorkThatNeedNotWaitForChatsTakesAFreeSlotAndNoOther) {
   Ticket task = ticket(3, Lane::background);
   task.settings.hold = false;

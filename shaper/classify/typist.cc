@@ -8,8 +8,8 @@
 namespace tasklane {
 namespace {
 
-TypistKey key_behind(const TypistInput& input, std::string_view text) {
-  return input.echo.key_of(text) ^ (input.echo.key_of(input.client) << 1U);
+TypistKey behind_address(const TypistInput& input, std::uint64_t key) {
+  return key ^ (input.echo.key_of(input.client) << 1U);
 }
 
 void known_by_chat(TypistKey key, Classification& result) {
@@ -40,13 +40,13 @@ void know_typist_of_chat(const TypistInput& input, Classification& result) {
   const std::vector<Message>& messages = input.body.messages;
   const auto first = std::find_if(messages.begin(), messages.end(), from_user);
   if (first == messages.end()) return;
-  const std::string_view words = own_words(first->text);
+  const std::uint64_t words = input.echo.key_of(own_words(first->text));
   if (result.typist == 0) {
-    known_by_chat(key_behind(input, words), result);
+    known_by_chat(behind_address(input, words), result);
     if (std::count_if(messages.begin(), messages.end(), from_user) == 1)
       result.newcomer = input.echo.key_of(input.client);
   }
-  if (result.chat == 0) result.chat = input.echo.key_of(words) ^ (result.typist << 1U);
+  if (result.chat == 0) result.chat = words ^ (result.typist << 1U);
 }
 
 void know_typist_of_task(const TypistInput& input, const std::optional<Quote>& quote,
@@ -56,7 +56,7 @@ void know_typist_of_task(const TypistInput& input, const std::optional<Quote>& q
   const std::optional<std::string_view> first = said_first(conversation);
   // What is typed may itself repeat a message of somebody else's: for a keystroke only the history counts.
   const bool keystroke = result.request_class == RequestClass::autocomplete;
-  if (keystroke && first) result.editor = key_behind(input, conversation);
+  if (keystroke && first) result.editor = behind_address(input, input.echo.key_of(conversation));
   const std::uint64_t client = input.echo.key_of(input.client);
   const std::optional<ChatOwner> owner = first ? input.echo.owner_of(*first, input.now) : std::nullopt;
   if (owner && owner->client == client)
@@ -64,7 +64,7 @@ void know_typist_of_task(const TypistInput& input, const std::optional<Quote>& q
   else if (!keystroke && quote && quote->owner.client == client)
     known_by_chat(quote->owner.typist, result);
   else if (first)
-    known_by_chat(key_behind(input, *first), result);
+    known_by_chat(behind_address(input, input.echo.key_of(*first)), result);
 }
 
 }  // namespace tasklane

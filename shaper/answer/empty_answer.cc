@@ -1,6 +1,7 @@
 #include "shaper/answer/empty_answer.h"
 
-#include "shaper/answer/quoted.h"
+#include "shaper/answer/title_from.h"
+#include "shaper/read/quoted.h"
 #include "shaper/rewrite/contract.h"
 #include "shaper/rewrite/json_body.h"
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "shaper/base/trimmed.h"
+
 namespace tasklane {
 namespace {
 

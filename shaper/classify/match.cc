@@ -4,22 +4,17 @@
 
 #include <algorithm>
 
+#include "shaper/base/trimmed.h"
+
 namespace tasklane {
 namespace {
 
-constexpr std::string_view white_space = " \t\r\n";
 // Patterns run over bounded windows, so that a long prompt costs no more than a short one. Plain text is
 // searched for everywhere.
 constexpr std::size_t start_window = 4U << 10;
 constexpr std::size_t tail_window = 1U << 10;
 constexpr std::size_t instructions_window = 16U << 10;
 constexpr std::size_t system_window = 256U << 10;  // tool lists are long, and the contract stands behind them
-
-std::string_view trim(std::string_view text) {
-  const auto first = text.find_first_not_of(white_space);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(white_space) - first + 1);
-}
 
 std::string_view last_bytes(std::string_view text, std::size_t count) {
   return text.substr(text.size() - std::min(count, text.size()));
@@ -39,7 +34,7 @@ std::string_view window(Where where, const Prompt& prompt) {
     case Where::anywhere:
       return prompt.trimmed;
     case Where::system_start:
-      return trim(prompt.system).substr(0, start_window);
+      return trimmed(prompt.system).substr(0, start_window);
     case Where::system:
       return prompt.system.substr(0, system_window);
   }
@@ -101,7 +96,7 @@ Prompt prompt_of(const BodyFacts& body, const Pack& pack) {
   const auto last =
       std::find_if(messages.rbegin(), messages.rend(), [](const Message& m) { return m.role == Role::user; });
   if (last != messages.rend()) prompt.text = last->text;
-  prompt.trimmed = trim(prompt.text);
+  prompt.trimmed = trimmed(prompt.text);
   prompt.instructions = prompt.trimmed.substr(0, instructions_window);
   std::size_t opens = prompt.instructions.size();
   for (const std::string& opening : pack.history_opens)

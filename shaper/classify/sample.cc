@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include "shaper/base/trimmed.h"
 #include "shaper/classify/match.h"
 #include "shaper/classify/text_print.h"
 
@@ -9,13 +10,6 @@ namespace tasklane {
 namespace {
 
 constexpr std::size_t same_start = 12;  // bytes by which samples are grouped
-
-std::string_view without_space_around(std::string_view text) {
-  constexpr std::string_view spaces = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(spaces);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(spaces) + 1 - begin);
-}
 
 bool holds(std::string_view where, std::string_view mark, std::string_view text) {
   if (where == "start") return text.starts_with(mark);
@@ -38,7 +32,7 @@ std::optional<TaskSample> sample_of(const Classification& classification, const 
                                     const SampleWish& wish) {
   const bool known = classification.evidence == Evidence::header || classification.evidence == Evidence::pack;
   if (!classification.task_shaped || known || !body.readable || body.messages.empty()) return std::nullopt;
-  const std::string_view text = without_space_around(body.messages.back().text);
+  const std::string_view text = trimmed(body.messages.back().text);
   const Asked asked = what_it_asks(text, packs);
   TaskSample sample;
   sample.request_class = asked.request_class;

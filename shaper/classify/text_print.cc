@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "shaper/base/trimmed.h"
+
 namespace tasklane {
 namespace {
 
@@ -86,13 +88,6 @@ std::vector<std::size_t> places_of(std::string_view text) {
 }
 
 }  // namespace
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view white_space = " \t\r\n\v\f";
-  const auto first = text.find_first_not_of(white_space);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(white_space) - first + 1);
-}
 
 TextHasher::TextHasher(std::uint64_t secret_low, std::uint64_t secret_high) {
   for (std::size_t i = 0; i < secret_bytes; i += sizeof(std::uint64_t)) {

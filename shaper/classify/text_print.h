@@ -52,7 +52,4 @@ class TextHasher {
   std::array<unsigned char, secret_bytes> secret_{};
 };
 
-// The text without white space around it.
-std::string_view trimmed(std::string_view text);
-
 }  // namespace tasklane

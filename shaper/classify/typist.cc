@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "shaper/answer/quoted.h"
-#include "shaper/rewrite/contract.h"
+#include "shaper/read/quoted.h"
 
 namespace tasklane {
 namespace {

@@ -1,12 +1,9 @@
 #include "shaper/rewrite/contract.h"
 
-#include <string>
+#include "shaper/read/quoted.h"
 
 namespace tasklane {
 namespace {
-
-constexpr std::string_view history_open = "<chat_history>";
-constexpr std::string_view history_close = "</chat_history>";
 
 bool is_quote(char c) { return c == '"' || c == '\'' || c == '`'; }
 
@@ -41,23 +38,6 @@ std::string_view contract_key(RequestClass request_class) {
     default:
       return "";
   }
-}
-
-std::string_view prompt_text(const BodyFacts& body) {
-  for (auto message = body.messages.rbegin(); message != body.messages.rend(); ++message)
-    if (message->role == Role::user) return message->text;
-  return {};
-}
-
-std::string_view quoted_history(std::string_view prompt) {
-  const std::size_t close = prompt.rfind(history_close);
-  if (close == std::string_view::npos) return {};
-  // The opening that a line break or a speaker follows; a template may speak of the mark before it.
-  const std::string_view before = prompt.substr(0, close);
-  std::size_t open = before.find(std::string(history_open) + "\n");
-  if (open == std::string_view::npos) open = before.find(history_open);
-  if (open == std::string_view::npos) return {};
-  return before.substr(open + history_open.size());
 }
 
 bool asks_for_json(RequestClass request_class, const BodyFacts& body) {

@@ -15,11 +15,4 @@ std::string_view contract_key(RequestClass request_class);
 // Whether the prompt's instructions (not the conversation that it quotes) name that key in quotation marks.
 bool asks_for_json(RequestClass request_class, const BodyFacts& body);
 
-// The last user message; "" where there is none.
-std::string_view prompt_text(const BodyFacts& body);
-
-// The conversation that a prompt quotes: between <chat_history> and the last </chat_history>; empty and null
-// where it has none. A view into `prompt`.
-std::string_view quoted_history(std::string_view prompt);
-
 }  // namespace tasklane

@@ -63,6 +63,13 @@ Result<OrderedJson> parse_object(std::string_view text) {
   return Result<OrderedJson>(boost::system::in_place_value, std::move(json));
 }
 
+std::string_view braced(std::string_view text) {
+  const std::size_t open = text.find('{');
+  const std::size_t close = text.rfind('}');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return {};
+  return text.substr(open, close - open + 1);
+}
+
 std::string to_wire_json(const OrderedJson& json) {
   return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }

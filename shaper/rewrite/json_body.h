@@ -18,6 +18,9 @@ using OrderedJson = nlohmann::ordered_json;
 // value would exhaust the stack).
 Result<OrderedJson> parse_object(std::string_view text);
 
+// The object from the first '{' to the last '}', as Open WebUI looks for one in an answer; empty: no braces.
+std::string_view braced(std::string_view text);
+
 // Compact UTF-8, as it goes on the wire; bad bytes become U+FFFD.
 std::string to_wire_json(const OrderedJson& json);
 

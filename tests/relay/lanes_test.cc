@@ -69,7 +69,7 @@ TEST_F(LanesOnTheWire, ATaskThatIsNotToBeCancelledRunsOnBesideTheChat) {
 }
 
 TEST_F(LanesOnTheWire, NobodyWaitsPastTheLongestWait) {
-  start_with(R"({"lane": "background", "settle": "0s", "max_wait": "100ms"})");
+  start_with(R"({"lane": "background", "settle": "0s", "max_wait": "100ms", "slices": false})");
   Peer person = client();
   person.send(chat);
   Peer busy = model.accept();
@@ -224,6 +224,39 @@ TEST_F(LanesOnTheWire, ATaskServerThatIsDownHandsOverToTheModel) {
   EXPECT_EQ("big", receive_request(server)["model"]);
   stream_answer(server, R"({"title": "Rice"})");
   EXPECT_EQ(R"({"title": "Rice"})", content_of(receive_answer(tasks)));
+}
+
+// A title that was asked of a server which fails 1.2 s later, while a chat has the model's only slot.
+class BehindAFailedServer : public LanesOnTheWire {
+ protected:
+  void fail_after_a_while(const std::string& limit) {
+    start_with(R"({"route": ["task", "model"], "lane": "background", "settle": "0s", "hold": false,
+                   "preempt": false, )" +
+               limit + "}");
+    tasks_.emplace(client());
+    tasks_->send(title());
+    Peer failing = task.accept();
+    receive_request(failing);
+    person_.emplace(client());
+    person_->send(chat);
+    server_.emplace(model.accept());
+    receive_request(*server_);
+    std::this_thread::sleep_for(milliseconds(1200));
+    failing.send(answer(R"({"error":"out of memory"})", "", "500 Internal Server Error"));
+  }
+  std::optional<Peer> tasks_, person_, server_;
+};
+
+TEST_F(BehindAFailedServer, TheLongestWaitCountsFromTheArrival) {
+  fail_after_a_while(R"("max_wait": "1500ms")");
+  EXPECT_TRUE(model.called_within(milliseconds(900)));
+}
+
+TEST_F(BehindAFailedServer, TheDeadlineCountsFromTheArrival) {
+  fail_after_a_while(R"("deadline": "1500ms")");
+  const auto failed = std::chrono::steady_clock::now();
+  EXPECT_EQ(R"({"title":"How do I cook rice?"})", content_of(receive_answer(*tasks_)));
+  EXPECT_LT(std::chrono::steady_clock::now() - failed, milliseconds(900));
 }
 
 TEST_F(LanesOnTheWire, TheTaskModelAnswersInTheClientsName) {

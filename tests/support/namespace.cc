@@ -50,10 +50,10 @@ void must_enter(int file) {
 
 }  // namespace
 
-Namespace::Namespace() : name_(unique_name()) {
-  must_run("ip netns add " + name_);
-  ip("link set lo up");
-}
+Namespace::Namespace(std::string name) : name_(std::move(name)) { must_run("ip netns add " + name_); }
+
+// Where this throws, the namespace is there and is taken down.
+Namespace::Namespace() : Namespace(unique_name()) { ip("link set lo up"); }
 
 Namespace::~Namespace() {
   std::istringstream leftovers(run_command("ip netns pids " + name_).output);

@@ -32,6 +32,7 @@ class Namespace {
   auto run(Work&& work) const;
 
  private:
+  explicit Namespace(std::string name);
   std::string name_;
 };
 

@@ -11,7 +11,9 @@
 
 #include "shaper/answer/assemble.h"
 #include "shaper/answer/empty_answer.h"
-#include "shaper/answer/quoted.h"
+#include "shaper/answer/suggestion.h"
+#include "shaper/answer/title_from.h"
+#include "shaper/read/quoted.h"
 
 namespace tasklane {
 namespace {

@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "shaper/base/trimmed.h"
 #include "shaper/classify/echo.h"
 #include "shaper/classify/match.h"
 #include "shaper/classify/pack.h"

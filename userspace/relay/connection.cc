@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "shaper/answer/error_answer.h"
-#include "shaper/rewrite/contract.h"
+#include "shaper/read/quoted.h"
 #include "userspace/relay/reach.h"
 #include "userspace/relay/slot_probe.h"
 #include "userspace/relay/task_plan.h"

@@ -3,7 +3,7 @@
 #include <functional>
 #include <string>
 
-#include "shaper/answer/quoted.h"
+#include "shaper/read/quoted.h"
 #include "shaper/rewrite/as_stream.h"
 #include "shaper/rewrite/contract.h"
 #include "shaper/rewrite/token_estimate.h"

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "shaper/admit/typing.h"
-#include "shaper/answer/quoted.h"
+#include "shaper/answer/suggestion.h"
 #include "shaper/rewrite/head_rewrite.h"
 #include "shaper/rewrite/slices.h"
 #include "shaper/rewrite/task_body.h"

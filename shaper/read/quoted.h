@@ -1,14 +1,19 @@
 // What a task prompt quotes of the person: their message, or the text that they are typing.
 #pragma once
 
-#include <cstddef>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "shaper/read/body.h"
 
 namespace tasklane {
+
+// The last user message; "" where there is none.
+std::string_view prompt_text(const BodyFacts& body);
+
+// The conversation that a prompt quotes: between <chat_history> and the last </chat_history>; empty and null
+// where it has none. A view into `prompt`.
+std::string_view quoted_history(std::string_view prompt);
 
 enum class WhichMessage { first, last };
 
@@ -19,20 +24,11 @@ std::optional<std::string_view> quoted_user_text(const BodyFacts& body, WhichMes
 // What the person says first in a conversation of "USER: ..." lines; nothing where no line is theirs.
 std::optional<std::string_view> said_first(std::string_view conversation);
 
-// A title made of the first words of a message: one line, without Markdown signs, 48 columns at most (a CJK
-// character takes two) and an ellipsis where it is cut, between words. "" where the message has no letters or
-// digits.
-std::string title_from(std::string_view message);
-
 // An autocomplete prompt's own part; its template holds examples before it, so the last ones count.
 struct Typed {
   std::string_view text;  // between the last <text> and </text>
   std::string_view type;  // "general", "search query"; as written
 };
 std::optional<Typed> typed_text(const BodyFacts& body);
-
-// The suggestion in an autocomplete answer, as Open WebUI reads it: `text` of the object from the first '{'
-// to the last '}'; without braces the answer itself. Nothing where the object cannot be read.
-std::optional<std::string> suggestion_in(std::string_view answer);
 
 }  // namespace tasklane

@@ -48,6 +48,8 @@ nlohmann::json Statistics::to_json() const {
             {"upstream_reconnects", relay_.upstream_reconnects},
             {"constraint_refused", relay_.constraint_refused},
             {"gave_way", relay_.gave_way},
+            {"json_answers", relay_.json_answers},
+            {"json_unreadable", relay_.json_unreadable},
             {"task_shaped_unrecognised", relay_.task_shaped_unrecognised}}}};
 }
 

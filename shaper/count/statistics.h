@@ -40,6 +40,8 @@ struct RelayCounters {
   std::uint64_t upstream_reconnects = 0;  // a pooled connection found closed, replaced unseen
   std::uint64_t task_shaped_unrecognised = 0;
   std::uint64_t constraint_refused = 0;  // asked again without what the server answered 400 to
+  std::uint64_t json_answers = 0;        // of models, to tasks that want an object
+  std::uint64_t json_unreadable = 0;     // of them without it, which the front end cannot read
   std::uint64_t gave_way = 0;            // went as a chat, shown to be a task by its chat, and waited as one
 };
 

@@ -1,6 +1,7 @@
 #include "shaper/rewrite/contract.h"
 
 #include "shaper/read/quoted.h"
+#include "shaper/rewrite/json_body.h"
 
 namespace tasklane {
 namespace {
@@ -38,6 +39,11 @@ std::string_view contract_key(RequestClass request_class) {
     default:
       return "";
   }
+}
+
+bool keeps_contract(RequestClass request_class, std::string_view answer) {
+  const Result<OrderedJson> object = parse_object(braced(answer));
+  return object && member(*object, contract_key(request_class)) != nullptr;
 }
 
 bool asks_for_json(RequestClass request_class, const BodyFacts& body) {

@@ -15,4 +15,7 @@ std::string_view contract_key(RequestClass request_class);
 // Whether the prompt's instructions (not the conversation that it quotes) name that key in quotation marks.
 bool asks_for_json(RequestClass request_class, const BodyFacts& body);
 
+// Whether the answer to such a prompt has an object with that key: another the front end cannot read.
+bool keeps_contract(RequestClass request_class, std::string_view answer);
+
 }  // namespace tasklane

@@ -117,7 +117,9 @@ Statistics busy() {
                         .unclassified_large = 16,
                         .upstream_reconnects = 17,
                         .task_shaped_unrecognised = 18,
-                        .constraint_refused = 19};
+                        .constraint_refused = 19,
+                        .json_answers = 21,
+                        .json_unreadable = 20};
   return statistics;
 }
 
@@ -285,6 +287,8 @@ TEST(Metrics, CarryTheRelaysFigures) {
   EXPECT_EQ(metrics.value("tasklane_upstream_reconnects_total"), 17);
   EXPECT_EQ(metrics.value("tasklane_task_shaped_unrecognised_total"), 18);
   EXPECT_EQ(metrics.value("tasklane_constraint_refused_total"), 19);
+  EXPECT_EQ(metrics.value("tasklane_json_answers_total"), 21);
+  EXPECT_EQ(metrics.value("tasklane_json_unreadable_total"), 20);
   EXPECT_EQ(metrics.value("tasklane_evidence_total", {{"evidence", "pack"}}), 1);
 }
 

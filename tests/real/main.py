@@ -75,6 +75,7 @@ def test(options):
     figures = {name: report.figures(chats) for name, chats in seen.items()}
     print(report.table(figures, f"Open WebUI {stack.cache.open_webui_version}, {engine}, SmolLM2 135M, {options.profile.name}, "
                                 f"{options.rounds} rounds"))
+    print(report.readable(stats["relay"]))
     faults = report.faults(figures, chats_through_tasklane(stats))
     if options.json:
         whole = {"engine": engine, "open_webui": stack.cache.open_webui_version, "profile": options.profile.name, "load": load,

@@ -65,6 +65,15 @@ def compared(ways):
             "as long to the first token as direct with none, p50.")
 
 
+def readable(relay):
+    """What the model's answers to tasks were worth to the page, by the agent's own count."""
+    answers = relay["json_answers"]
+    if not answers:
+        return "No task that wants JSON was answered by a model through Tasklane."
+    good = answers - relay["json_unreadable"]
+    return f"Of {answers} answers of the model to tasks that want JSON, through Tasklane, {good} were ({100 * good / answers:.0f} %)."
+
+
 def faults(ways, chats_seen):
     """What breaks rule zero, or shows that nothing was tested; empty: passed."""
     direct, tasklane = ways["direct, tasks on"], ways["tasklane, tasks on"]

@@ -53,6 +53,11 @@ class TheTable(unittest.TestCase):
         self.assertRegex(text, r"direct, tasks on +4.00 / 4.00 +2.50 / 3.00 +2 of 3 +5.0 +1 of 1 +0 of 1 +1 of 1 +0\n")
         self.assertIn("takes 1.5 times (first turns) and 1.5 times (later turns)", text)
 
+    def test_says_how_many_answers_of_the_model_the_page_can_read(self):
+        self.assertIn("Of 8 answers", report.readable({"json_answers": 8, "json_unreadable": 2}))
+        self.assertIn("6 were (75 %)", report.readable({"json_answers": 8, "json_unreadable": 2}))
+        self.assertIn("No task", report.readable({"json_answers": 0, "json_unreadable": 0}))
+
     def test_leaves_empty_what_nobody_saw(self):
         self.assertIn("takes ? times", report.table(ways(chat([None] * 3), chat([None] * 3)), "made up"))
 

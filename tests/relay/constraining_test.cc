@@ -27,6 +27,20 @@ class Constraining : public LanesOnTheWire {
   }
 };
 
+TEST_F(Constraining, AnswersThatTheFrontEndCannotReadAreCounted) {
+  start_with(constrained);
+  Peer person = client();
+  for (const std::string& said : {rice, std::string("A nice title would be Rice.")}) {
+    person.send(title(said));
+    Peer server = model.accept();
+    receive_request(server);
+    stream_answer(server, said);
+    EXPECT_EQ(said, content_of(receive_answer(person)));
+  }
+  EXPECT_EQ(2u, counters().json_answers);
+  EXPECT_EQ(1u, counters().json_unreadable);
+}
+
 TEST_F(Constraining, WhereTheSchemaIsRefusedTheCapAndTheSwitchRemain) {
   start_with(constrained);
   Peer person = client();

@@ -193,6 +193,14 @@ TEST_F(Contract, APromptAsksForJsonByNamingTheKeyInItsInstructions) {
   EXPECT_FALSE(asks(RequestClass::emoji, R"({ "title": "..." })"));
 }
 
+TEST_F(Contract, AnAnswerKeepsItWithAnObjectThatHasTheKeyWhateverIsSaidAroundIt) {
+  EXPECT_TRUE(keeps_contract(RequestClass::title, R"(Sure: {"title": "Rice"} Enjoy!)"));
+  EXPECT_FALSE(keeps_contract(RequestClass::title, "Rice"));
+  EXPECT_FALSE(keeps_contract(RequestClass::title, R"({"name": "Rice"})"));
+  EXPECT_FALSE(keeps_contract(RequestClass::title, R"({"title": "Rice)"));
+  EXPECT_FALSE(keeps_contract(RequestClass::tags, R"({"title": "Rice"})"));
+}
+
 TEST_F(Contract, TheQuotedConversationDoesNotCount) {
   EXPECT_FALSE(
       asks(RequestClass::title,

@@ -91,6 +91,8 @@ TEST(TheStatistics, CarryEveryFigureOfTheRelayUnderItsName) {
                         .upstream_reconnects = 7,
                         .task_shaped_unrecognised = 8,
                         .constraint_refused = 10,
+                        .json_answers = 12,
+                        .json_unreadable = 11,
                         .gave_way = 9};
   const Json expected = {{"connections", 1},
                          {"open_connections", 2},
@@ -101,6 +103,8 @@ TEST(TheStatistics, CarryEveryFigureOfTheRelayUnderItsName) {
                          {"upstream_reconnects", 7},
                          {"task_shaped_unrecognised", 8},
                          {"constraint_refused", 10},
+                         {"json_answers", 12},
+                         {"json_unreadable", 11},
                          {"gave_way", 9}};
   EXPECT_EQ(statistics.to_json()["relay"], expected);
 }

@@ -72,7 +72,7 @@ constexpr std::array<Counter<Row>, 8> row_counters{{
     {"tasklane_client_bytes_total", "Bytes sent to clients", &Row::bytes_down},
 }};
 
-constexpr std::array<Counter<RelayCounters>, 9> relay_counters{{
+constexpr std::array<Counter<RelayCounters>, 11> relay_counters{{
     {"tasklane_connections_total", "Client connections accepted", &RelayCounters::connections},
     {"tasklane_tunnels_total", "Connections passed on unread", &RelayCounters::tunnels},
     {"tasklane_refused_requests_total", "Requests refused for ambiguous framing",
@@ -83,6 +83,10 @@ constexpr std::array<Counter<RelayCounters>, 9> relay_counters{{
      &RelayCounters::constraint_refused},
     {"tasklane_gave_way_total", "Requests that went as chats and were shown to be tasks by their chats",
      &RelayCounters::gave_way},
+    {"tasklane_json_answers_total", "Models' answers to tasks that want a JSON object",
+     &RelayCounters::json_answers},
+    {"tasklane_json_unreadable_total", "Of them those without it, which the front end cannot read",
+     &RelayCounters::json_unreadable},
     {"tasklane_upstream_reconnects_total", "Kept upstream connections found closed",
      &RelayCounters::upstream_reconnects},
     {"tasklane_task_shaped_unrecognised_total", "Requests shaped like a task, taken for a chat",

@@ -6,6 +6,7 @@
 
 #include "shaper/admit/typing.h"
 #include "shaper/answer/suggestion.h"
+#include "shaper/rewrite/contract.h"
 #include "shaper/rewrite/head_rewrite.h"
 #include "shaper/rewrite/slices.h"
 #include "shaper/rewrite/task_body.h"
@@ -256,6 +257,7 @@ void TaskRun::take_answer(const Upstream& upstream, const AnswerAssembler& assem
   report_.first_byte = first_byte;
   // Only now is it known that it was the constraint, and no other fault of the request.
   if (std::exchange(fewer_, false)) context_.constraints.remember(model_key(upstream), wanted_, now());
+  count_if_json(assembler.answer());
   auto result = std::make_shared<TaskResult>();
   result->answer = assembler.answer();
   result->answer->created = std::chrono::system_clock::now();  // for clients of another dialect
@@ -264,6 +266,13 @@ void TaskRun::take_answer(const Upstream& upstream, const AnswerAssembler& assem
     context_.answers.keep(*cache_key_, std::make_shared<const Answer>(*result->answer),
                           now() + *plan_.ticket.settings.cache);
   result_ = std::move(result);
+}
+
+void TaskRun::count_if_json(const Answer& answer) {
+  if (!plan_.json_contract) return;
+  RelayCounters& counters = context_.statistics.relay();
+  ++counters.json_answers;
+  if (!keeps_contract(plan_.ticket.request_class, answer.content)) ++counters.json_unreadable;
 }
 
 void TaskRun::remember_suggestion(const Answer& answer) {

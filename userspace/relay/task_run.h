@@ -79,6 +79,7 @@ class TaskRun : public WaitingTask {
   [[nodiscard]] std::optional<LocalAnswer> with_text(const std::string& text) const;
   void client_left();
   bool answered_from_cache(const Ticket& ticket);
+  void count_if_json(const Answer& answer);
   void remember_suggestion(const Answer& answer);
   void wake();
   void stop_upstream();

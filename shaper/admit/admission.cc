@@ -17,6 +17,11 @@ void Admission::can_rewarm(const std::string& upstream, ChatKey chat, Time until
   upstreams_[upstream].warm_chat = chat;
 }
 
+bool Admission::behind_rewarm(const std::string& upstream, RequestId id) const {
+  const auto found = upstreams_.find(upstream);
+  return found != upstreams_.end() && found->second.warm_turn == id;
+}
+
 unsigned Admission::slots(const std::string& upstream) const {
   const auto found = upstreams_.find(upstream);
   return found == upstreams_.end() ? 1 : found->second.slots;
@@ -61,6 +66,10 @@ Actions Admission::arrive(Ticket ticket, Time now) {
 void Admission::arrive_chat(const Ticket& ticket, Time now, Actions& out) {
   make_way(ticket, now, out);
   Upstream& upstream = upstreams_[ticket.upstream];
+  upstream.has_chats = true;
+  const bool its_own = ticket.chat != 0 && ticket.chat == upstream.warm_chat;
+  upstream.warm_turn = its_own && (upstream.warm || rewarm_on(upstream)) ? ticket.id : 0;
+  upstream.warm = false;
   upstream.prompt_lost = false;
   upstream.warm_until = {};  // another chat's prompt is of no use now
   ++counters_[ticket.lane].started;
@@ -73,9 +82,10 @@ void Admission::make_way(const Ticket& ticket, Time now, Actions& out) {
   Upstream& upstream = upstreams_[ticket.upstream];
   ++upstream.foreground;
   // The next turn of the very chat waits for less than it would lose: cancelled halfway, the prompt is gone
-  // from the server's slot and from its cache (seen with Ollama: 1.1 s).
+  // from the server's slot and from its cache (seen with Ollama: 1.1 s). In another slot it would not wait,
+  // and both would compute the same.
   const bool its_own = ticket.chat != 0 && ticket.chat == upstream.warm_chat;
-  if (!its_own) drop_rewarm(upstream, now, out);
+  if (!its_own || upstream.slots > 1) drop_rewarm(upstream, now, out);
   yield_to(ticket, upstream, now, out);
 }
 
@@ -288,6 +298,7 @@ Actions Admission::finished(RequestId id, Time now) {
   if (found == jobs_.end()) return out;
   const Job& job = found->second;
   ++(job.rewarm ? rewarm_counters_.finished : counters_[job.ticket.lane].finished);
+  if (job.rewarm) job.upstream->warm = job.upstream->foreground == 0;
   if (job.behind_chat && job.state == State::running)
     counters_[job.ticket.lane].kept_from_chats += now - job.started;
   for (const RequestId follower : std::vector<RequestId>(job.followers)) take_out(follower);

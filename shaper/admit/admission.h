@@ -105,6 +105,8 @@ class Admission {
   Actions tick(Time now);
   [[nodiscard]] std::optional<Time> next_wakeup(Time now) const;
 
+  // Whether this chat, which runs there, came right behind a re-warm of its prompt.
+  [[nodiscard]] bool behind_rewarm(const std::string& upstream, RequestId id) const;
   // Whether a chat runs in whose way this running task's work is.
   [[nodiscard]] bool chat_beside(RequestId id) const;
 
@@ -140,6 +142,7 @@ class Admission {
   struct Upstream {
     unsigned slots = 1;
     unsigned reserve = 0;
+    bool has_chats = false;   // has had one
     unsigned foreground = 0;  // chats and blocking tasks that run
     std::optional<Time> foreground_end;
     std::optional<Time> typed;  // when somebody typed last: a chat is on its way
@@ -147,10 +150,12 @@ class Admission {
     bool prompt_lost = false;  // other work came behind the last chat
     Time warm_until{};
     ChatKey warm_chat = 0;
-    bool changed = false;                                 // somebody may be able to start
-    std::vector<RequestId> running;                       // background, keystrokes and re-warms
-    std::map<RequestClass, unsigned> of_class;            // tasks that run, blocking ones too
-    std::deque<RequestId> waiting;                        // in the order of arrival
+    bool warm = false;                          // its prompt was asked again, and nothing came behind
+    RequestId warm_turn = 0;                    // the chat that found it so
+    bool changed = false;                       // somebody may be able to start
+    std::vector<RequestId> running;             // background, keystrokes and re-warms
+    std::map<RequestClass, unsigned> of_class;  // tasks that run, blocking ones too
+    std::deque<RequestId> waiting;              // in the order of arrival
     std::unordered_map<CanonicalKey, RequestId> leaders;  // whose answers may be shared
   };
 

@@ -22,11 +22,14 @@ bool Admission::at_class_limit(const Job& job) {
          same->second >= *job.ticket.settings.concurrency;
 }
 
-// A slot of its own: what may be cancelled is not left to wait in the server's queue.
+// A slot of its own: what may be cancelled is not left to wait in the server's queue. And where chats are
+// answered one that is held for them goes at a time, or a chat would wait for a slice of each.
 bool Admission::room_for(const Job& job) {
   if (at_class_limit(job)) return false;
   if (job.ticket.lane == Lane::blocking) return true;
   const Upstream& upstream = *job.upstream;
+  const bool for_chats = job.ticket.settings.hold && (upstream.has_chats || job.beside != nullptr);
+  if (for_chats && !upstream.running.empty()) return false;
   const std::size_t beyond = upstream.slots > upstream.reserve ? upstream.slots - upstream.reserve : 1;
   return upstream.running.size() < beyond && upstream.running.size() + upstream.foreground < upstream.slots;
 }
@@ -106,6 +109,7 @@ void Admission::start(Job& job, Time now, Actions& out) {
   else
     upstream.running.push_back(id);
   upstream.prompt_lost = true;
+  upstream.warm = false;
   out.emplace_back(std::in_place_type<Start>, id, job.ticket.upstream);
 }
 

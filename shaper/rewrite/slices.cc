@@ -39,16 +39,18 @@ double tokens_around(const OrderedJson& body, const TokenEstimate& estimate) {
 
 }  // namespace
 
-Result<Slices> Slices::cut(std::string_view body, Dialect dialect, const SliceOptions& options) {
+Result<Slices> Slices::cut(std::string_view body, Dialect dialect, const SliceOptions& options,
+                           const KnownPrefix& known) {
   auto parsed = parse_object(body);
   if (!parsed) return parsed.error();
   Slices slices;
   slices.dialect_ = dialect;
-  slices.parts_ = std::max<std::size_t>(options.parts, 1);
   slices.prepared_ = std::move(*parsed);
   std::string* text = last_user_text(slices.prepared_, dialect);
   if (text == nullptr) return Error{"no user message to cut", "", "it is asked whole"};
   slices.text_ = std::exchange(*text, {});
+  slices.beginning_ = KnownPrefix(slices.text_);
+  slices.known_bytes_ = slices.beginning_.shared(known);
   prepare(slices.prepared_, dialect);
 
   const TokenEstimate estimate(options.bytes_per_token);
@@ -56,11 +58,12 @@ Result<Slices> Slices::cut(std::string_view body, Dialect dialect, const SliceOp
   const double whole = tokens + estimate.of(slices.text_);
   const double slice = std::max({1.0, static_cast<double>(options.slice_tokens),
                                  whole / static_cast<double>(std::max<std::size_t>(options.most_slices, 1))});
-  const double step = std::max(1.0, slice / static_cast<double>(slices.parts_));
+  const double step = std::max(1.0, slice / static_cast<double>(std::max<std::size_t>(options.parts, 1)));
   double next = std::max({step, static_cast<double>(options.first_tokens), tokens + 1});
   std::size_t last = 0;
   for (std::size_t at = 0; at < slices.text_.size(); ++at) {
     tokens += estimate.of_byte(slices.text_[at]);
+    if (at < slices.known_bytes_) next = std::max(next, tokens + step);
     if (tokens < next) continue;
     const std::size_t end = word_end(slices.text_, last, at + 1);
     // The rest that is less than half a part goes with the whole.
@@ -72,11 +75,9 @@ Result<Slices> Slices::cut(std::string_view body, Dialect dialect, const SliceOp
   return Result<Slices>(boost::system::in_place_value, std::move(slices));
 }
 
-std::optional<std::size_t> Slices::next(std::size_t asked, bool chat_beside) const {
-  const std::size_t step = chat_beside ? 1 : parts_;
-  const std::size_t left = count() - std::min(asked, count());
-  if (left == 0 || left < step / 2) return std::nullopt;
-  return asked + std::min(step, left) - 1;
+std::optional<std::size_t> Slices::next(std::size_t asked, std::size_t step) const {
+  if (asked + step > count()) return std::nullopt;
+  return asked + step - 1;
 }
 
 std::string Slices::body(std::size_t k) const {

@@ -1,4 +1,4 @@
-// A long background prompt asked in growing prefixes of itself, one generated token each, so that a chat
+// A long task prompt asked in growing prefixes of itself, one generated token each, so that a chat
 // which arrives waits for a slice and not for a whole batch of prefill. Asked whole at the end, it finds its
 // prefix in the cache. Only for upstreams whose figures show that they keep it.
 #pragma once
@@ -12,6 +12,7 @@
 #include "shaper/base/result.h"
 #include "shaper/read/endpoint.h"
 #include "shaper/rewrite/json_body.h"
+#include "shaper/rewrite/known_prefix.h"
 #include "shaper/rewrite/token_estimate.h"
 
 namespace tasklane {
@@ -26,14 +27,21 @@ struct SliceOptions {
 
 class Slices {
  public:
-  // Error: no JSON object, or no user message with text.
-  static Result<Slices> cut(std::string_view body, Dialect dialect, const SliceOptions& options);
+  // `known`: of a prompt that the server is taken to have in its cache; what both begin with comes with the
+  // first part, for a shorter prompt would push the longer one out. Error: no JSON object, or no user message
+  // with text.
+  static Result<Slices> cut(std::string_view body, Dialect dialect, const SliceOptions& options,
+                            const KnownPrefix& known = {});
+
+  // How the last user message begins, and how many bytes of that are known.
+  [[nodiscard]] const KnownPrefix& beginning() const { return beginning_; }
+  [[nodiscard]] std::size_t known_bytes() const { return known_bytes_; }
 
   // How many parts there are to ask before the whole: 0 where the prompt is no longer than one of them.
   [[nodiscard]] std::size_t count() const { return ends_.size(); }
-  // The last part (from 0) of the next request, of which `asked` are behind: a whole slice, or a part of one
-  // while a chat is being answered, which stands still for so long. None: ask the whole.
-  [[nodiscard]] std::optional<std::size_t> next(std::size_t asked, bool chat_beside) const;
+  // The last part (from 0) of the next request, of `step` parts (at least 1), of which `asked` are behind.
+  // None: what is left is less; ask the whole.
+  [[nodiscard]] std::optional<std::size_t> next(std::size_t asked, std::size_t step) const;
   // Estimated, of the prompt up to and with part k.
   [[nodiscard]] std::size_t tokens(std::size_t k) const { return ends_.at(k).tokens; }
   // The request up to and with part k: the last user message cut at a word's end and within no character, one
@@ -48,9 +56,10 @@ class Slices {
   Slices() = default;
 
   Dialect dialect_ = Dialect::none;
-  std::size_t parts_ = 1;
   OrderedJson prepared_;  // with the message empty
   std::string text_;
+  KnownPrefix beginning_;
+  std::size_t known_bytes_ = 0;
   std::vector<End> ends_;
 };
 

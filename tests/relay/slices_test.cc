@@ -24,7 +24,7 @@ class SlicesOnTheWire : public LanesOnTheWire {
   }
   // As Ollama tells it: all tokens of the prompt, and the time of those that it had to compute.
   static void answer_with_figures(Peer& server, const Json& request, std::size_t cached_bytes) {
-    const double tokens = static_cast<double>(length(request)) / 4;
+    const double tokens = std::max(static_cast<double>(length(request)) / 4, 1.0);
     const double computed = tokens - static_cast<double>(cached_bytes) / 4;
     const Json last{{"model", "big"},
                     {"message", {{"role", "assistant"}, {"content", R"({"title": "Rice"})"}}},
@@ -49,15 +49,12 @@ class SlicesOnTheWire : public LanesOnTheWire {
   Peer after_a_first_title() {
     tasks_->send(title(long_text()));
     Peer server = model.accept();
-    const Json asked = receive_request(server);
-    EXPECT_EQ(false, asked.contains("options") && asked["options"]["num_predict"] == 1)
-        << "nothing is known of this server yet";
-    answer_with_figures(server, asked, 0);
+    answer_to_the_whole(server, true);
     receive_answer(*tasks_);
     return server;
   }
-  std::uint64_t sliced() {
-    return in_relay([&] { return lanes().admission().counters().at(Lane::background).sliced; });
+  std::uint64_t sliced(Lane lane = Lane::background) {
+    return in_relay([&] { return lanes().admission().counters().at(lane).sliced; });
   }
   std::optional<Peer> tasks_;
 };
@@ -82,13 +79,14 @@ TEST_F(SlicesOnTheWire, AServerThatKeepsItsPrefixIsAskedInSlicesThenWhole) {
 
 TEST_F(SlicesOnTheWire, AServerThatKeepsNothingIsSoonAskedWhole) {
   Peer server = after_a_first_title();
+  const std::uint64_t kept = sliced();
   for (int round = 0; round < 3; ++round) {
     tasks_->send(title(long_text()));
     answer_to_the_whole(server, false);
     receive_answer(*tasks_);
   }
   const std::uint64_t tried = sliced();
-  EXPECT_LE(tried, 8u);
+  EXPECT_LE(tried, kept + 8);
   tasks_->send(title(long_text()));
   EXPECT_NE(1, receive_request(server)["options"]["num_predict"]);
   EXPECT_EQ(tried, sliced());
@@ -107,6 +105,81 @@ TEST_F(SlicesOnTheWire, AChatEndsARunningSliceAndTheTitleStillComes) {
   person.receive(answer("{}").size());
   answer_to_the_whole(second, true);
   EXPECT_EQ(R"({"title": "Rice"})", content_of(receive_answer(*tasks_)));
+}
+
+class SlicesBehindAChat : public SlicesOnTheWire {
+ protected:
+  void SetUp() override {
+    start(R"(, "packs": ["open-webui"], "upstreams": {"model": {"address": "original", "rewarm": true}},
+             "rules": [{"name": "tasks", "when": {"class": "title"},
+                        "then": {"lane": "background", "settle": "0s", "quiet": "20ms"}}])");
+    tasks_.emplace(client());
+  }
+};
+
+TEST_F(SlicesBehindAChat, ItTellsHowFastTheServerIsForTheVeryFirstTitle) {
+  const auto asked = [](const Json& body, const std::string& fields = "") {
+    return post("/v1/chat/completions", body.dump(), fields);
+  };
+  const std::string said = answer(
+      R"({"choices":[{"message":{"role":"assistant","content":"With water."},"finish_reason":"stop"}],)"
+      R"("timings":{"cache_n":20,"prompt_n":900,"prompt_ms":3000}})");
+  Peer person = client();
+  person.send(
+      asked({{"model", "big"}, {"messages", {{{"role", "user"}, {"content", "How do I cook rice?"}}}}}));
+  Peer server = model.accept();
+  receive_request(server);
+  server.send(said);
+  EXPECT_EQ(said, person.receive(said.size()));
+  tasks_->send(asked({{"model", "big"}, {"messages", title_body(long_text())["messages"]}},
+                     "X-OpenWebUI-Task: title_generation\r\n"));
+  const Json first = receive_request(server);
+  EXPECT_EQ(1, first["max_tokens"]);
+  EXPECT_LE(length(first), 400u) << "a quarter of a second, at 300 tokens a second and four bytes a token";
+}
+
+TEST_F(SlicesOnTheWire, AServerOfWhichNothingIsKnownIsTriedWithASmallOne) {
+  tasks_->send(title(long_text()));
+  Peer server = model.accept();
+  const Json asked = receive_request(server);
+  EXPECT_EQ(1, asked["options"]["num_predict"]);
+  EXPECT_LE(length(asked), 600u);
+  stream_answer(server, "x");  // tells nothing
+  EXPECT_NE(1, receive_request(server)["options"]["num_predict"]);
+}
+
+TEST_F(SlicesOnTheWire, AnUnknownServerOnAMachineOfItsOwnIsAskedWhole) {
+  reload(R"(, "packs": ["open-webui"], "upstreams": {"model": {"address": "original"}, "task": {"url": ")" +
+         task.url() + R"(", "own_compute": true}}, "rules": [{"name": "tasks", "when": {"class": "title"},
+         "then": {"route": ["task"], "lane": "background", "settle": "0s"}}])");
+  tasks_.emplace(client());  // a request keeps the configuration under which its reading began
+  tasks_->send(title(long_text()));
+  Peer server = task.accept();
+  EXPECT_NE(1, receive_request(server)["options"]["num_predict"]);
+}
+
+class SlicesOfSuggestions : public SlicesOnTheWire {
+ protected:
+  void SetUp() override {
+    start_with(R"({"lane": "keystroke"})");
+    tasks_.emplace(client());
+  }
+};
+
+TEST_F(SlicesOfSuggestions, AreAskedOfWhatTheServerHasNotReadForTheLastOne) {
+  tasks_->send(typing(long_text()));
+  Peer server = model.accept();
+  answer_to_the_whole(server, true);
+  receive_answer(*tasks_);
+  const std::uint64_t before = sliced(Lane::keystroke);
+  tasks_->send(typing("another text: " + long_text()));
+  answer_to_the_whole(server, true);
+  receive_answer(*tasks_);
+  const std::uint64_t cold = sliced(Lane::keystroke);
+  EXPECT_GE(cold, before + 3);
+  tasks_->send(typing("another text: " + long_text() + "and then"));
+  EXPECT_FALSE(receive_request(server)["options"].contains("num_predict")) << "whole";
+  EXPECT_EQ(cold, sliced(Lane::keystroke));
 }
 
 class SlicesBesideAChat : public SlicesOnTheWire {

@@ -9,7 +9,7 @@ class RewarmingOnTheWire : public LanesOnTheWire {
   void SetUp() override {
     start(R"(, "packs": ["open-webui"], "upstreams": {"model": {"address": "original", "rewarm": true}},
              "rules": [{"name": "tasks", "when": {"class": "title"},
-                        "then": {"lane": "background", "settle": "0s", "quiet": "20ms"}}])");
+                        "then": {"lane": "background", "settle": "0s", "quiet": "20ms", "slices": false}}])");
     person_.emplace(client());
     tasks_.emplace(client());
   }
@@ -53,6 +53,73 @@ TEST_F(RewarmingOnTheWire, TheVeryChatsNextTurnDoesNotCancelIt) {
   stream_answer(again, ".");
   EXPECT_TRUE(eventually(
       [&] { return in_relay([&] { return lanes().admission().rewarm_counters().finished; }) == 1u; }));
+}
+
+TEST_F(RewarmingOnTheWire, WhereItIsAnsweredAtOnceThreeTimesItIsKnownThatThePromptIsNotLost) {
+  Peer behind_the_turn = after_a_chat_and_a_title();
+  receive_request(behind_the_turn);
+  stream_answer(behind_the_turn, ".");
+  std::uint64_t again = 0;
+  for (int i = 0; i < 20; ++i) {  // on a busy machine some look slow
+    ASSERT_TRUE(eventually([&] {
+      return in_relay([&] { return lanes().admission().rewarm_counters().finished; }) == again + 1;
+    }));
+    tasks_->send(title("more " + std::to_string(i)));
+    Peer server = model.accept();
+    receive_request(server);
+    stream_answer(server, R"({"title": "Rice"})");
+    receive_answer(*tasks_);
+    if (!model.called_within(milliseconds(300))) break;
+    Peer rewarm = model.accept();
+    EXPECT_EQ(1, receive_request(rewarm)["options"]["num_predict"]);
+    stream_answer(rewarm, ".");
+    ++again;
+  }
+  EXPECT_GE(again, 3u);
+  EXPECT_LT(again, 20u);
+}
+
+// Ollama's figures of a chat all of whose prompt was computed, in so many seconds.
+std::string computed_in(int seconds) {
+  return answer(Json{{"model", "big"},
+                     {"message", {{"role", "assistant"}, {"content", "With water."}}},
+                     {"done", true},
+                     {"done_reason", "stop"},
+                     {"prompt_eval_count", 900},
+                     {"prompt_eval_duration", seconds * 1'000'000'000LL}}
+                    .dump());
+}
+
+TEST_F(RewarmingOnTheWire, WhereTheNextTurnsComputeAllTheSameItIsSoonLeftOut) {
+  const auto turn = [&] {
+    person_->send(chat);
+    Peer server = model.accept();
+    receive_request(server);
+    server.send(computed_in(3));
+    EXPECT_EQ(computed_in(3), person_->receive(computed_in(3).size()));
+  };
+  turn();
+  for (std::uint64_t again = 1; again <= 3; ++again) {
+    tasks_->send(title("title " + std::to_string(again)));
+    Peer server = model.accept();
+    receive_request(server);
+    stream_answer(server, R"({"title": "Rice"})");
+    receive_answer(*tasks_);
+    server.close();
+    Peer rewarm = model.accept();
+    EXPECT_EQ(1, receive_request(rewarm)["options"]["num_predict"]);
+    std::this_thread::sleep_for(milliseconds(1050));
+    stream_answer(rewarm, ".");
+    ASSERT_TRUE(eventually(
+        [&] { return in_relay([&] { return lanes().admission().rewarm_counters().finished; }) == again; }));
+    turn();
+  }
+  tasks_->send(title("one more"));
+  Peer server = model.accept();
+  receive_request(server);
+  stream_answer(server, R"({"title": "Rice"})");
+  receive_answer(*tasks_);
+  EXPECT_FALSE(model.called_within(milliseconds(100)));
 }
 
 TEST_F(RewarmingOnTheWire, ItGivesWayToAnotherChat) {

@@ -88,11 +88,11 @@ TEST(RemarksOnLanes, SettingsThatTheLaneIgnores) {
   EXPECT_THAT(
       of_rule(R"("title")", R"({"share": "5%", "debounce": "1s", "type_ahead": true, "quiet": "1s"})"),
       Contains("rule 'r': debounce, share, type_ahead without effect in the lane background"));
-  EXPECT_THAT(of_rule(R"("autocomplete")", R"({"slices": true, "share": "5%"})"),
-              Contains("rule 'r': slices without effect in the lane keystroke"));
+  EXPECT_THAT(of_rule(R"("autocomplete")", R"({"settle": "1s", "slices": true, "share": "5%"})"),
+              Contains("rule 'r': settle without effect in the lane keystroke"));
   EXPECT_THAT(of_rule(R"("query")", R"({"settle": "1s", "constrain": true})"),
               Contains("rule 'r': settle without effect in the lane blocking"));
-  EXPECT_THAT(of_rule(R"("title")", R"({"lane": "keystroke", "slices": true})"),
+  EXPECT_THAT(of_rule(R"("title")", R"({"lane": "keystroke", "settle": "1s"})"),
               Contains(HasSubstr("in the lane keystroke")));
   EXPECT_EQ(of_rule(R"(["title", "autocomplete"])", R"({"share": "5%", "settle": "1s"})"), Remarks())
       << "each is of use to one of them";

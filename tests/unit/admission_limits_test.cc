@@ -47,6 +47,33 @@ TEST_F(Limits, WhatNoChatCancelsAnyMoreRunsAloneAlsoWhereThereIsRoomAndNoChat) {
   EXPECT_TRUE(starts(admission_.finished(2, start + 41s), 3));
 }
 
+TEST_F(Limits, WhereChatsAreAnsweredWhatIsHeldForThemGoesOneAtATimeOnAnyNumberOfSlots) {
+  admission_.use_slots("model", 4);
+  admission_.arrive(ticket(1, Lane::interactive), start);
+  for (RequestId id = 2; id <= 3; ++id) admission_.arrive(ticket(id, Lane::background), start);
+  Ticket unheld = ticket(4, Lane::background);
+  unheld.settings.hold = false;
+  admission_.finished(1, start + 1s);
+  EXPECT_TRUE(starts(admission_.tick(start + 3s), 2));
+  EXPECT_FALSE(starts(admission_.arrive(ticket(5, Lane::keystroke), start + 4s), 5));
+  admission_.arrive(unheld, start + 4s);
+  const Actions settled = admission_.tick(start + 5s);
+  EXPECT_TRUE(starts(settled, 4)) << "a rule says that it need not wait";
+  EXPECT_FALSE(starts(settled, 3));
+}
+
+TEST_F(Limits, BesideTheChatsServerWhatIsHeldGoesOneAtATimeToo) {
+  admission_.use_slots("small", 4);
+  for (RequestId id = 2; id <= 3; ++id) {
+    Ticket task = ticket(id, Lane::background, "small");
+    task.compute = "model";
+    admission_.arrive(task, start);
+  }
+  const Actions settled = admission_.tick(start + 1s);
+  EXPECT_TRUE(starts(settled, 2));
+  EXPECT_FALSE(starts(settled, 3));
+}
+
 TEST_F(Limits, WorkThatNeedNotWaitForChatsTakesAFreeSlotAndNoOther) {
   Ticket task = ticket(3, Lane::background);
   task.settings.hold = false;

@@ -97,6 +97,7 @@ class Schedule {
     one.arrived = now_;
     one.ticket = ticket(id);
     const bool held_never = one.ticket.lane == Lane::interactive;
+    if (held_never) chats_at_.insert(one.ticket.upstream);
     obey(admission_.arrive(one.ticket, now_));
     EXPECT_TRUE(one.running || !held_never) << "a chat was held";
     if (draw(4) == 0) admission_.can_rewarm("m", 7, now_ + 5000ms);
@@ -231,6 +232,8 @@ class Schedule {
         count([&](const Known& other) { return other.running && other.ticket.upstream == where; });
     const unsigned slots = where == "m" ? slots_ : 1;
     EXPECT_TRUE(all < slots || (now_ >= latest(one) && tasks == 0)) << "no slot is free";
+    const bool chats_wait = chats_at_.contains(where) || !one.ticket.compute.empty();
+    EXPECT_TRUE(!one.ticket.settings.hold || !chats_wait || tasks == 0) << "a chat would wait for both";
     if (one.ticket.lane != Lane::keystroke) return;
     for (const auto& [id, other] : requests_)
       EXPECT_FALSE(other.ticket.lane == Lane::background && other.ticket.upstream == where && waits(other) &&
@@ -262,6 +265,7 @@ class Schedule {
   std::multimap<Time, Event> agenda_;
   std::map<RequestId, Known> requests_;
   std::set<RequestId> own_;
+  std::set<std::string> chats_at_;
 };
 
 TEST(AnySchedule, AnswersEachRequestOnceHoldsNoChatAndLeavesNothingBehind) {

@@ -105,6 +105,64 @@ TEST_F(Admitting, BehindOtherWorkTheLastChatIsAskedAgainOnce) {
   EXPECT_FALSE(admission_.next_wakeup(start + 5s).has_value());
 }
 
+TEST_F(Admitting, AChatWaitsForItsOwnRewarmInTheOneSlotButNeverComputesTheSameInAnother) {
+  Ticket next_turn = ticket(9, Lane::interactive);
+  next_turn.chat = 7;
+  answer_a_chat_and_then_a_task();
+  RequestId own = std::get<Rewarm>(admission_.tick(start + 4s).at(0)).id;
+  EXPECT_FALSE(cancels(admission_.arrive(next_turn, start + 5s), own));
+  admission_.finished(own, start + 6s);
+  admission_.use_slots("model", 2);
+  admission_.can_rewarm("model", 7, start + 600s);
+  admission_.finished(9, start + 7s);
+  admission_.arrive(ticket(10, Lane::background), start + 7s);
+  admission_.tick(start + 9s);
+  admission_.finished(10, start + 10s);
+  own = std::get<Rewarm>(admission_.tick(start + 10s).at(0)).id;
+  next_turn.id = 11;
+  EXPECT_TRUE(cancels(admission_.arrive(next_turn, start + 11s), own));
+}
+
+TEST_F(Admitting, TheTurnRightBehindARewarmOfItsChatIsKnown) {
+  Ticket next_turn = ticket(9, Lane::interactive);
+  next_turn.chat = 7;
+  answer_a_chat_and_then_a_task();
+  admission_.finished(std::get<Rewarm>(admission_.tick(start + 4s).at(0)).id, start + 5s);
+  admission_.arrive(next_turn, start + 6s);
+  EXPECT_TRUE(admission_.behind_rewarm("model", 9));
+  EXPECT_FALSE(admission_.behind_rewarm("model", 1));
+  admission_.finished(9, start + 7s);
+  next_turn.id = 10;
+  admission_.arrive(next_turn, start + 8s);
+  EXPECT_FALSE(admission_.behind_rewarm("model", 10)) << "another turn came in between";
+}
+
+TEST_F(Admitting, ATurnThatWaitedForItsRewarmIsBehindItAndTheNextOneIsNot) {
+  Ticket next_turn = ticket(9, Lane::interactive);
+  next_turn.chat = 7;
+  answer_a_chat_and_then_a_task();
+  const RequestId own = std::get<Rewarm>(admission_.tick(start + 4s).at(0)).id;
+  admission_.arrive(next_turn, start + 5s);
+  admission_.finished(own, start + 6s);
+  EXPECT_TRUE(admission_.behind_rewarm("model", 9));
+  admission_.can_rewarm("model", 7, start + 600s);
+  admission_.finished(9, start + 7s);
+  next_turn.id = 10;
+  admission_.arrive(next_turn, start + 8s);
+  EXPECT_FALSE(admission_.behind_rewarm("model", 10));
+}
+
+TEST_F(Admitting, ATurnBehindATaskThatCameAfterTheRewarmIsNotBehindIt) {
+  Ticket next_turn = ticket(9, Lane::interactive);
+  next_turn.chat = 7;
+  answer_a_chat_and_then_a_task();
+  admission_.finished(std::get<Rewarm>(admission_.tick(start + 4s).at(0)).id, start + 5s);
+  admission_.arrive(ticket(8, Lane::blocking), start + 5s);
+  admission_.finished(8, start + 6s);
+  admission_.arrive(next_turn, start + 7s);
+  EXPECT_FALSE(admission_.behind_rewarm("model", 9));
+}
+
 TEST_F(Admitting, ATaskWaitsForARewarmToEndButNotPastItsLongestWait) {
   answer_a_chat_and_then_a_task();
   const Actions began = admission_.tick(start + 4s);

@@ -24,10 +24,14 @@ UpstreamFigures llama(std::uint64_t cached, std::uint64_t computed, milliseconds
   return figures;
 }
 
-TEST(SliceWorth, AServerThatTellsNothingIsAskedWhole) {
+TEST(SliceWorth, AnUnknownServerIsTriedWithCareAndOneThatTellsNothingIsAskedWhole) {
   SliceWorth worth;
-  EXPECT_FALSE(worth.options());
+  ASSERT_TRUE(worth.options());
+  EXPECT_EQ(128u, worth.options()->slice_tokens);
   worth.whole(UpstreamFigures{});
+  EXPECT_FALSE(worth.known()) << "it may have been an answer that never tells";
+  worth.slice(UpstreamFigures{}, 128, 0, cut);
+  EXPECT_TRUE(worth.known());
   EXPECT_FALSE(worth.options());
 }
 
@@ -49,6 +53,41 @@ TEST(SliceWorth, APromptThatWasMostlyCachedDoesNotMakeTheServerLookFast) {
   EXPECT_EQ(75u, other.options()->slice_tokens);
 }
 
+TEST(SliceWorth, AChatsFewNewTokensTellTheRateUntilMoreAreSeen) {
+  SliceWorth worth;
+  worth.chat(llama(5000, 10, milliseconds(100)));
+  EXPECT_FALSE(worth.known()) << "too few to tell anything";
+  worth.chat(ollama(5000, milliseconds(140)));
+  EXPECT_FALSE(worth.known()) << "nobody knows how much of it was in the cache";
+  worth.chat(llama(5000, 20, milliseconds(140)));
+  ASSERT_TRUE(worth.options());
+  EXPECT_EQ(35u, worth.options()->slice_tokens) << "careful";
+  for (int i = 0; i < 12; ++i) worth.slice(llama(200, 400, milliseconds(1000)), 600, 200, cut);
+  EXPECT_NEAR(100, static_cast<double>(worth.options()->slice_tokens), 5) << "400 tokens a second";
+}
+
+TEST(SliceWorth, WhatCameBehindSlicesIsToldFromTheWholePrompt) {
+  SliceWorth worth;
+  worth.whole(ollama(900, milliseconds(3000)));
+  for (int task = 0; task < 20; ++task) worth.whole(ollama(900, milliseconds(333)), 800);
+  EXPECT_NEAR(75, static_cast<double>(worth.options()->slice_tokens), 1)
+      << "100 tokens in a third of a second";
+}
+
+TEST(SliceWorth, OnASlowServerSlicesAreShortAndTheirPartsNotTooMany) {
+  SliceWorth worth;
+  worth.whole(llama(0, 600, milliseconds(12000)));
+  EXPECT_EQ(16u, worth.options()->slice_tokens);
+  EXPECT_EQ(2u, worth.options()->parts);
+}
+
+TEST(SliceWorth, APartBesideAChatTellsNothing) {
+  SliceWorth worth;
+  worth.whole(llama(0, 900, milliseconds(3000)));
+  for (int i = 0; i < 9; ++i) worth.slice(llama(300, 32, milliseconds(800)), 332, 300, cut);  // of 256
+  EXPECT_EQ(75u, worth.options()->slice_tokens);
+}
+
 TEST(SliceWorth, CachedTokensAreNoWorkOfTheServer) {
   SliceWorth worth;
   worth.whole(llama(5000, 300, milliseconds(1000)));
@@ -66,24 +105,93 @@ TEST(SliceWorth, SlicesGoOnWhileTheirPrefixIsKept) {
   EXPECT_EQ(0u, worth.options()->first_tokens);
 }
 
-TEST(SliceWorth, AModelThatKeepsNoShortPrefixGetsALongFirstSliceAndIsLeftAloneIfThatIsLostToo) {
-  SliceWorth worth;
-  worth.whole(ollama(900, milliseconds(3000)));
-  worth.slice(ollama(300, milliseconds(1000)), 300, 150, cut);
-  ASSERT_TRUE(worth.options());
-  EXPECT_EQ(640u, worth.options()->first_tokens);
-  worth.slice(ollama(800, milliseconds(2700)), 800, 650, cut);
-  ASSERT_TRUE(worth.options());
-  worth.slice(ollama(950, milliseconds(3200)), 950, 800, cut);
-  EXPECT_FALSE(worth.options());
+// A prompt in slices of 75 tokens at 300 tokens a second, of which each computes so much more than it adds;
+// given up where they are lost.
+void in_slices(SliceWorth& worth, std::size_t from, std::size_t to, std::size_t reread, bool told) {
+  std::size_t before = 0;
+  const std::size_t first = worth.options() ? worth.options()->first_tokens : 0;
+  const auto go_on = [&] { return worth.options() && worth.options()->first_tokens == first; };
+  for (std::size_t prompt = from; prompt <= to && go_on(); prompt += 75) {
+    const std::size_t computed = std::min(prompt, prompt - before + reread);
+    const milliseconds time(computed * 1000 / 300);
+    SliceOptions seventy_five = cut;
+    seventy_five.slice_tokens = 75;
+    before = worth.slice(told ? llama(prompt - computed, computed, time) : ollama(prompt, time), prompt,
+                         before, seventy_five);
+  }
 }
 
-TEST(SliceWorth, ACacheThatIsToldToHoldNothingEndsIt) {
+TEST(SliceWorth, AModelThatKeepsNoShortPrefixGetsALongFirstSliceAndIsLeftAloneIfThatIsLostToo) {
+  for (const bool told : {true, false}) {
+    SliceWorth worth;
+    worth.whole(ollama(900, milliseconds(3000)));
+    in_slices(worth, 75, 600, 10000, told);
+    ASSERT_TRUE(worth.options());
+    EXPECT_EQ(640u, worth.options()->first_tokens);
+    in_slices(worth, 675, 1500, 10000, told);
+    EXPECT_FALSE(worth.options());
+  }
+}
+
+TEST(SliceWorth, AModelThatReadsAWindowAgainForEachSliceIsLeftAlone) {
+  for (const bool told : {true, false}) {
+    SliceWorth worth;
+    worth.whole(ollama(900, milliseconds(3000)));
+    for (int task = 0; task < 3; ++task) in_slices(worth, 675, 1500, 516, told);
+    EXPECT_FALSE(worth.options());
+  }
+}
+
+TEST(SliceWorth, ASlotThatOtherWorkTookInBetweenOnceEndsNothing) {
   SliceWorth worth;
   worth.whole(llama(0, 900, milliseconds(3000)));
-  worth.slice(llama(0, 850, milliseconds(2800)), 850, 700, cut);
-  worth.slice(llama(0, 1000, milliseconds(3300)), 1000, 850, cut);
-  EXPECT_FALSE(worth.options());
+  for (int task = 0; task < 5; ++task) {
+    in_slices(worth, 75, 300, 0, true);
+    worth.slice(llama(0, 375, milliseconds(1250)), 375, 300, cut);
+    in_slices(worth, 75, 300, 0, true);
+  }
+  ASSERT_TRUE(worth.options());
+  EXPECT_EQ(0u, worth.options()->first_tokens);
+}
+
+TEST(SliceWorth, ABusyMomentIsForgottenOnceSlicesTellOtherwise) {
+  SliceWorth worth;
+  worth.whole(ollama(900, milliseconds(3000)));
+  worth.whole(ollama(900, milliseconds(12000)));
+  EXPECT_EQ(18u, worth.options()->slice_tokens);
+  in_slices(worth, 75, 600, 0, false);
+  EXPECT_EQ(75u, worth.options()->slice_tokens);
+}
+
+TEST(SliceWorth, ARateThatLookedTwiceTooHighIsNoReasonToTakeSlicesForLost) {
+  SliceWorth worth;
+  worth.whole(ollama(900, milliseconds(1500)));
+  in_slices(worth, 75, 600, 0, false);
+  worth.whole(ollama(675, milliseconds(250)), 600);
+  ASSERT_TRUE(worth.options());
+  EXPECT_EQ(0u, worth.options()->first_tokens);
+  EXPECT_EQ(75u, worth.options()->slice_tokens);
+}
+
+TEST(SliceWorth, AWholeThatFindsNothingOfItsSlicesDoesNotMakeTheServerLookSlow) {
+  SliceWorth worth;
+  worth.whole(ollama(900, milliseconds(3000)));
+  worth.whole(ollama(900, milliseconds(3000)), 825);
+  EXPECT_EQ(75u, worth.options()->slice_tokens);
+}
+
+TEST(SliceWorth, ASuggestionsBeginningIsTrustedUntilTheServerIsSeenToLoseIt) {
+  SliceWorth worth;
+  const KnownPrefix beginning(std::string(1000, 'a'));
+  worth.whole(llama(0, 900, milliseconds(3000)));
+  EXPECT_EQ(0u, worth.suggestion().shared(beginning));
+  worth.suggested(beginning);
+  EXPECT_EQ(960u, worth.suggestion().shared(beginning));
+  for (const bool there : {false, true, false, false}) {
+    EXPECT_EQ(960u, worth.suggestion().shared(beginning));
+    worth.suggestion_goes_on(there ? llama(400, 60, milliseconds(200)) : llama(0, 460, milliseconds(1500)));
+  }
+  EXPECT_EQ(0u, worth.suggestion().shared(beginning));
 }
 
 TEST(SliceWorth, ALanguageWithShortTokensIsCutShorter) {

@@ -134,11 +134,37 @@ TEST(Slices, AreAskedInPartsWhileAChatIsBeingAnsweredBeside) {
   const auto slices = Slices::cut(task(words(2000)), Dialect::ollama_chat, options);
   ASSERT_TRUE(slices);
   ASSERT_GT(slices->count(), 12u);
-  EXPECT_EQ(slices->next(0, false), 3u) << "a whole slice";
-  EXPECT_EQ(slices->next(0, true), 0u);
-  EXPECT_EQ(slices->next(4, true), 4u) << "a chat has come";
-  EXPECT_EQ(slices->next(5, false), 8u) << "and gone";
+  EXPECT_EQ(slices->next(0, 4), 3u) << "a whole slice";
+  EXPECT_EQ(slices->next(0, 1), 0u);
+  EXPECT_EQ(slices->next(4, 1), 4u) << "a chat has come";
+  EXPECT_EQ(slices->next(5, 4), 8u) << "and gone";
   EXPECT_NEAR(static_cast<double>(slices->tokens(4) - slices->tokens(3)), 100, 15);
+}
+
+TEST(Slices, WhatTheServerIsTakenToKnowComesWithTheFirst) {
+  const std::string text = words(2000);
+  const KnownPrefix known(text.substr(0, 6000) + "something else");
+  const auto slices = Slices::cut(task(text), Dialect::ollama_chat, {500, 4, 0, 64}, known);
+  ASSERT_TRUE(slices);
+  ASSERT_EQ(slices->count(), 2u);
+  EXPECT_NEAR(static_cast<double>(prompt_of(slices->body(0)).size()), 8000, 150) << "and 500 tokens";
+  EXPECT_NEAR(static_cast<double>(prompt_of(slices->body(1)).size()), 10000, 150);
+  EXPECT_EQ(slices->beginning().shared(KnownPrefix(text)), text.size() / 64 * 64);
+}
+
+TEST(Slices, APromptThatIsNearlyKnownIsAskedWhole) {
+  const KnownPrefix known(words(2000));
+  const auto slices = Slices::cut(task(words(2020)), Dialect::ollama_chat, {500, 4, 0, 64}, known);
+  ASSERT_TRUE(slices);
+  EXPECT_EQ(slices->next(0, 1), std::nullopt);
+}
+
+TEST(KnownPrefix, IsWhatBothBeginWithInWholeSteps) {
+  const std::string text(1000, 'a');
+  EXPECT_EQ(KnownPrefix(text).shared({}), 0u);
+  EXPECT_EQ(KnownPrefix(text).shared(KnownPrefix(text.substr(0, 500))), 448u);
+  EXPECT_EQ(KnownPrefix(text).shared(KnownPrefix("b" + text)), 0u);
+  EXPECT_EQ(KnownPrefix("short").shared(KnownPrefix("short")), 0u);
 }
 
 TEST(Slices, ALittleRestIsAskedWithTheWhole) {
@@ -147,9 +173,9 @@ TEST(Slices, ALittleRestIsAskedWithTheWhole) {
   options.parts = 4;
   const auto slices = Slices::cut(task(words(2000)), Dialect::ollama_chat, options);
   ASSERT_TRUE(slices);
-  EXPECT_EQ(slices->next(slices->count() - 1, false), std::nullopt);
-  EXPECT_EQ(slices->next(slices->count() - 1, true), slices->count() - 1);
-  EXPECT_EQ(slices->next(slices->count(), true), std::nullopt);
+  EXPECT_EQ(slices->next(slices->count() - 1, 4), std::nullopt);
+  EXPECT_EQ(slices->next(slices->count() - 1, 1), slices->count() - 1);
+  EXPECT_EQ(slices->next(slices->count(), 1), std::nullopt);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ using Names = std::set<std::string, std::less<>>;
 
 const Names& ignored_in(Lane lane) {
   static const Names background{"debounce", "supersede", "type_ahead", "while_chat", "share"};
-  static const Names keystroke{"settle", "slices"};
+  static const Names keystroke{"settle"};
   static const Names blocking{"settle",   "hold",      "quiet",      "max_wait",   "preempt", "slices",
                               "debounce", "supersede", "type_ahead", "while_chat", "share"};
   static const Names nothing;

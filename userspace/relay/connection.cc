@@ -204,7 +204,7 @@ void Connection::remember_load_options(const Request& request, const BodyFacts* 
   if (context_.chat_options.size() >= most_chat_models) context_.chat_options.clear();
   for (const auto& [name, upstream] : request.config->upstreams)
     if (upstream.original)
-      context_.chat_options[server_key(origin_, upstream) + " " + std::string(body->model)] = *options;
+      context_.chat_options[model_key(server_key(origin_, upstream), body->model)] = *options;
 }
 
 std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const BodyFacts* body,
@@ -250,7 +250,7 @@ Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body
   context_.late_echo.unmask(classification.unmasked);
   Exchange::Report report = co_await exchange.run(std::move(outgoing));
   if (prompt && report.answer.end == AnswerEnd::complete && report.answer.status == 200)
-    context_.rewarmer->remember(server_key(origin_, *decision.route.front()), std::move(*prompt),
+    context_.rewarmer->remember(server_key(origin_, *decision.route.front()), request.id, std::move(*prompt),
                                 report.answer.copy);
   if (generates) context_.lanes.chat_ends(request.id);
   if (generates) note_slots(report, *decision.route.front());

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "shaper/admit/slice_worth.h"
@@ -28,6 +29,11 @@ class Rewarmer;
 class SlotProbe;
 class Steering;
 
+// A model on a server.
+inline std::string model_key(const std::string& server, std::string_view model) {
+  return server + " " + std::string(model);
+}
+
 struct RelayContext {
   asio::io_context& io;
   std::shared_ptr<const Config> config;  // replaced whole on reload; a request keeps the one it began with
@@ -39,7 +45,7 @@ struct RelayContext {
   Canonical canonical;
   ConstraintMemory constraints{};                     // by server and model
   std::map<std::string, LoadOptions> chat_options{};  // of the last chat, by server and model
-  std::map<std::string, SliceWorth> slice_worth{};    // by server and model
+  std::map<std::pair<std::string, Dialect>, SliceWorth> slice_worth{};  // by server and model, and dialect
   AnswerCache answers{};
   LateEcho late_echo{};
   SampleCollector samples{};
@@ -50,10 +56,19 @@ struct RelayContext {
   SlotProbe* slot_probe = nullptr;     // null: every server has one slot
   const Steering* steering = nullptr;  // null: nothing is steered
 
+  // Figures differ by dialect: Ollama tells less in OpenAI's.
+  SliceWorth& slice_worth_of(const std::string& model_key, Dialect dialect) {
+    constexpr std::size_t most = 256;
+    const auto key = std::pair(model_key, dialect);
+    if (slice_worth.size() >= most && !slice_worth.contains(key)) slice_worth.clear();
+    return slice_worth[key];
+  }
+
   // Whoever reads the configuration again may have changed a server too.
   void use(std::shared_ptr<const Config> read_again) {
     config = std::move(read_again);
     constraints.clear();
+    slice_worth.clear();
   }
 };
 

@@ -19,16 +19,30 @@ constexpr Duration oldest_chat = std::chrono::minutes(10);
 constexpr Duration prewarm_within = std::chrono::seconds(30);
 // What chats have in common is of use on the next morning too.
 constexpr Duration oldest_common = std::chrono::hours(24);
+// A turn's own words take less.
+constexpr Duration telling_rewarm = std::chrono::seconds(1);
 constexpr std::size_t most_common = 8;
 constexpr std::size_t most_servers = 64;
 constexpr int bad_request = 400;
 
-std::string text_of(const std::string& answer, Dialect dialect) {
+AnswerAssembler assembled(const std::string& answer, Dialect dialect) {
   AnswerAssembler assembler(dialect);
   assembler.feed(answer);
   assembler.finish();
-  const bool plain = assembler.state() == StreamState::complete && assembler.answer().tool_calls.empty();
-  return plain ? assembler.answer().content : std::string();
+  return assembler;
+}
+
+std::string text_of(const AnswerAssembler& said) {
+  const bool plain = said.state() == StreamState::complete && said.answer().tool_calls.empty();
+  return plain ? said.answer().content : std::string();
+}
+
+// Whether a turn was spared what the re-warm before it took; none: the server does not tell, or that was less
+// than the turn's own words may take.
+std::optional<bool> in_cache(const UpstreamFigures& turn, Duration rewarm) {
+  if (rewarm < telling_rewarm || !turn.prompt_time) return std::nullopt;
+  if (turn.cached_tokens && turn.computed_tokens) return *turn.cached_tokens > *turn.computed_tokens;
+  return *turn.prompt_time < rewarm * 3 / 4;
 }
 
 }  // namespace
@@ -61,20 +75,26 @@ Rewarmer::Rewarmer(RelayContext& context, Duration pause) : context_(context), p
   context_.lanes.rewarm_with([this](const Rewarm& wish) { begin(wish); });
 }
 
-void Rewarmer::remember(const std::string& server, ChatPrompt prompt, const std::string& answer) {
+void Rewarmer::remember(const std::string& server, RequestId id, ChatPrompt prompt,
+                        const std::string& answer) {
   if (known_.size() >= most_servers && !known_.contains(server)) known_.clear();
+  const AnswerAssembler said = assembled(answer, prompt.dialect);
+  context_.slice_worth_of(model_key(server, prompt.model), prompt.dialect).chat(said.figures());
   Known& known = known_[server];
   known.last_used = now();
   known.ahead.clear();
+  if (context_.lanes.admission().behind_rewarm(server, id))
+    if (const auto found = in_cache(said.figures(), known.last_took)) known.worth.found(*found);
   if (context_.config->original().prewarm) remember_common(known, prompt);
-  if (!context_.config->original().rewarm || !known.worth.pays()) return;
-  const std::string text = known.refuses_answers ? std::string() : text_of(answer, prompt.dialect);
+  if (!context_.config->original().rewarm || !known.worth.pays(RewarmOf::answer)) return;
+  const std::string text = known.refuses_answers ? std::string() : text_of(said);
   Result<std::string> body = rewarm_body(prompt.body, prompt.dialect, text);
   if (!body) return;
   const ChatKey chat = prompt.chat;
   prompt.body = std::move(*body);
   known.prompt = std::make_shared<const ChatPrompt>(std::move(prompt));
   known.prompt_until = now() + oldest_chat;
+  known.next = RewarmOf::answer;
   context_.lanes.admission().can_rewarm(server, chat, known.prompt_until);
 }
 
@@ -146,6 +166,7 @@ void Rewarmer::begin(const Rewarm& wish) {
     prompt = std::move(known.ahead.back());
     known.ahead.pop_back();
   }
+  known.last_took = {};
   if (stopped_ || !prompt) return context_.lanes.finished(wish.id, nullptr);
   asio::co_spawn(context_.io, ask(wish, std::move(prompt)), asio::detached);
 }
@@ -180,8 +201,12 @@ Awaitable<bool> Rewarmer::ask_now(Run& run, const std::string& server, PromptPtr
   Known& known = known_[server];
   if (collected.status == bad_request) known.refuses_answers = true;
   if (run.cancelled) co_return false;
-  if (collected.status == 200 && collected.first_byte != Time{} && prompt == known.prompt)
-    known.worth.measured(collected.first_byte - begun);
+  if (collected.status == 200 && collected.first_byte != Time{} && prompt == known.prompt) {
+    known.last_took = collected.first_byte - begun;
+    known.worth.measured(std::exchange(known.next, RewarmOf::lost_prompt), known.last_took);
+    if (!known.worth.pays(RewarmOf::lost_prompt))
+      context_.lanes.admission().can_rewarm(server, prompt->chat, {});
+  }
   co_return collected.any_byte;
 }
 

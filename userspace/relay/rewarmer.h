@@ -32,8 +32,8 @@ class Rewarmer {
 
   // Whether a chat of this size is worth keeping in mind.
   [[nodiscard]] static bool keeps(std::size_t body_size) { return body_size <= longest_body; }
-  // A chat was answered with `answer`, a whole body in its dialect. Call it before the chat leaves its lane.
-  void remember(const std::string& server, ChatPrompt prompt, const std::string& answer);
+  // The chat `id` was answered with `answer`, a whole body in its dialect. Call it before it leaves its lane.
+  void remember(const std::string& server, RequestId id, ChatPrompt prompt, const std::string& answer);
   // The front end's page was opened: after a pause the last chats' system prompts and tools are asked for,
   // one for each slot, so that the model is loaded and finds them when the person sends.
   void page_opened(const std::string& server);
@@ -59,6 +59,8 @@ class Rewarmer {
     Time ahead_until{};
     Time last_used{};  // by a chat or for its sake
     RewarmWorth worth;
+    RewarmOf next = RewarmOf::answer;
+    Duration last_took{};
     bool refuses_answers = false;  // llama-server with some templates: no assistant message at the end
   };
   class Run;

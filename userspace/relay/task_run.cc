@@ -21,7 +21,6 @@ constexpr int bad_request = 400;
 constexpr int over_rate = 429;
 constexpr int bad_gateway = 502;
 constexpr int not_now = 503;
-constexpr std::size_t most_servers = 256;
 
 }  // namespace
 
@@ -105,7 +104,7 @@ Awaitable<bool> TaskRun::wait_for_turn() {
 
 Constrained TaskRun::body_for(const Upstream& upstream) const {
   const Then& then = plan_.decision.rule->then;
-  const auto chat = context_.chat_options.find(model_key(upstream));
+  const auto chat = context_.chat_options.find(key_of(upstream));
   const bool aligned = then.settings.align && chat != context_.chat_options.end();
   return task_body({.body = plan_.body,
                     .dialect = plan_.form.dialect,
@@ -164,40 +163,67 @@ Awaitable<std::optional<Collected>> TaskRun::ask_once(const Upstream& upstream, 
   }
 }
 
-std::string TaskRun::model_key(const Upstream& upstream) const {
-  return server_key(origin_, upstream) + " " + upstream.model.value_or(plan_.model);
+std::string TaskRun::key_of(const Upstream& upstream) const {
+  return model_key(server_key(origin_, upstream), upstream.model.value_or(plan_.model));
 }
 
 SliceWorth& TaskRun::slice_worth(const Upstream& upstream) {
-  const std::string key = model_key(upstream);
-  if (context_.slice_worth.size() >= most_servers && !context_.slice_worth.contains(key))
-    context_.slice_worth.clear();
-  return context_.slice_worth[key];
+  return context_.slice_worth_of(key_of(upstream), plan_.form.dialect);
+}
+
+// None: the prompt is asked whole.
+std::optional<Slices> TaskRun::cut(const Upstream& upstream, const std::string& body,
+                                   const SliceOptions& options) {
+  const bool keystroke = plan_.ticket.lane == Lane::keystroke;
+  const KnownPrefix known = keystroke ? slice_worth(upstream).suggestion() : KnownPrefix();
+  Result<Slices> slices = Slices::cut(body, plan_.form.dialect, options, known);
+  if (!slices) return std::nullopt;
+  if (keystroke) beginning_ = slices->beginning();
+  begins_known_ = slices->known_bytes() > 0;
+  return std::move(*slices);
+}
+
+void TaskRun::judge_known(const Upstream& upstream, const UpstreamFigures& figures) {
+  if (std::exchange(begins_known_, false)) slice_worth(upstream).suggestion_goes_on(figures);
+}
+
+// False: what is left is asked whole.
+bool TaskRun::take_slice(const Upstream& upstream, const std::optional<Collected>& collected,
+                         const UpstreamFigures& figures, std::size_t tokens, const SliceOptions& cut) {
+  SliceWorth& worth = slice_worth(upstream);
+  if (collected && collected->status == bad_request) worth.refused();
+  if (!collected || collected->status != ok || !collected->whole) return false;
+  judge_known(upstream, figures);
+  prefilled_ = worth.slice(figures, tokens, prefilled_, cut);
+  const std::optional<SliceOptions> anew = worth.options();
+  if (anew && anew->first_tokens == cut.first_tokens) return true;
+  prefilled_ = 0;  // what was prefilled is lost, or nothing is known of it
+  return false;
 }
 
 // A long prompt in growing prefixes, so that a chat which comes meanwhile waits for one of them at most.
 // False: interrupted.
 Awaitable<bool> TaskRun::prefill(const Upstream& upstream, const std::string& body) {
+  prefilled_ = 0;
+  beginning_.reset();
+  begins_known_ = false;
+  // Where chats may never come, and each request may cost money, none is made to learn what slices are worth.
+  const bool tried = !upstream.own_compute || slice_worth(upstream).known();
   const std::optional<SliceOptions> options = slice_worth(upstream).options();
-  if (!options || plan_.ticket.lane != Lane::background) co_return true;
-  const Result<Slices> slices = Slices::cut(body, plan_.form.dialect, *options);
+  if (!tried || !options || plan_.ticket.lane == Lane::blocking) co_return true;
+  const std::optional<Slices> slices = cut(upstream, body, *options);
   if (!slices) co_return true;
-  std::size_t before = 0;
-  const Admission& admission = context_.lanes.admission();
-  std::optional<std::size_t> part;
-  while ((part = slices->next(part ? *part + 1 : 0, admission.chat_beside(plan_.ticket.id)))) {
+  Admission& admission = context_.lanes.admission();
+  const auto step = [&] { return admission.chat_beside(plan_.ticket.id) ? 1 : options->parts; };
+  std::size_t asked = 0;
+  while (const std::optional<std::size_t> part = slices->next(asked, step())) {
     AnswerAssembler assembler(plan_.form.dialect, Keep::figures);
     const std::string bytes = wire(upstream, slices->body(*part));
-    context_.lanes.admission().sliced(plan_.ticket.lane);
+    admission.sliced(plan_.ticket.lane);
     const std::optional<Collected> collected = co_await ask_once(upstream, bytes, assembler);
     if (interrupted()) co_return false;
-    if (!collected) break;  // the whole one will tell
-    SliceWorth& worth = slice_worth(upstream);
-    if (collected->status == ok)
-      before = worth.slice(assembler.figures(), slices->tokens(*part), before, *options);
-    else
-      worth.refused();
-    if (!worth.options()) break;
+    if (!take_slice(upstream, collected, assembler.figures(), slices->tokens(*part), *options)) break;
+    asked = *part + 1;
   }
   co_return true;
 }
@@ -209,7 +235,10 @@ Awaitable<TaskRun::Attempt> TaskRun::talk(const Upstream& upstream, const Constr
   if (cancelled_ || local_) co_return Attempt::cancelled;
   note_slots(upstream, collected);
   if (!collected) co_return Attempt::failed;
-  if (collected->status == ok) slice_worth(upstream).whole(assembler.figures());
+  if (collected->status == ok) {
+    judge_known(upstream, assembler.figures());
+    slice_worth(upstream).whole(assembler.figures(), prefilled_);
+  }
   co_return conclude(upstream, assembler, *collected, asked);
 }
 
@@ -256,7 +285,8 @@ bool TaskRun::may_ask_with_fewer(const Answer* answer, int status, const Constra
 void TaskRun::take_answer(const Upstream& upstream, const AnswerAssembler& assembler, Time first_byte) {
   report_.first_byte = first_byte;
   // Only now is it known that it was the constraint, and no other fault of the request.
-  if (std::exchange(fewer_, false)) context_.constraints.remember(model_key(upstream), wanted_, now());
+  if (std::exchange(fewer_, false)) context_.constraints.remember(key_of(upstream), wanted_, now());
+  if (beginning_) slice_worth(upstream).suggested(std::move(*beginning_));
   count_if_json(assembler.answer());
   auto result = std::make_shared<TaskResult>();
   result->answer = assembler.answer();
@@ -330,7 +360,7 @@ bool TaskRun::enter_lane(const Upstream& upstream, Sharing sharing) {
 Awaitable<TaskRun::Attempt> TaskRun::ask(const Upstream& upstream) {
   const bool constrain = plan_.decision.rule->then.settings.constrain;
   wanted_ =
-      constrain ? context_.constraints.taken(model_key(upstream), now()) : Constraints{false, false, false};
+      constrain ? context_.constraints.taken(key_of(upstream), now()) : Constraints{false, false, false};
   fewer_ = false;
   for (Sharing sharing = Sharing::allowed;; sharing = Sharing::no) {
     if (!enter_lane(upstream, sharing)) co_return Attempt::answered;

@@ -59,11 +59,16 @@ class TaskRun : public WaitingTask {
   Awaitable<bool> wait_for_turn();
   Awaitable<std::optional<Collected>> ask_once(const Upstream& upstream, const std::string& bytes,
                                                AnswerAssembler& assembler);
+  [[nodiscard]] std::optional<Slices> cut(const Upstream& upstream, const std::string& body,
+                                          const SliceOptions& options);
+  bool take_slice(const Upstream& upstream, const std::optional<Collected>& collected,
+                  const UpstreamFigures& figures, std::size_t tokens, const SliceOptions& cut);
+  void judge_known(const Upstream& upstream, const UpstreamFigures& figures);
   Awaitable<bool> prefill(const Upstream& upstream, const std::string& body);
   [[nodiscard]] bool interrupted() const { return cancelled_ || local_ || result_ || gone_; }
   Constrained body_for(const Upstream& upstream) const;
   std::string wire(const Upstream& upstream, std::string_view body) const;
-  [[nodiscard]] std::string model_key(const Upstream& upstream) const;
+  [[nodiscard]] std::string key_of(const Upstream& upstream) const;
   SliceWorth& slice_worth(const Upstream& upstream);
   void note_slots(const Upstream& upstream, const std::optional<Collected>& collected);
   Ticket ticket_for(const Upstream& upstream, Sharing sharing) const;
@@ -93,9 +98,12 @@ class TaskRun : public WaitingTask {
   UpstreamPtr upstream_;
   std::optional<AnswerCache::Key> cache_key_;  // where the answer is to be kept
   Time begun_;
-  bool in_first_lane_ = true;  // its rate has not been paid
-  Constraints wanted_;         // of its body, as things stand
-  bool fewer_ = false;         // than it began with, on this upstream
+  bool in_first_lane_ = true;             // its rate has not been paid
+  Constraints wanted_;                    // of its body, as things stand
+  std::size_t prefilled_ = 0;             // prompt tokens, by slices
+  std::optional<KnownPrefix> beginning_;  // of a suggestion's prompt
+  bool begins_known_ = false;             // and the server has not yet told of that
+  bool fewer_ = false;                    // than it began with, on this upstream
   bool started_ = false;
   bool cancelled_ = false;
   bool client_left_ = false;

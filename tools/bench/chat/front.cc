@@ -12,6 +12,10 @@ constexpr Duration oldest_chat = std::chrono::minutes(10);
 
 std::string text_of(const Asked& asked) { return asked.suggestion.empty() ? "an answer" : asked.suggestion; }
 
+KnownPrefix beginning_of(const sim::Tokens& prompt) {
+  return KnownPrefix({reinterpret_cast<const char*>(prompt.data()), prompt.size() * sizeof(prompt[0])});
+}
+
 UpstreamFigures figures_of(const sim::Usage& usage) {
   UpstreamFigures figures;
   figures.computed_tokens = usage.new_tokens;
@@ -74,7 +78,7 @@ void Shaped::ask(Asked asked, Done done) {
             world_.now(),
             0,
             0};
-  task.slices = ticket.settings.slices && !without_.slices && ticket.lane == Lane::background;
+  task.slices = ticket.settings.slices && !without_.slices && ticket.lane != Lane::blocking;
   tasks_.emplace(ticket.id, std::move(task));
   carry_out(admission_.arrive(std::move(ticket), world_.now()));
 }
@@ -91,12 +95,15 @@ void Shaped::ask_chat(Asked asked, Done done) {
   const auto watch = std::make_shared<Watch>(Watch{world_.now(), {}, {}});
   model_.submit(asked.prompt, asked.answer_tokens,
                 {[this, watch] { watch->token(world_.now()); },
-                 [this, id, watch, asked, done = std::move(done)](const sim::Usage&) {
+                 [this, id, watch, asked, done = std::move(done)](const sim::Usage& usage) {
                    watch->outcome.total = world_.now() - watch->asked;
                    watch->outcome.text = text_of(asked);
                    last_chat_ = asked.prompt;
                    last_chat_.insert(last_chat_.end(), asked.answer.begin(), asked.answer.end());
-                   if (config_.original().rewarm && !without_.rewarm && rewarm_worth_.pays())
+                   last_key_ = asked.chat;
+                   next_rewarm_ = RewarmOf::answer;
+                   slice_worth_["model"].chat(figures_of(usage));
+                   if (config_.original().rewarm && !without_.rewarm && rewarm_worth_.pays(RewarmOf::answer))
                      admission_.can_rewarm("model", asked.chat, world_.now() + oldest_chat);
                    carry_out(admission_.finished(id, world_.now()));
                    done(watch->outcome);
@@ -128,35 +135,53 @@ void Shaped::start(RequestId id) {
   SliceWorth& worth = slice_worth_[task.upstream];
   const std::optional<SliceOptions> cut = task.slices ? worth.options() : std::nullopt;
   const std::size_t whole = task.asked.prompt.size();
-  const std::size_t step = !cut                         ? whole
-                           : admission_.chat_beside(id) ? cut->slice_tokens / cut->parts
-                                                        : cut->slice_tokens;
-  const std::size_t end =
-      cut ? task.prefilled + std::max(step, task.prefilled == 0 ? cut->first_tokens : 0) : whole;
-  if (cut && end + step / 2 < whole) {
+  const std::size_t step = cut ? cut->slice_tokens / (admission_.chat_beside(id) ? cut->parts : 1) : whole;
+  const std::size_t end = !cut                  ? whole
+                          : task.prefilled == 0 ? std::max(known_of(task) + step, cut->first_tokens)
+                                                : task.prefilled + step;
+  const std::size_t part_tokens = cut ? cut->slice_tokens / cut->parts : 0;
+  if (cut && end + part_tokens / 2 <= whole) {
     const sim::Tokens part(task.asked.prompt.begin(),
                            task.asked.prompt.begin() + static_cast<std::ptrdiff_t>(end));
-    admission_.sliced(Lane::background);
+    admission_.sliced(default_lane(task.asked.request_class));
     const std::size_t before = std::exchange(task.prefilled, end);
     task.running = task.server->submit(
         part, 1, {{}, [this, id, end, before, cut = *cut](const sim::Usage& usage) {
-                    slice_worth_[tasks_.at(id).upstream].slice(figures_of(usage), end, before, cut);
+                    told_by(tasks_.at(id), figures_of(usage)).slice(figures_of(usage), end, before, cut);
                     start(id);
                   }});
     return;
   }
-  task.running = task.server->submit(task.asked.prompt, task.asked.answer_tokens,
-                                     {{}, [this, id](const sim::Usage& usage) {
-                                        slice_worth_[tasks_.at(id).upstream].whole(figures_of(usage));
-                                        answered(id);
-                                      }});
+  task.running =
+      task.server->submit(task.asked.prompt, task.asked.answer_tokens,
+                          {{}, [this, id](const sim::Usage& usage) {
+                             Task& ended = tasks_.at(id);
+                             told_by(ended, figures_of(usage)).whole(figures_of(usage), ended.prefilled);
+                             answered(id);
+                           }});
+}
+
+// Tokens that the server is taken to have in its cache.
+std::size_t Shaped::known_of(Task& task) {
+  if (task.asked.request_class != RequestClass::autocomplete) return 0;
+  const std::size_t bytes = beginning_of(task.asked.prompt).shared(slice_worth_[task.upstream].suggestion());
+  task.begins_known = bytes > 0;
+  return bytes / sizeof(sim::Tokens::value_type);
+}
+
+SliceWorth& Shaped::told_by(Task& task, const UpstreamFigures& figures) {
+  SliceWorth& worth = slice_worth_[task.upstream];
+  if (std::exchange(task.begins_known, false)) worth.suggestion_goes_on(figures);
+  return worth;
 }
 
 void Shaped::answered(RequestId id) {
   const Task& task = tasks_.at(id);
   const std::string text = text_of(task.asked);
-  if (task.asked.request_class == RequestClass::autocomplete)
+  if (task.asked.request_class == RequestClass::autocomplete) {
+    slice_worth_[task.upstream].suggested(beginning_of(task.asked.prompt));
     admission_.suggested(task.asked.typist, task.asked.typed, task.asked.suggestion, world_.now());
+  }
   const Actions actions = admission_.finished(id, world_.now());
   finish(id, text);
   carry_out(actions);
@@ -182,7 +207,11 @@ void Shaped::rewarm(const Rewarm& wish) {
   const RequestId id = wish.id;
   rewarming_[id] = model_.submit(last_chat_, 1, {{}, [this, id, begun](const sim::Usage&) {
                                                    rewarming_.erase(id);
-                                                   rewarm_worth_.measured(world_.now() - begun);
+                                                   rewarm_worth_.measured(
+                                                       std::exchange(next_rewarm_, RewarmOf::lost_prompt),
+                                                       world_.now() - begun);
+                                                   if (!rewarm_worth_.pays(RewarmOf::lost_prompt))
+                                                     admission_.can_rewarm("model", last_key_, {});
                                                    carry_out(admission_.finished(id, world_.now()));
                                                  }});
 }

@@ -79,6 +79,7 @@ class Shaped : public Front, public World::Part {
     Time arrived{};
     std::uint64_t running = 0;  // the server's number; 0: waits
     std::size_t prefilled = 0;  // tokens of the slices so far
+    bool begins_known = false;  // as the last suggestion, and the server has not yet told of that
   };
 
   [[nodiscard]] std::pair<const Rule*, std::string> rule_for(RequestClass request_class) const;
@@ -86,6 +87,8 @@ class Shaped : public Front, public World::Part {
   void carry_out(const Actions& actions);
   void start(RequestId id);
   void answered(RequestId id);
+  std::size_t known_of(Task& task);
+  SliceWorth& told_by(Task& task, const UpstreamFigures& figures);
   void local(RequestId id, const std::string& text);
   void rewarm(const Rewarm& wish);
   void finish(RequestId id, const std::string& text);
@@ -98,6 +101,8 @@ class Shaped : public Front, public World::Part {
   Admission admission_;
   std::map<std::string, SliceWorth> slice_worth_;
   RewarmWorth rewarm_worth_;
+  RewarmOf next_rewarm_ = RewarmOf::answer;
+  ChatKey last_key_ = 0;
   std::map<RequestId, Task> tasks_;
   std::map<RequestId, std::uint64_t> rewarming_;
   sim::Tokens last_chat_;

@@ -63,12 +63,16 @@ Actions Admission::arrive(Ticket ticket, Time now) {
   return out;
 }
 
+bool Admission::rewarmed_for(const Ticket& ticket, const Upstream& upstream) {
+  return ticket.chat != 0 && ticket.chat == upstream.warm_chat;
+}
+
 void Admission::arrive_chat(const Ticket& ticket, Time now, Actions& out) {
   make_way(ticket, now, out);
   Upstream& upstream = upstreams_[ticket.upstream];
   upstream.has_chats = true;
-  const bool its_own = ticket.chat != 0 && ticket.chat == upstream.warm_chat;
-  upstream.warm_turn = its_own && (upstream.warm || rewarm_on(upstream)) ? ticket.id : 0;
+  const bool behind = rewarmed_for(ticket, upstream) && (upstream.warm || rewarm_on(upstream));
+  upstream.warm_turn = behind ? ticket.id : 0;
   upstream.warm = false;
   upstream.prompt_lost = false;
   upstream.warm_until = {};  // another chat's prompt is of no use now
@@ -84,8 +88,7 @@ void Admission::make_way(const Ticket& ticket, Time now, Actions& out) {
   // The next turn of the very chat waits for less than it would lose: cancelled halfway, the prompt is gone
   // from the server's slot and from its cache (seen with Ollama: 1.1 s). In another slot it would not wait,
   // and both would compute the same.
-  const bool its_own = ticket.chat != 0 && ticket.chat == upstream.warm_chat;
-  if (!its_own || upstream.slots > 1) drop_rewarm(upstream, now, out);
+  if (!rewarmed_for(ticket, upstream) || upstream.slots > 1) drop_rewarm(upstream, now, out);
   yield_to(ticket, upstream, now, out);
 }
 

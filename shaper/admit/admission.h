@@ -159,6 +159,8 @@ class Admission {
     std::unordered_map<CanonicalKey, RequestId> leaders;  // whose answers may be shared
   };
 
+  // Whether a re-warm there is of this very chat.
+  static bool rewarmed_for(const Ticket& ticket, const Upstream& upstream);
   void arrive_chat(const Ticket& ticket, Time now, Actions& out);
   void arrive_task(Job job, Time now, Actions& out);
   bool answered_at_once(Job& job, Time now, Actions& out);

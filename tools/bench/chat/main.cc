@@ -66,15 +66,7 @@ Json report(const Way& way, const HostSeen& host) {
   json["model_requests"] = host.model_requests;
   json["model_prompt_tokens"] = host.model_prompt_tokens;
   json["task_model_requests"] = host.task_model_requests;
-  for (const auto& [lane, counters] : host.lanes)
-    json["lanes"][std::string(to_text(lane))] = {
-        {"started", counters.started},       {"pre_empted", counters.pre_empted},
-        {"sliced", counters.sliced},         {"overdue", counters.overdue},
-        {"type_ahead", counters.type_ahead}, {"superseded", counters.superseded},
-        {"over_share", counters.over_share}};
-  if (way.profile != nullptr)
-    json["re_warms"] = {
-        {"asked", host.rewarm.asked}, {"finished", host.rewarm.finished}, {"gave_way", host.rewarm.gave_way}};
+  if (way.profile != nullptr) json["lanes"] = lane_counts(host);
   return json;
 }
 

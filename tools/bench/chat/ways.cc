@@ -14,6 +14,16 @@ sim::EngineOptions model_options() {
   return engine;
 }
 
+Counts lane_counts(const HostSeen& host) {
+  Counts counts;
+  for (const LaneEvent& event : lane_events)
+    if (const auto lane = host.lanes.find(event.lane); lane != host.lanes.end())
+      counts[std::string(to_text(event.lane)) + " " + event.name] = lane->second.*event.count;
+  counts["rewarm asked"] = host.rewarm.asked;
+  counts["rewarm finished"] = host.rewarm.finished;
+  return counts;
+}
+
 HostSeen live_virtually(const Way& way, HostOptions options) {
   World world;
   Server model(world, options.model);

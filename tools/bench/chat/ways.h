@@ -1,6 +1,7 @@
 // The ways that are held against each other, and one host of people in virtual time on one of them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -44,6 +45,28 @@ struct HostSeen {
   std::uint64_t model_prompt_tokens = 0;
   std::uint64_t task_model_requests = 0;
 };
+
+struct LaneEvent {
+  Lane lane;
+  const char* name;
+  std::uint64_t LaneCounters::*count;
+};
+inline constexpr std::array lane_events{
+    LaneEvent{Lane::keystroke, "started", &LaneCounters::started},
+    LaneEvent{Lane::keystroke, "sliced", &LaneCounters::sliced},
+    LaneEvent{Lane::keystroke, "type_ahead", &LaneCounters::type_ahead},
+    LaneEvent{Lane::keystroke, "answered_empty", &LaneCounters::answered_empty},
+    LaneEvent{Lane::keystroke, "over_share", &LaneCounters::over_share},
+    LaneEvent{Lane::keystroke, "expired", &LaneCounters::expired},
+    LaneEvent{Lane::background, "started", &LaneCounters::started},
+    LaneEvent{Lane::background, "sliced", &LaneCounters::sliced},
+    LaneEvent{Lane::background, "pre_empted", &LaneCounters::pre_empted},
+    LaneEvent{Lane::background, "overdue", &LaneCounters::overdue},
+};
+
+// What lanes did, by name.
+using Counts = std::map<std::string, std::uint64_t>;
+Counts lane_counts(const HostSeen& host);
 
 HostSeen live_virtually(const Way& way, HostOptions options);
 

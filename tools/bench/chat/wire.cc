@@ -64,26 +64,6 @@ WireHosts settle_hosts(const WireOptions& options, asio::io_context& io) {
   return hosts;
 }
 
-struct LaneEvent {
-  Lane lane;
-  const char* name;
-  std::uint64_t LaneCounters::*count;
-};
-constexpr std::array lane_events{
-    LaneEvent{Lane::keystroke, "started", &LaneCounters::started},
-    LaneEvent{Lane::keystroke, "type_ahead", &LaneCounters::type_ahead},
-    LaneEvent{Lane::keystroke, "answered_empty", &LaneCounters::answered_empty},
-    LaneEvent{Lane::keystroke, "over_share", &LaneCounters::over_share},
-    LaneEvent{Lane::keystroke, "expired", &LaneCounters::expired},
-    LaneEvent{Lane::background, "started", &LaneCounters::started},
-    LaneEvent{Lane::background, "sliced", &LaneCounters::sliced},
-    LaneEvent{Lane::background, "pre_empted", &LaneCounters::pre_empted},
-    LaneEvent{Lane::background, "overdue", &LaneCounters::overdue},
-};
-
-// What lanes did, by name.
-using Counts = std::map<std::string, std::uint64_t>;
-
 // One side of the comparison: all its hosts on one way.
 struct Side {
   Seen seen;
@@ -99,11 +79,7 @@ Side virtual_side(const Way& way, const WireOptions& options) {
     host.config = options.config;
     const HostSeen lived = live_virtually(way, host);
     add_to(side.seen, lived.seen);
-    for (const LaneEvent& event : lane_events)
-      if (const auto lane = lived.lanes.find(event.lane); lane != lived.lanes.end())
-        side.lanes[std::string(to_text(event.lane)) + " " + event.name] += lane->second.*event.count;
-    side.lanes["rewarm asked"] += lived.rewarm.asked;
-    side.lanes["rewarm finished"] += lived.rewarm.finished;
+    for (const auto& [name, count] : lane_counts(lived)) side.lanes[name] += count;
   }
   return side;
 }

@@ -14,13 +14,13 @@
 #include <variant>
 #include <vector>
 
-#include "shaper/admit/lane_counters.h"
+#include "shaper/count/lane_counters.h"
 #include "shaper/admit/time_share.h"
 #include "shaper/admit/token_bucket.h"
 #include "shaper/admit/type_ahead.h"
 #include "shaper/classify/classification.h"
 #include "shaper/decide/lane_settings.h"
-#include "shaper/rewrite/canonical.h"
+#include "shaper/dialect/canonical.h"
 
 namespace tasklane {
 

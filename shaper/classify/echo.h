@@ -17,7 +17,7 @@
 #include "shaper/classify/classification.h"
 #include "shaper/classify/text_print.h"
 #include "shaper/classify/window_set.h"
-#include "shaper/read/body.h"
+#include "shaper/dialect/body.h"
 
 namespace tasklane {
 

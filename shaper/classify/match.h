@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "shaper/classify/pack.h"
-#include "shaper/read/body.h"
+#include "shaper/dialect/body.h"
 
 namespace tasklane {
 

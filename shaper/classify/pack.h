@@ -13,7 +13,7 @@
 
 #include "shaper/base/request_class.h"
 #include "shaper/base/result.h"
-#include "shaper/read/endpoint.h"
+#include "shaper/dialect/endpoint.h"
 
 namespace re2 {
 class RE2;

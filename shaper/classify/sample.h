@@ -14,7 +14,7 @@
 #include "shaper/base/result.h"
 #include "shaper/classify/classification.h"
 #include "shaper/classify/pack.h"
-#include "shaper/read/body.h"
+#include "shaper/dialect/body.h"
 
 namespace tasklane {
 

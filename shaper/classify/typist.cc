@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "shaper/read/quoted.h"
+#include "shaper/dialect/quoted.h"
 
 namespace tasklane {
 namespace {

@@ -8,9 +8,9 @@
 
 #include "shaper/classify/classification.h"
 #include "shaper/decide/config.h"
-#include "shaper/read/body.h"
-#include "shaper/read/endpoint.h"
-#include "shaper/read/request_head.h"
+#include "shaper/dialect/body.h"
+#include "shaper/dialect/endpoint.h"
+#include "shaper/http/request_head.h"
 
 namespace tasklane {
 

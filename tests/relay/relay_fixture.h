@@ -20,9 +20,9 @@
 #include <utility>
 
 #include "shaper/classify/pack.h"
-#include "userspace/relay/acceptor.h"
-#include "userspace/relay/rewarmer.h"
-#include "userspace/relay/slot_probe.h"
+#include "userspace/serve/acceptor.h"
+#include "userspace/serve/rewarmer.h"
+#include "userspace/serve/slot_probe.h"
 
 namespace tasklane {
 

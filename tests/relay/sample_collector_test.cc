@@ -1,5 +1,5 @@
 // Samples for `tasklane learn`: collected only while somebody asks, without a word unless asked for.
-#include "userspace/relay/sample_collector.h"
+#include "userspace/serve/sample_collector.h"
 
 #include <gtest/gtest.h>
 

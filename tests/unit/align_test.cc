@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "shaper/rewrite/align.h"
+#include "shaper/server/align.h"
 
 namespace tasklane {
 namespace {

@@ -1,5 +1,5 @@
 // Answers kept for a short time: what is found again, and what is not.
-#include "shaper/answer/answer_cache.h"
+#include "shaper/task/answer_cache.h"
 
 #include <gtest/gtest.h>
 

@@ -9,11 +9,11 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "shaper/answer/assemble.h"
-#include "shaper/answer/empty_answer.h"
-#include "shaper/answer/suggestion.h"
-#include "shaper/answer/title_from.h"
-#include "shaper/read/quoted.h"
+#include "shaper/dialect/assemble.h"
+#include "shaper/dialect/empty_answer.h"
+#include "shaper/dialect/suggestion.h"
+#include "shaper/dialect/title_from.h"
+#include "shaper/dialect/quoted.h"
 
 namespace tasklane {
 namespace {

@@ -7,7 +7,7 @@
 #include <random>
 #include <string>
 
-#include "shaper/answer/assemble.h"
+#include "shaper/dialect/assemble.h"
 
 namespace tasklane {
 namespace {

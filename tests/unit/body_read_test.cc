@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "shaper/read/body.h"
+#include "shaper/dialect/body.h"
 
 namespace tasklane {
 namespace {

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "shaper/rewrite/canonical.h"
+#include "shaper/dialect/canonical.h"
 
 namespace tasklane {
 namespace {

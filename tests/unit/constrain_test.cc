@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "shaper/read/body.h"
-#include "shaper/rewrite/constrain.h"
-#include "shaper/rewrite/contract.h"
+#include "shaper/dialect/body.h"
+#include "shaper/task/constrain.h"
+#include "shaper/dialect/contract.h"
 
 namespace tasklane {
 namespace {

@@ -3,7 +3,8 @@
 
 #include <string>
 
-#include "shaper/rewrite/constraint_memory.h"
+#include "shaper/server/constraint_memory.h"
+#include "shaper/task/constrain.h"
 
 namespace tasklane {
 namespace {

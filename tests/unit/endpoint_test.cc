@@ -1,5 +1,5 @@
 // What a request line asks for.
-#include "shaper/read/endpoint.h"
+#include "shaper/dialect/endpoint.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // What a client is told when its request fails at Tasklane: in the words of its own dialect.
-#include "shaper/answer/error_answer.h"
+#include "shaper/dialect/error_answer.h"
 
 #include <gtest/gtest.h>
 

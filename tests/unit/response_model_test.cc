@@ -1,5 +1,5 @@
 // An answer names the client's own model again; every other byte is the server's, however it is cut up.
-#include "shaper/rewrite/response_model.h"
+#include "shaper/dialect/response_model.h"
 
 #include <gtest/gtest.h>
 

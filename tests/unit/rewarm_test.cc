@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "shaper/rewrite/as_stream.h"
-#include "shaper/rewrite/rewarm.h"
+#include "shaper/dialect/as_stream.h"
+#include "shaper/task/rewarm.h"
 
 namespace tasklane {
 namespace {

@@ -1,5 +1,5 @@
 // When a chat's prompt is worth asking again, by what that took on a server before.
-#include "shaper/admit/rewarm_worth.h"
+#include "shaper/server/rewarm_worth.h"
 
 #include <gtest/gtest.h>
 

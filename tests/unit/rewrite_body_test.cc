@@ -5,7 +5,7 @@
 #include <ostream>
 #include <string>
 
-#include "shaper/rewrite/request_rewrite.h"
+#include "shaper/task/request_rewrite.h"
 
 namespace tasklane {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "shaper/rewrite/head_rewrite.h"
+#include "shaper/http/head_rewrite.h"
 
 namespace tasklane {
 namespace {

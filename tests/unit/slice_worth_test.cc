@@ -1,5 +1,5 @@
 // When a server's long background prompts are cut, judged by the figures that real servers give.
-#include "shaper/admit/slice_worth.h"
+#include "shaper/server/slice_worth.h"
 
 #include <gtest/gtest.h>
 

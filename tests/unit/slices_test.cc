@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "shaper/rewrite/slices.h"
+#include "shaper/task/slices.h"
 
 namespace tasklane {
 namespace {

@@ -8,7 +8,7 @@
 #include "shaper/classify/classifier.h"
 #include "shaper/classify/echo.h"
 #include "shaper/classify/pack.h"
-#include "shaper/read/body.h"
+#include "shaper/dialect/body.h"
 
 namespace tasklane {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "shaper/base/result.h"
-#include "shaper/read/endpoint.h"
+#include "shaper/dialect/endpoint.h"
 #include "tools/modelsim/engine.h"
 
 namespace tasklane::sim {

@@ -9,7 +9,7 @@
 #include <boost/asio/basic_waitable_timer.hpp>
 
 #include "tools/modelsim/server.h"
-#include "userspace/relay/io.h"
+#include "userspace/wire/io.h"
 
 namespace tasklane::sim {
 

@@ -4,7 +4,7 @@
 #include <set>
 #include <string_view>
 
-#include "shaper/answer/empty_answer.h"
+#include "shaper/dialect/empty_answer.h"
 #include "shaper/decide/when.h"
 
 namespace tasklane {

@@ -8,7 +8,7 @@
 
 #include "shaper/base/result.h"
 #include "shaper/base/time.h"
-#include "shaper/read/request_head.h"
+#include "shaper/http/request_head.h"
 
 namespace tasklane {
 

@@ -9,7 +9,7 @@
 
 #include "shaper/base/result.h"
 #include "shaper/classify/classifier.h"
-#include "shaper/read/body.h"
+#include "shaper/dialect/body.h"
 #include "tools/tasklane/request_lines.h"
 
 namespace tasklane {

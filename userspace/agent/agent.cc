@@ -15,9 +15,9 @@
 #include "shaper/classify/pack.h"
 #include "userspace/control/control_server.h"
 #include "userspace/control/metrics.h"
-#include "userspace/relay/acceptor.h"
-#include "userspace/relay/rewarmer.h"
-#include "userspace/relay/slot_probe.h"
+#include "userspace/serve/acceptor.h"
+#include "userspace/serve/rewarmer.h"
+#include "userspace/serve/slot_probe.h"
 #include "userspace/steer/netns.h"
 #include "userspace/steer/steering.h"
 

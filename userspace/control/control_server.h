@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "shaper/base/result.h"
-#include "userspace/relay/io.h"
+#include "userspace/wire/io.h"
 
 namespace tasklane {
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "shaper/admit/admission.h"
-#include "shaper/admit/rewarm_worth.h"
-#include "shaper/admit/slice_worth.h"
+#include "shaper/server/rewarm_worth.h"
+#include "shaper/server/slice_worth.h"
 #include "shaper/decide/config.h"
 #include "tools/bench/chat/world.h"
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "tools/bench/chat/front.h"
-#include "userspace/relay/io.h"
+#include "userspace/wire/io.h"
 
 namespace tasklane::bench {
 

@@ -4,8 +4,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <utility>
 
-#include "userspace/relay/message_scanner.h"
-#include "userspace/relay/upstream.h"
+#include "shaper/http/message_scanner.h"
+#include "userspace/wire/upstream.h"
 
 namespace tasklane::bench {
 namespace {

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "userspace/relay/io.h"
+#include "userspace/wire/io.h"
 
 namespace tasklane::bench {
 

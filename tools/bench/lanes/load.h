@@ -8,7 +8,7 @@
 #include <thread>
 #include <utility>
 
-#include "userspace/relay/io.h"
+#include "userspace/wire/io.h"
 
 namespace tasklane::bench {
 

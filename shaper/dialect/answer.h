@@ -1,0 +1,52 @@
+// One answer of a model, whatever it came as, and how it is written for a client: in the client's dialect and
+// framing, under the model name that the client asked for.
+#pragma once
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shaper/dialect/error_answer.h"
+#include "shaper/dialect/figures.h"
+#include "shaper/dialect/endpoint.h"
+
+namespace tasklane {
+
+struct ToolCall {
+  std::string id;
+  std::string name;
+  std::string arguments;  // JSON text
+};
+
+struct Answer {
+  std::string content;
+  std::string thinking;
+  std::vector<ToolCall> tool_calls;
+  std::string finish_reason;  // "stop", "length", "tool_calls", "load"...; empty: the model never said it
+  UpstreamFigures figures;
+  std::optional<std::chrono::system_clock::time_point> created;  // where the upstream gave no time
+
+  // What the upstream's own objects held beside the text (ids, times, counts, timings), and the dialect in
+  // which: given back as it was to a client of that dialect.
+  nlohmann::ordered_json envelope = nlohmann::ordered_json::object();
+  Dialect envelope_dialect = Dialect::none;
+  std::string thinking_field;  // "thinking", "reasoning", "reasoning_content"; empty: the dialect's usual
+};
+
+// How a client asked for its answer.
+struct AnswerForm {
+  Dialect dialect = Dialect::ollama_chat;  // not none
+  bool stream = false;
+  bool include_usage = false;  // OpenAI, streamed: stream_options.include_usage
+  std::string model;           // as the client wrote it
+};
+
+// Status 200, head values and body. Streamed: the text in one piece, then the end as the dialect writes it.
+LocalAnswer render(const Answer& answer, const AnswerForm& form);
+
+// Whether a token cap was used up by thinking alone, so that the question should be asked again without one.
+bool starved_by_cap(const Answer& answer);
+
+}  // namespace tasklane

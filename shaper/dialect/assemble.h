@@ -1,0 +1,84 @@
+// Puts the stream that an upstream answers with together: its text, its figures, and whether it came to its
+// end. Fed with the body's bytes (after chunked decoding) in any splits; bounded in memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "shaper/dialect/answer.h"
+#include "shaper/base/units.h"
+#include "shaper/dialect/endpoint.h"
+
+namespace tasklane {
+
+enum class StreamState {
+  open,      // more is to come
+  complete,  // done:true (Ollama), [DONE] (OpenAI), or one whole JSON object where no stream was sent
+  cut,       // a clean end without that: Ollama's stop after 30 equal tokens. Worth giving, not keeping
+  failed,    // an error in mid-stream, a connection that broke, bytes that are no such stream, too many bytes
+};
+
+// What is kept of a stream.
+enum class Keep {
+  answer,   // the text, to be rendered
+  raw,      // the text and the bytes as they came, for a client that asked for a stream itself
+  figures,  // no text: only figures, state and finish reason, for a chat that passes by
+};
+
+class AnswerAssembler {
+ public:
+  // `limit`: of the kept bytes; with Keep::figures of one line, and a longer one is skipped.
+  explicit AnswerAssembler(Dialect dialect, Keep keep = Keep::answer, ByteSize limit = {8ULL << 20});
+
+  void feed(std::string_view bytes);
+  // The body's end. `clean` false: the connection broke before it.
+  void finish(bool clean = true);
+
+  [[nodiscard]] StreamState state() const { return state_; }
+  [[nodiscard]] const std::string& problem() const { return problem_; }  // why it failed, for a person
+  [[nodiscard]] bool any_text() const { return any_text_; }              // a first token has come
+  [[nodiscard]] const Answer& answer() const { return answer_; }
+  [[nodiscard]] const UpstreamFigures& figures() const { return answer_.figures; }
+  [[nodiscard]] const std::string& raw() const { return raw_; }
+
+ private:
+  using Json = nlohmann::ordered_json;
+
+  void begin(std::string_view bytes);
+  void hold(std::string_view bytes);
+  void lines(std::string_view bytes);
+  void line(std::string_view text);
+  void sse_line(std::string_view text);
+  void object(std::string_view text);
+  void ollama(Json& json);
+  void openai(Json& json);
+  void choice(Json& choice);
+  void delta(Json& message);
+  void tool_call(const Json& call);
+  void ollama_figures(const Json& json);
+  void openai_figures(const Json& json);
+  bool failure(const Json& json);
+  void fail(std::string problem);
+  void take_text(std::string& into, const Json& object, std::string_view key);
+
+  Dialect dialect_;
+  Keep keep_;
+  std::size_t limit_;
+  StreamState state_ = StreamState::open;
+  std::string problem_;
+  Answer answer_;
+  std::string raw_;
+  std::string held_;  // the beginning of a line
+  std::size_t kept_bytes_ = 0;
+  bool begun_ = false;       // the body's first character has come
+  bool one_object_ = false;  // OpenAI: no stream, but one JSON object
+  bool too_long_ = false;    // the line that is being skipped
+  bool any_text_ = false;
+  bool lost_model_ = false;                           // Ollama's /v1: the sign of a runner that died
+  std::map<std::uint64_t, std::size_t> call_places_;  // a streamed tool call's index -> its place
+};
+
+}  // namespace tasklane

@@ -1,0 +1,360 @@
+#include "shaper/dialect/body.h"
+
+#include <simdjson.h>
+
+#include <cstring>
+#include <deque>
+#include <string>
+
+#include "shaper/http/gzip.h"
+#include "shaper/dialect/lenient_text.h"
+#include "shaper/http/request_head.h"
+
+namespace tasklane {
+namespace {
+
+namespace od = simdjson::ondemand;
+
+constexpr std::size_t decoded_limit = 64U << 20;
+constexpr std::size_t keep_buffers_up_to = 8U << 20;  // larger ones go when a small body comes
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+
+Role role_from(std::string_view text) {
+  if (text == "user") return Role::user;
+  if (text == "assistant") return Role::assistant;
+  if (text == "system" || text == "developer") return Role::system;
+  if (text == "tool" || text == "function") return Role::tool;
+  return Role::other;
+}
+
+// The fields that a later duplicate key may replace, before the dialect puts them together.
+struct Draft {
+  std::optional<Message> system;
+  std::optional<Message> prompt;
+  std::optional<double> options_limit;
+  std::optional<double> root_limit;
+  bool has_tools = false;
+  bool has_functions = false;
+  bool has_format = false;
+  bool has_response_format = false;
+  bool root_images = false;
+  bool message_images = false;
+};
+
+// Walks one document with simdjson's on-demand reader. What is of a wrong type counts as absent: whether that
+// is an error is for the model server to say. Only a broken structure makes the body unreadable.
+class Walk {
+ public:
+  Walk(BodyFacts& facts, std::deque<std::string>& texts) : facts_(facts), texts_(texts) {}
+
+  simdjson::error_code object(od::object root) {
+    bool first = true;
+    for (auto entry : root) {
+      od::field field;
+      if (const auto error = std::move(entry).get(field)) return error;
+      const auto name = key(field);
+      if (first) facts_.model_first = name == "model";
+      first = false;
+      if (const auto error = root_field(name, field.value())) return error;
+    }
+    return simdjson::SUCCESS;
+  }
+
+  void finish(Dialect dialect) {
+    if (dialect == Dialect::ollama_generate || dialect == Dialect::openai_completions) {
+      facts_.messages.clear();
+      if (draft_.system && !draft_.system->text.empty()) facts_.messages.push_back(*draft_.system);
+      if (draft_.prompt) facts_.messages.push_back(*draft_.prompt);
+    }
+    facts_.has_tools = draft_.has_tools || draft_.has_functions;
+    facts_.has_format = draft_.has_format || draft_.has_response_format;
+    facts_.has_images = draft_.root_images || draft_.message_images;
+    facts_.token_limit = draft_.options_limit ? draft_.options_limit : draft_.root_limit;
+    facts_.streamed = facts_.stream.value_or(is_ollama(dialect));
+  }
+
+ private:
+  // simdjson's own unescaping is not used: it refuses the lone surrogates that Python writes and servers
+  // take.
+  std::string_view unescaped(std::string_view inside) {
+    return inside.find('\\') == std::string_view::npos ? inside : keep(unescape_leniently(inside));
+  }
+
+  std::string_view key(od::field& field) {
+    const char* const start = field.key().raw();
+    const std::string_view rest(start, static_cast<std::size_t>(facts_.json.end() - start));
+    std::size_t end = 0;
+    while (end < rest.size() && rest[end] != '"') end += rest[end] == '\\' ? 2 : 1;
+    return unescaped(rest.substr(0, end));
+  }
+
+  std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
+
+  // The string, or nothing where the value is no string.
+  std::optional<std::string_view> string(od::value value) {
+    od::json_type type;
+    if (value.type().get(type) || type != od::json_type::string) return std::nullopt;
+    const std::string_view token = value.raw_json_token();  // white space may follow the closing quote
+    return unescaped(token.substr(1, token.rfind('"') - 1));
+  }
+
+  static std::optional<double> number(od::value value) {
+    double result = 0;
+    od::json_type type;
+    if (value.type().get(type) || type != od::json_type::number) return std::nullopt;
+    if (value.get_double().get(result)) return std::nullopt;
+    return result;
+  }
+
+  static bool non_empty_array(od::value value) {
+    od::array items;
+    bool empty = true;
+    if (value.get_array().get(items) || items.is_empty().get(empty)) return false;
+    return !empty;
+  }
+
+  static bool is_null(od::value value) {
+    od::json_type type;
+    return value.type().get(type) || type == od::json_type::null;
+  }
+
+  simdjson::error_code root_field(std::string_view name, od::value value) {
+    if (name == "messages") return messages(value);
+    if (name == "options") return options(value);
+    if (name == "prompt") return prompt(value);
+    if (name == "model") {
+      facts_.model = string(value).value_or("");
+    } else if (name == "stream") {
+      bool flag = false;
+      facts_.stream = value.get_bool().get(flag) ? std::optional<bool>() : flag;
+    } else if (name == "system") {
+      draft_.system = Message{Role::system, string(value).value_or(""), false, false};
+    } else if (name == "tools") {
+      draft_.has_tools = non_empty_array(value);
+    } else if (name == "functions") {
+      draft_.has_functions = non_empty_array(value);
+    } else if (name == "images") {
+      draft_.root_images = non_empty_array(value);
+    } else if (name == "format") {
+      draft_.has_format = !is_null(value);
+    } else if (name == "response_format") {
+      draft_.has_response_format = !is_null(value);
+    } else if (name == "max_tokens" || name == "max_completion_tokens" || name == "num_predict" ||
+               name == "n_predict") {
+      if (const auto limit = number(value)) draft_.root_limit = limit;
+    }
+    return simdjson::SUCCESS;
+  }
+
+  simdjson::error_code options(od::value value) {
+    draft_.options_limit.reset();
+    od::object fields;
+    if (value.get_object().get(fields)) return simdjson::SUCCESS;
+    for (auto entry : fields) {
+      od::field field;
+      if (const auto error = std::move(entry).get(field)) return error;
+      if (key(field) == "num_predict") draft_.options_limit = number(field.value());
+    }
+    return simdjson::SUCCESS;
+  }
+
+  // A string, or an array of strings (/v1/completions); token numbers are no text.
+  simdjson::error_code prompt(od::value value) {
+    Message message{Role::user, {}, false, false};
+    od::array items;
+    if (value.get_array().get(items)) {
+      message.text = string(value).value_or("");
+    } else if (const auto error = parts(items, message)) {
+      return error;
+    }
+    draft_.prompt = message;
+    return simdjson::SUCCESS;
+  }
+
+  simdjson::error_code messages(od::value value) {
+    facts_.messages.clear();
+    draft_.message_images = false;
+    od::array items;
+    if (value.get_array().get(items)) return simdjson::SUCCESS;
+    for (auto item : items) {
+      if (const auto error = item.error()) return error;
+      od::value element = item.value_unsafe();
+      od::object fields;
+      if (element.get_object().get(fields)) {
+        facts_.messages.push_back(Message{});
+        continue;
+      }
+      if (const auto error = message(fields)) return error;
+    }
+    return simdjson::SUCCESS;
+  }
+
+  simdjson::error_code message(od::object fields) {
+    Message result;
+    for (auto entry : fields) {
+      od::field field;
+      if (const auto error = std::move(entry).get(field)) return error;
+      const std::string_view name = key(field);
+      if (name == "role") {
+        result.role = role_from(string(field.value()).value_or(""));
+      } else if (name == "content") {
+        if (const auto error = content(field.value(), result)) return error;
+      } else if (name == "tool_calls" || name == "function_call") {
+        result.has_tool_calls = !is_null(field.value());
+      } else if (name == "images") {
+        const bool some = non_empty_array(field.value());
+        result.has_other_parts = result.has_other_parts || some;
+        draft_.message_images = draft_.message_images || some;
+      }
+    }
+    facts_.messages.push_back(result);
+    return simdjson::SUCCESS;
+  }
+
+  simdjson::error_code content(od::value value, Message& into) {
+    into.text = {};
+    od::array items;
+    if (value.get_array().get(items)) {
+      into.text = string(value).value_or("");
+      return simdjson::SUCCESS;
+    }
+    return parts(items, into);
+  }
+
+  simdjson::error_code parts(od::array items, Message& into) {
+    std::string joined;
+    int count = 0;
+    for (auto item : items) {
+      if (const auto error = item.error()) return error;
+      od::value element = item.value_unsafe();
+      std::optional<std::string_view> text;
+      od::object fields;
+      if (element.get_object().get(fields)) {
+        text = string(element);
+      } else if (const auto error = part(fields, text, into)) {
+        return error;
+      }
+      if (!text) continue;
+      ++count;
+      if (count == 1) {
+        into.text = *text;
+        continue;
+      }
+      if (count == 2) joined = into.text;
+      joined += '\n';
+      joined += *text;
+    }
+    if (count > 1) into.text = keep(std::move(joined));
+    return simdjson::SUCCESS;
+  }
+
+  simdjson::error_code part(od::object fields, std::optional<std::string_view>& text, Message& into) {
+    std::string_view type = "text";
+    std::optional<std::string_view> found;
+    for (auto entry : fields) {
+      od::field field;
+      if (const auto error = std::move(entry).get(field)) return error;
+      const std::string_view name = key(field);
+      if (name == "type") type = string(field.value()).value_or("");
+      if (name == "text") found = string(field.value());
+    }
+    if (type == "text" || type == "input_text" || type == "output_text") {
+      text = found;
+      return simdjson::SUCCESS;
+    }
+    into.has_other_parts = true;
+    if (type.find("image") != std::string_view::npos) draft_.message_images = true;
+    return simdjson::SUCCESS;
+  }
+
+  BodyFacts& facts_;
+  std::deque<std::string>& texts_;
+  Draft draft_;
+};
+
+}  // namespace
+
+struct BodyReader::Storage {
+  od::parser parser;
+  std::string buffer;             // the body with simdjson's padding behind it
+  std::string unpacked;           // of a gzip body
+  std::deque<std::string> texts;  // texts that are not in the document as they are
+  BodyFacts facts;
+
+  const BodyFacts& refuse(std::string_view problem) {
+    const std::string_view json = facts.json;
+    facts = BodyFacts{};
+    facts.json = json;
+    facts.problem = problem;
+    return facts;
+  }
+
+  void start() {
+    facts.messages.clear();
+    texts.clear();
+    std::vector<Message> messages = std::move(facts.messages);
+    facts = BodyFacts{};
+    facts.messages = std::move(messages);
+  }
+
+  void take(std::string_view json) {
+    if (buffer.capacity() > keep_buffers_up_to && json.size() < keep_buffers_up_to / 8) {
+      buffer = {};
+      unpacked = {};
+      parser = od::parser{};
+    }
+    buffer.resize(json.size() + simdjson::SIMDJSON_PADDING);
+    std::memcpy(buffer.data(), json.data(), json.size());
+    std::memset(buffer.data() + json.size(), ' ', simdjson::SIMDJSON_PADDING);
+    facts.json = std::string_view(buffer).substr(0, json.size());
+  }
+
+  simdjson::error_code walk(Dialect dialect) {
+    od::document document;
+    if (const auto error = parser.iterate(buffer.data(), facts.json.size(), buffer.size()).get(document))
+      return error;
+    od::object root;
+    if (const auto error = document.get_object().get(root)) return error;
+    Walk walk(facts, texts);
+    if (const auto error = walk.object(root)) return error;
+    if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) return simdjson::TAPE_ERROR;
+    walk.finish(dialect);
+    return simdjson::SUCCESS;
+  }
+};
+
+BodyReader::BodyReader() : storage_(std::make_unique<Storage>()) {}
+BodyReader::~BodyReader() = default;
+
+const BodyFacts& BodyReader::read(std::string_view body, Dialect dialect, std::string_view content_encoding) {
+  Storage& store = *storage_;
+  store.start();
+  if (equal_names(content_encoding, "gzip") || equal_names(content_encoding, "x-gzip")) {
+    switch (gunzip(body, decoded_limit, store.unpacked)) {
+      case GunzipResult::broken:
+        return store.refuse("not a gzip stream");
+      case GunzipResult::too_large:
+        return store.refuse("unpacks to more than 64 MiB");
+      case GunzipResult::done:
+        body = store.unpacked;
+    }
+  } else if (!content_encoding.empty() && !equal_names(content_encoding, "identity")) {
+    return store.refuse("unknown content encoding");
+  }
+  if (body.starts_with(byte_order_mark)) body.remove_prefix(byte_order_mark.size());
+  store.take(body);
+  simdjson::error_code error = store.walk(dialect);
+  if (error == simdjson::UTF8_ERROR) {
+    const std::string repaired = repair_utf8(body);
+    store.start();
+    store.take(repaired);
+    error = store.walk(dialect);
+  }
+  if (error == simdjson::INCORRECT_TYPE) return store.refuse("not a JSON object");
+  if (error == simdjson::EMPTY) return store.refuse("empty");
+  if (error) return store.refuse("not valid JSON");
+  store.facts.readable = true;
+  return store.facts;
+}
+
+}  // namespace tasklane

@@ -1,0 +1,61 @@
+#include "shaper/dialect/error_answer.h"
+
+#include <nlohmann/json.hpp>
+
+namespace tasklane {
+namespace {
+
+std::string_view openai_type(int status) {
+  if (status == 429) return "rate_limit_error";
+  return status >= 500 ? "server_error" : "invalid_request_error";
+}
+
+}  // namespace
+
+LocalAnswer error_answer(Dialect dialect, std::string_view path, int status, std::string_view message) {
+  const bool openai = is_openai(dialect) || (dialect == Dialect::none && path.starts_with("/v1"));
+  nlohmann::json error;
+  if (openai)
+    error = {{"error", {{"message", message}, {"type", openai_type(status)}, {"code", status}}}};
+  else
+    error = {{"error", message}};
+  return {status, "application/json", error.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+}
+
+std::string to_wire(const LocalAnswer& answer, bool keep_alive, bool head_only) {
+  std::string wire = "HTTP/1.1 " + std::to_string(answer.status) + " ";
+  wire.append(reason_of(answer.status)).append("\r\nContent-Type: ").append(answer.content_type);
+  wire += "\r\nContent-Length: " + std::to_string(answer.body.size());
+  wire += keep_alive ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
+  if (!head_only) wire += answer.body;
+  return wire;
+}
+
+std::string_view reason_of(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 400:
+      return "Bad Request";
+    case 408:
+      return "Request Timeout";
+    case 413:
+      return "Content Too Large";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    default:
+      return "";
+  }
+}
+
+}  // namespace tasklane

@@ -1,0 +1,27 @@
+// Answers that Tasklane gives itself when a request fails here: the error object of the client's dialect.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "shaper/dialect/endpoint.h"
+
+namespace tasklane {
+
+struct LocalAnswer {
+  int status = 500;
+  std::string content_type;
+  std::string body;
+};
+
+// Ollama: {"error":"..."}; OpenAI: {"error":{"message","type","code"}}; other paths: OpenAI's below /v1, else
+// Ollama's.
+LocalAnswer error_answer(Dialect dialect, std::string_view path, int status, std::string_view message);
+
+// The whole response, head and body, as bytes. `keep_alive` false adds "Connection: close".
+std::string to_wire(const LocalAnswer& answer, bool keep_alive, bool head_only = false);
+
+// Reason phrase of RFC 9110, "" where unknown.
+std::string_view reason_of(int status);
+
+}  // namespace tasklane

@@ -1,0 +1,138 @@
+#include "shaper/dialect/json_body.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "shaper/base/surrogates.h"
+
+namespace tasklane {
+namespace {
+
+constexpr int deepest = 256;
+
+// Brackets outside strings. Only an upper bound where the text is no JSON, which the parser then says.
+bool too_deep(std::string_view text) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > deepest) return true;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return false;
+}
+
+constexpr std::array<std::string_view, 3> openai_limits{"max_tokens", "max_completion_tokens", "n_predict"};
+
+void lower(std::optional<std::int64_t>& lowest, const OrderedJson* value) {
+  if (value == nullptr || !value->is_number()) return;
+  const double number = value->get<double>();
+  if (number < 1 || number > 1e15) return;
+  const auto tokens = static_cast<std::int64_t>(number);
+  lowest = lowest ? std::min(*lowest, tokens) : tokens;
+}
+
+std::string* text_of(OrderedJson& content) {
+  if (content.is_string()) return content.get_ptr<std::string*>();
+  if (!content.is_array()) return nullptr;
+  for (auto part = content.rbegin(); part != content.rend(); ++part) {
+    if (part->is_string()) return part->get_ptr<std::string*>();
+    OrderedJson* const text = part->is_object() ? member(*part, "text") : nullptr;
+    if (text != nullptr && text->is_string()) return text->get_ptr<std::string*>();
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Result<OrderedJson> parse_object(std::string_view text) {
+  if (too_deep(text))
+    return Error{"the body is nested deeper than 256 levels", "", "it is forwarded as it came"};
+  OrderedJson json = OrderedJson::parse(text, nullptr, false);
+  if (json.is_discarded()) json = OrderedJson::parse(mend_surrogates(text), nullptr, false);
+  if (!json.is_object()) return Error{"the body is no JSON object", "", "it is forwarded as it came"};
+  return Result<OrderedJson>(boost::system::in_place_value, std::move(json));
+}
+
+std::string_view braced(std::string_view text) {
+  const std::size_t open = text.find('{');
+  const std::size_t close = text.rfind('}');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return {};
+  return text.substr(open, close - open + 1);
+}
+
+std::string to_wire_json(const OrderedJson& json) {
+  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+}
+
+const OrderedJson* member(const OrderedJson& object, std::string_view key) {
+  const auto found = object.find(key);
+  return found == object.end() || found->is_null() ? nullptr : &*found;
+}
+
+OrderedJson* member(OrderedJson& object, std::string_view key) {
+  const auto found = object.find(key);
+  return found == object.end() || found->is_null() ? nullptr : &*found;
+}
+
+std::optional<std::int64_t> token_limit(const OrderedJson& body, Dialect dialect) {
+  std::optional<std::int64_t> lowest;
+  if (is_ollama(dialect)) {
+    if (const OrderedJson* options = member(body, "options"); options != nullptr && options->is_object())
+      lower(lowest, member(*options, "num_predict"));
+    lower(lowest, member(body, "num_predict"));
+  } else {
+    for (const std::string_view key : openai_limits) lower(lowest, member(body, key));
+  }
+  return lowest;
+}
+
+void set_token_limit(OrderedJson& body, Dialect dialect, std::int64_t tokens) {
+  if (is_ollama(dialect)) {
+    OrderedJson& options = body["options"];
+    if (!options.is_object()) options = OrderedJson::object();
+    options["num_predict"] = tokens;
+    return;
+  }
+  bool set = false;
+  for (const std::string_view key : openai_limits) {
+    if (member(body, key) == nullptr) continue;
+    body[std::string(key)] = tokens;
+    set = set || key != "n_predict";
+  }
+  if (!set) body["max_tokens"] = tokens;
+}
+
+std::string* last_user_text(OrderedJson& body, Dialect dialect) {
+  if (dialect == Dialect::ollama_generate || dialect == Dialect::openai_completions) {
+    OrderedJson* const prompt = member(body, "prompt");
+    return prompt == nullptr ? nullptr : text_of(*prompt);
+  }
+  OrderedJson* const messages = member(body, "messages");
+  if (messages == nullptr || !messages->is_array()) return nullptr;
+  for (auto message = messages->rbegin(); message != messages->rend(); ++message) {
+    if (!message->is_object() || message->value("role", OrderedJson()) != "user") continue;
+    OrderedJson* const content = member(*message, "content");
+    return content == nullptr ? nullptr : text_of(*content);
+  }
+  return nullptr;
+}
+
+void ask_for_stream(OrderedJson& body, Dialect dialect) {
+  body["stream"] = true;
+  if (!is_openai(dialect)) return;
+  OrderedJson& options = body["stream_options"];
+  if (!options.is_object()) options = OrderedJson::object();
+  options["include_usage"] = true;
+}
+
+}  // namespace tasklane

@@ -1,0 +1,53 @@
+#include "shaper/http/head_rewrite.h"
+
+#include <algorithm>
+
+#include "shaper/http/request_head.h"
+
+namespace tasklane {
+namespace {
+
+constexpr std::string_view line_end = "\r\n";
+
+bool left_out(std::string_view name, const HeadChanges& changes) {
+  const bool framing = equal_names(name, "Content-Length") || equal_names(name, "Transfer-Encoding");
+  if (framing && (changes.content_length || changes.chunked || changes.close)) return true;
+  if (changes.close && (equal_names(name, "Connection") || equal_names(name, "Keep-Alive"))) return true;
+  return std::any_of(changes.without.begin(), changes.without.end(),
+                     [&](std::string_view other) { return equal_names(name, other); });
+}
+
+}  // namespace
+
+std::string rewrite_head(std::string_view head, const HeadChanges& changes) {
+  std::string out;
+  out.reserve(head.size() + 64);
+  bool first = true;
+  bool host_written = false;
+  while (!head.empty()) {
+    const std::string_view line = head.substr(0, head.find(line_end) + line_end.size());
+    head.remove_prefix(line.size());
+    if (line == line_end) break;
+    const std::string_view name = line.substr(0, line.find(':'));
+    if (first) {
+      out += line;
+      first = false;
+    } else if (changes.host && equal_names(name, "Host")) {
+      if (!host_written) out.append("Host: ").append(*changes.host).append(line_end);
+      host_written = true;
+    } else if (!left_out(name, changes)) {
+      out += line;
+    }
+  }
+  if (changes.host && !host_written) out.append("Host: ").append(*changes.host).append(line_end);
+  if (changes.content_length) out += "Content-Length: " + std::to_string(*changes.content_length) + "\r\n";
+  if (changes.chunked) out += "Transfer-Encoding: chunked\r\n";
+  if (changes.close) out += "Connection: close\r\n";
+  return out.append(line_end);
+}
+
+bool has_folded_field(std::string_view head) {
+  return head.find("\r\n ") != std::string_view::npos || head.find("\r\n\t") != std::string_view::npos;
+}
+
+}  // namespace tasklane

@@ -1,0 +1,154 @@
+#include "shaper/server/slice_worth.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace tasklane {
+namespace {
+
+// What a chat that arrives may wait for.
+constexpr double slice_seconds = 0.25;
+constexpr std::size_t smallest_slice = 16;
+constexpr std::size_t smallest_part = 8;
+constexpr std::size_t largest_slice = 8192;
+// Half a second's work of a slow machine.
+constexpr double unknown_rate = 512;
+// An answer in another slot stands still for a part of one: little more than a token takes.
+constexpr std::size_t parts_of_a_slice = 8;
+// Figures of less than half a slice tell more of the server's fixed costs than of its rate; of so many tokens
+// they always tell.
+constexpr std::size_t telling_part = 2;
+constexpr std::size_t telling_tokens = 96;
+// Of so many figures the middle one counts: a moment's other work, a prompt half in the cache or pushed out
+// of it make the others.
+constexpr std::size_t most_rates = 9;
+// Sliding-window models keep no prefix that is shorter.
+constexpr std::size_t sliding_window = 640;
+constexpr unsigned most_lost = 2;
+// So many times what it added a slice that found the others computes at most. Where only its time tells that,
+// other work and an unsure rate do too: there a bit more, and what is doubtful tells no rate.
+constexpr double most_work = 2;
+constexpr double most_work_by_time = 2.5;
+constexpr double most_work_of_slice = 1.5;
+constexpr double most_work_of_whole = 4;
+
+// 0: not told.
+std::size_t prompt_of(const UpstreamFigures& figures) {
+  if (figures.prompt_tokens) return *figures.prompt_tokens;
+  return figures.computed_tokens.value_or(0) + figures.cached_tokens.value_or(0);
+}
+
+}  // namespace
+
+// The lower of the two in the middle.
+std::optional<double> SliceWorth::rate() const {
+  if (rates_.empty()) return std::nullopt;
+  std::vector<double> sorted(rates_.begin(), rates_.end());
+  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>((sorted.size() - 1) / 2);
+  std::nth_element(sorted.begin(), middle, sorted.end());
+  return *middle;
+}
+
+std::size_t SliceWorth::slice_tokens() const {
+  return std::clamp(static_cast<std::size_t>(rate().value_or(unknown_rate) * slice_seconds), smallest_slice,
+                    largest_slice);
+}
+
+std::optional<SliceOptions> SliceWorth::options() const {
+  if (off_) return std::nullopt;
+  SliceOptions options;
+  options.slice_tokens = slice_tokens();
+  options.bytes_per_token = bytes_per_token_;
+  options.first_tokens = first_tokens_;
+  options.parts = std::clamp<std::size_t>(options.slice_tokens / smallest_part, 1, parts_of_a_slice);
+  return options;
+}
+
+void SliceWorth::learn_rate(std::size_t tokens, Duration time) {
+  // Better a careful guess than none.
+  const std::size_t telling =
+      rates_.empty() ? smallest_slice : std::min(slice_tokens() / telling_part, telling_tokens);
+  if (time <= Duration::zero() || tokens < telling) return;
+  rates_.push_back(static_cast<double>(tokens) / seconds_of(time));
+  if (rates_.size() > most_rates) rates_.pop_front();
+}
+
+// Of what a request added to the prompt: so many times that much it computed. By the tokens where they are
+// told, else by the time, as far as the rate is known.
+double SliceWorth::work(const UpstreamFigures& figures, std::size_t added) const {
+  const double computed = figures.computed_tokens ? static_cast<double>(*figures.computed_tokens)
+                                                  : seconds_of(*figures.prompt_time) * rate().value_or(0);
+  return computed / static_cast<double>(added);
+}
+
+void SliceWorth::chat(const UpstreamFigures& figures) {
+  if (figures.computed_tokens) whole(figures);
+}
+
+void SliceWorth::whole(const UpstreamFigures& figures, std::size_t before) {
+  const std::size_t prompt = prompt_of(figures);
+  if (before > 0 && prompt > before && figures.prompt_time)
+    see_whether_kept(figures, before, prompt - before);
+  learn(figures, before, most_work_of_whole);
+}
+
+// Ollama tells the tokens of the whole prompt, and the time of those that were not in its cache: what began
+// in the cache looks fast, what found nothing of the slices before it slow. The others count.
+void SliceWorth::learn(const UpstreamFigures& figures, std::size_t before, double most) {
+  if (!figures.prompt_time) return;
+  if (figures.computed_tokens) {
+    if (!std::exchange(exact_, true)) rates_.clear();
+    return learn_rate(*figures.computed_tokens, *figures.prompt_time);
+  }
+  if (exact_ || !figures.prompt_tokens || *figures.prompt_tokens <= before) return;
+  const std::size_t added = *figures.prompt_tokens - before;
+  const double done = work(figures, added);
+  if (rates_.empty() || (before > 0 ? done < most : done > 1)) learn_rate(added, *figures.prompt_time);
+}
+
+// Whether a slice found the ones before it. One that did not says little: other work may have come in
+// between.
+void SliceWorth::see_whether_kept(const UpstreamFigures& figures, std::size_t before, std::size_t added) {
+  if (work(figures, added) < (figures.computed_tokens ? most_work : most_work_by_time)) {
+    lost_ = 0;
+  } else if (++lost_ >= most_lost) {
+    lost_ = 0;
+    if (before < sliding_window && first_tokens_ == 0)
+      first_tokens_ = sliding_window;
+    else
+      off_ = true;
+  }
+}
+
+KnownPrefix SliceWorth::suggestion() const {
+  return suggestions_lost_ < most_lost ? suggestion_ : KnownPrefix();
+}
+
+void SliceWorth::suggestion_goes_on(const UpstreamFigures& figures) {
+  if (!figures.prompt_time) return;
+  const bool was_there =
+      work(figures, slice_tokens()) < (figures.computed_tokens ? most_work : most_work_by_time);
+  suggestions_lost_ = was_there ? 0 : suggestions_lost_ + 1;
+}
+
+std::size_t SliceWorth::slice(const UpstreamFigures& figures, std::size_t tokens, std::size_t before,
+                              const SliceOptions& cut) {
+  const std::size_t prompt = prompt_of(figures);
+  if (prompt == 0 || !figures.prompt_time) {
+    off_ = true;  // it tells nothing to go by
+    return 0;
+  }
+  if (tokens > 0) {
+    const double factor = static_cast<double>(prompt) / static_cast<double>(tokens);
+    bytes_per_token_ = std::clamp(cut.bytes_per_token / std::clamp(factor, 0.5, 2.0), 1.5, 8.0);
+  }
+  const std::size_t added = prompt - std::min(before, prompt);
+  // A part of a slice takes the time of the chat's answer beside it too.
+  if (added < cut.slice_tokens / telling_part) return prompt;
+  if (before > 0) see_whether_kept(figures, before, added);
+  learn(figures, before, most_work_of_slice);
+  return prompt;
+}
+
+}  // namespace tasklane

@@ -1,0 +1,62 @@
+// Whether, and in how large slices, a server's long task prompts are prefilled: learnt from what it says of
+// its work, for chats too. Without figures, or where a prefix is not kept, they are asked whole.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <utility>
+
+#include "shaper/dialect/figures.h"
+#include "shaper/server/known_prefix.h"
+#include "shaper/server/slice_options.h"
+
+namespace tasklane {
+
+class SliceWorth {
+ public:
+  // How to cut the next prompt, carefully where nothing is known yet; none: ask it whole.
+  [[nodiscard]] std::optional<SliceOptions> options() const;
+  // Whether anything was learnt of the server.
+  [[nodiscard]] bool known() const { return off_ || !rates_.empty(); }
+
+  // The figures of a chat; those that do not tell what was in the cache are of no use.
+  void chat(const UpstreamFigures& figures);
+  // Of a task that was asked whole, after slices of `before` prompt tokens (0: none).
+  void whole(const UpstreamFigures& figures, std::size_t before = 0);
+  // Of a slice that was estimated at `tokens` by the options with which the prompt was cut, after one of
+  // `before` prompt tokens (0: the first one). Gives the prompt tokens that are now known to be in the cache,
+  // to be told with the next slice.
+  std::size_t slice(const UpstreamFigures& figures, std::size_t tokens, std::size_t before,
+                    const SliceOptions& cut);
+  // The server would not take a slice.
+  void refused() { off_ = true; }
+
+  // How the last suggestion's prompt began, which the server is taken to have in its cache; nothing where it
+  // was seen not to.
+  [[nodiscard]] KnownPrefix suggestion() const;
+  // A suggestion was answered.
+  void suggested(KnownPrefix prompt) { suggestion_ = std::move(prompt); }
+  // The first figures of one that began as the last one did.
+  void suggestion_goes_on(const UpstreamFigures& figures);
+
+ private:
+  [[nodiscard]] std::optional<double> rate() const;
+  [[nodiscard]] std::size_t slice_tokens() const;
+  void learn(const UpstreamFigures& figures, std::size_t before, double most);
+  void learn_rate(std::size_t tokens, Duration time);
+  [[nodiscard]] double work(const UpstreamFigures& figures, std::size_t added) const;
+  void see_whether_kept(const UpstreamFigures& figures, std::size_t before, std::size_t added);
+
+  std::deque<double> rates_;  // prompt tokens a second, of the last figures that tell
+  bool exact_ = false;        // the server tells the tokens that it computed
+  double bytes_per_token_ = usual_bytes_per_token;
+  std::size_t first_tokens_ = 0;
+  unsigned lost_ = 0;  // slices in a row that found nothing of the one before
+  bool off_ = false;
+  KnownPrefix suggestion_;
+  unsigned suggestions_lost_ = 0;  // in a row
+};
+
+}  // namespace tasklane

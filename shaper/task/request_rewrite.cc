@@ -1,0 +1,44 @@
+#include "shaper/task/request_rewrite.h"
+
+#include <utility>
+
+#include "shaper/dialect/json_body.h"
+
+namespace tasklane {
+namespace {
+
+bool replace(OrderedJson& target, OrderedJson value) {
+  if (target == value) return false;
+  target = std::move(value);
+  return true;
+}
+
+// RFC 7396 section 2, on a body whose keys keep their order. Whether it changed anything.
+bool merge(OrderedJson& target, const nlohmann::json& patch) {
+  if (!patch.is_object()) return replace(target, patch);
+  bool changed = !target.is_object();
+  if (changed) target = OrderedJson::object();
+  for (const auto& [key, value] : patch.items()) {
+    if (value.is_null())
+      changed |= target.erase(key) > 0;
+    else
+      changed |= merge(target[key], value);
+  }
+  return changed;
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> rewrite_body(std::string_view body, const Then& then,
+                                                const Upstream& upstream) {
+  if (!then.patch && !upstream.model) return std::optional<std::string>();
+  Result<OrderedJson> parsed = parse_object(body);
+  if (!parsed) return parsed.error();
+  OrderedJson json = std::move(*parsed);
+  bool changed = then.patch && merge(json, *then.patch);
+  if (upstream.model && json.contains("model")) changed |= replace(json["model"], *upstream.model);
+  if (!changed) return std::optional<std::string>();
+  return std::optional<std::string>(to_wire_json(json));
+}
+
+}  // namespace tasklane

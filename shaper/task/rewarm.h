@@ -1,0 +1,33 @@
+// Requests whose only use is what they leave in the upstream's prompt cache.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shaper/base/result.h"
+#include "shaper/dialect/endpoint.h"
+
+namespace tasklane {
+
+// A chat's prompt asked again: its body with one token to generate, streamed. All that shapes the prompt or
+// the load stays as it is. With its `answer`, where it is known, for that is part of the next turn's prompt.
+// Error: no JSON object.
+Result<std::string> rewarm_body(std::string_view chat, Dialect dialect, std::string_view answer = {});
+
+struct PrewarmSource {
+  std::string_view body;
+  Dialect dialect = Dialect::none;
+};
+struct PrewarmRequest {
+  std::string body;
+  Dialect dialect = Dialect::none;
+};
+
+// What chats will have in common with the given ones (newest first): their model, options, tools and leading
+// system messages, with one character for the person's message, one token to generate. Each only once, at
+// most `most` of them; what is no JSON object or has no messages is left out.
+std::vector<PrewarmRequest> prewarm_requests(const std::vector<PrewarmSource>& chats, std::size_t most = 4);
+
+}  // namespace tasklane

@@ -1,0 +1,361 @@
+#include "userspace/serve/connection.h"
+
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "shaper/dialect/error_answer.h"
+#include "shaper/dialect/quoted.h"
+#include "userspace/serve/target.h"
+#include "userspace/serve/slot_probe.h"
+#include "userspace/serve/task_plan.h"
+#include "userspace/wire/tunnel.h"
+
+namespace tasklane {
+namespace {
+
+constexpr std::size_t most_chat_models = 256;
+constexpr std::size_t longest_paragraph = 8192;  // of what a person sends, to know what was being typed
+
+std::string address_text(const TcpEndpoint& peer) {
+  const asio::ip::address address = peer.address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  return address.to_string();
+}
+
+ChatSender sender_of(const Classification& classification, const BodyFacts* body) {
+  ChatSender sender{
+      classification.request_class, classification.chat, classification.typist, classification.newcomer, {}};
+  if (sender.newcomer == 0 || body == nullptr) return sender;
+  sender.sent = prompt_text(*body);
+  if (sender.sent.size() > longest_paragraph)
+    sender.sent.remove_prefix(sender.sent.size() - longest_paragraph);
+  return sender;
+}
+
+// What a request gets while Tasklane is bypassed.
+const Classification unclassified{};
+
+ReadLimits read_limits(const Limits& limits) {
+  return {limits.max_body, limits.max_header, limits.idle_timeout, limits.header_timeout};
+}
+
+Decision pass_untouched(const Config& config) {
+  Decision decision;
+  for (const auto& [name, upstream] : config.upstreams)
+    if (upstream.original) decision.route = {&upstream};
+  return decision;
+}
+
+}  // namespace
+
+Connection::Connection(RelayContext& context, TcpSocket socket, Target origin)
+    : context_(context), socket_(std::move(socket)), origin_(std::move(origin)) {
+  error_code ignored;
+  socket_.non_blocking(true, ignored);
+  client_ = address_text(socket_.remote_endpoint(ignored));
+  input_ = std::make_shared<ClientInput>(socket_);
+  ++context_.open_connections;
+  ++context_.statistics.relay().connections;
+  context_.statistics.relay().open_connections = context_.open_connections;
+}
+
+Connection::~Connection() {
+  input_->stop();
+  --context_.open_connections;
+  context_.statistics.relay().open_connections = context_.open_connections;
+}
+
+void Connection::expire(Time at) {
+  if (at > deadline_) input_->stop();
+}
+
+void Connection::finish() {
+  finishing_ = true;
+  if (!serving_ && input_->bytes().empty()) hang_up();
+}
+
+void Connection::reset_client() {
+  error_code ignored;
+  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  socket_.close(ignored);
+}
+
+Awaitable<void> Connection::run(bool pass_through) {
+  input_->start();
+  if (pass_through) {
+    serving_ = true;
+    ++context_.statistics.relay().over_limit;
+    co_await run_tunnel();
+  }
+  while (!pass_through) {
+    std::shared_ptr<const Config> config = context_.config;
+    RequestReader reader(socket_, *input_, read_limits(config->limits), [&](const ReceivedRequest& head) {
+      config = context_.config;  // it may have been read again while the connection was idle
+      return wants_body(head, *config);
+    });
+    ReadOutcome outcome = co_await reader.read(deadline_);
+    deadline_ = Time::max();
+    serving_ = true;
+    if (auto* received = std::get_if<ReceivedRequest>(&outcome)) {
+      Request request{std::move(*received), ++context_.last_request_id, std::move(config)};
+      const bool keep = co_await forward(request);
+      serving_ = false;
+      if (keep && !finishing_) continue;
+    } else if (const auto* refused = std::get_if<Refused>(&outcome)) {
+      RelayCounters& counters = context_.statistics.relay();
+      ++(refused->status == 400 ? counters.refused_requests : counters.over_limit);
+      co_await refuse(refused->status, refused->message, Endpoint{}, "");
+    } else if (std::holds_alternative<Opaque>(outcome)) {
+      co_await run_tunnel();
+    }
+    break;
+  }
+  input_->stop();
+  error_code ignored;
+  socket_.shutdown(TcpSocket::shutdown_both, ignored);
+  socket_.close(ignored);
+}
+
+Awaitable<void> Connection::run_tunnel() {
+  ++context_.statistics.relay().tunnels;
+  Result<std::vector<TcpEndpoint>> to = std::vector<TcpEndpoint>{origin_.destination};
+  if (!origin_.steered) to = co_await context_.upstreams.resolve(origin_.host, origin_.port);
+  if (!to || to->empty()) co_return;
+  Result<UpstreamPtr> upstream = co_await context_.upstreams.dial(to->front(), origin_.steered);
+  if (!upstream) co_return reset_client();
+  co_await tunnel(socket_, input_, *upstream);
+}
+
+Awaitable<void> Connection::refuse(int status, const std::string& message, Endpoint endpoint,
+                                   std::string_view path) {
+  const LocalAnswer answer = error_answer(endpoint.dialect, path, status, "tasklane: " + message);
+  const std::string wire = to_wire(answer, false);
+  co_await send_all(socket_, wire);
+  // The client may still be sending: take its bytes for a moment, or a reset would overtake the answer.
+  error_code ignored;
+  socket_.shutdown(TcpSocket::shutdown_send, ignored);
+  deadline_ = now() + std::chrono::seconds(2);
+  for (std::size_t drained = 0; drained < (8u << 20); drained += input_->bytes().size()) {
+    input_->consume(input_->bytes().size());
+    if (!co_await input_->more()) break;
+  }
+}
+
+bool Connection::wants_body(const ReceivedRequest& request, const Config& config) const {
+  if (context_.bypass) return false;
+  return request.endpoint.kind == EndpointKind::generation ||
+         needs_body(config, request.head(), request.endpoint, client_);
+}
+
+const BodyFacts* Connection::read_body(const Request& request) {
+  if (!request.whole || request.body().empty() || context_.bypass) return nullptr;
+  const std::string* coding = request.head().field("Content-Encoding");
+  return &context_.body_reader.read(request.body(), request.endpoint.dialect,
+                                    coding == nullptr ? std::string_view() : std::string_view(*coding));
+}
+
+Classification Connection::classify(Request& request, const BodyFacts* body) {
+  if (context_.bypass) return unclassified;
+  const ClassifyInput input{request.id,      request.head(), request.endpoint, body, client_,
+                            request.arrived, false};
+  Classification classification = context_.classifier.classify(input);
+  context_.statistics.count_evidence(classification.evidence);
+  return classification;
+}
+
+// Classify, decide and write the request anew happen in one go, without a wait: the body's facts are views
+// that live until the reader's next body.
+Awaitable<bool> Connection::forward(Request& request) {
+  const BodyFacts* body = read_body(request);
+  const Classification classification = classify(request, body);
+  const Decision decision =
+      context_.bypass ? pass_untouched(*request.config)
+                      : decide(*request.config, DecideInput{request.head(), request.endpoint, body,
+                                                            request.body().size(), classification, client_});
+  if (context_.rewarmer != nullptr && lists_models(request.head().method, request.head().target))
+    context_.rewarmer->page_opened(server_key(origin_, request.config->original()));
+  if (request.past_limit) ++context_.statistics.relay().unclassified_large;
+  if (classification.task_shaped && classification.request_class == RequestClass::chat)
+    ++context_.statistics.relay().task_shaped_unrecognised;
+  if (body != nullptr)
+    context_.samples.see(classification, *body, context_.classifier.packs(), request.arrived);
+  std::optional<TaskPlan> plan = plan_task({request, body, classification, decision, client_});
+  bool keep = false;
+  if (plan) {
+    keep = co_await run_task(request, std::move(*plan));
+  } else {
+    remember_load_options(request, body, classification);
+    keep = co_await run_exchange(request, body, classification, decision);
+  }
+  context_.classifier.ended(request.id, now());
+  co_return keep;
+}
+
+Awaitable<bool> Connection::run_unmasked(Request& request, Classification classification,
+                                         RequestClass unmasked) {
+  ++context_.statistics.relay().gave_way;
+  classification.request_class = unmasked;
+  classification.evidence = Evidence::echo;
+  classification.may_be_unmasked = false;
+  const BodyFacts* body = read_body(request);
+  const Decision decision = decide(
+      *request.config,
+      DecideInput{request.head(), request.endpoint, body, request.body().size(), classification, client_});
+  std::optional<TaskPlan> plan = plan_task({request, body, classification, decision, client_});
+  if (plan) co_return co_await run_task(request, std::move(*plan));
+  co_return co_await run_exchange(request, body, classification, decision);
+}
+
+// What a task for the same model must not change, or the model is loaded anew.
+void Connection::remember_load_options(const Request& request, const BodyFacts* body,
+                                       const Classification& classification) {
+  if (classification.request_class != RequestClass::chat || body == nullptr || !body->readable ||
+      !request.config->aligns())
+    return;
+  Result<LoadOptions> options = load_options_of(body->json, request.endpoint.dialect);
+  if (!options) return;
+  if (context_.chat_options.size() >= most_chat_models) context_.chat_options.clear();
+  for (const auto& [name, upstream] : request.config->upstreams)
+    if (upstream.original)
+      context_.chat_options[model_key(server_key(origin_, upstream), body->model)] = *options;
+}
+
+std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const BodyFacts* body,
+                                                const Classification& classification,
+                                                const Decision& decision) const {
+  const Upstream& upstream = *decision.route.front();
+  const bool untouched = decision.rule == nullptr && (upstream.rewarm || upstream.prewarm);
+  if (context_.rewarmer == nullptr || !untouched || classification.request_class != RequestClass::chat ||
+      body == nullptr || !body->readable || !Rewarmer::keeps(body->json.size()))
+    return std::nullopt;
+  return ChatPrompt{origin_,
+                    std::string(request.raw_head()),
+                    std::string(body->json),
+                    request.endpoint.dialect,
+                    classification.chat,
+                    std::string(body->model)};
+}
+
+Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body,
+                                         const Classification& classification, const Decision& decision) {
+  std::vector<Outgoing> outgoing;
+  for (const Upstream* upstream : decision.route)
+    outgoing.push_back(outgoing_bytes(request, decision, *upstream, body));
+  const RequestClass request_class = classification.request_class;
+  const std::string first = decision.route.front()->name;
+  Exchange exchange(context_, socket_, input_, origin_, request, decision, request_class,
+                    body == nullptr ? std::string() : std::string(body->model));
+  std::optional<ChatPrompt> prompt = prompt_of(request, body, classification, decision);
+  if (prompt) exchange.keep_copy();
+  std::optional<RequestClass> unmasked;
+  std::optional<LateEcho::Watch> watch;
+  if (classification.may_be_unmasked && request.whole && request.config->has_lanes())
+    watch.emplace(context_.late_echo, request.id, [&exchange, &unmasked](RequestClass shown) {
+      if (exchange.give_way()) unmasked = shown;
+    });
+  Row& row = context_.statistics.row(request_class, first);
+  ++row.requests;
+  ++row.in_flight;
+  const bool generates = request.endpoint.kind == EndpointKind::generation && !context_.bypass;
+  if (generates)
+    context_.lanes.chat_begins(request.id, sender_of(classification, body),
+                               server_key(origin_, *decision.route.front()));
+  context_.late_echo.unmask(classification.unmasked);
+  Exchange::Report report = co_await exchange.run(std::move(outgoing));
+  if (prompt && report.answer.end == AnswerEnd::complete && report.answer.status == 200)
+    context_.rewarmer->remember(server_key(origin_, *decision.route.front()), request.id, std::move(*prompt),
+                                report.answer.copy);
+  if (generates) context_.lanes.chat_ends(request.id);
+  if (generates) note_slots(report, *decision.route.front());
+  --context_.statistics.row(request_class, first).in_flight;
+  watch.reset();
+  if (report.gave_way && unmasked) {
+    --context_.statistics.row(request_class, first).requests;
+    co_return co_await run_unmasked(request, classification, *unmasked);
+  }
+  count(request_class, report, request);
+  co_return co_await conclude(request, report);
+}
+
+void Connection::note_slots(const Exchange::Report& report, const Upstream& first) {
+  if (context_.slot_probe == nullptr) return;
+  const std::string server = server_key(origin_, first);
+  const AnswerEnd end = report.answer.end;
+  if (report.upstream != first.name || end == AnswerEnd::no_answer || end == AnswerEnd::broken)
+    context_.slot_probe->lost(server);
+  else if (report.answer.status != 0)
+    context_.slot_probe->answered(server, origin_, first, report.answer.server);
+}
+
+Awaitable<bool> Connection::run_task(Request& request, TaskPlan plan) {
+  request.forget_body();  // the plan has it, and the wait may be long
+  const RequestClass request_class = plan.ticket.request_class;
+  const std::string first = plan.decision.route.front()->name;
+  Row& begun = context_.statistics.row(request_class, first);
+  ++begun.requests;
+  ++begun.in_flight;
+  TaskRun run(context_, input_, origin_, request, std::move(plan));
+  const TaskRun::Report report = co_await run.run();
+  --context_.statistics.row(request_class, first).in_flight;
+  Row& row = context_.statistics.row(request_class, report.upstream);
+  row.bytes_up += report.bytes_up;
+  if (report.asked && !request.config->upstreams.find(report.upstream)->second.original) ++row.redirected;
+  if (!report.answer) {
+    ++(report.client_gone ? row.client_gone : row.failed);
+    co_return false;
+  }
+  const bool keep = request.scanner->keep_alive();
+  const std::string wire = to_wire(*report.answer, keep);
+  const bool sent = co_await send_all(socket_, wire);
+  row.bytes_down += wire.size();
+  ++(!sent ? row.client_gone : report.answer->status < 500 ? row.answered : row.failed);
+  row.total.add(now() - request.arrived);
+  row.ttft.add(now() - request.arrived);
+  co_return sent&& keep;
+}
+
+void Connection::count(RequestClass request_class, const Exchange::Report& report, const Request& request) {
+  Row& row = context_.statistics.row(request_class, report.upstream);
+  row.bytes_down += report.answer.bytes;
+  switch (report.answer.end) {
+    case AnswerEnd::complete:
+    case AnswerEnd::upgraded:
+      ++row.answered;
+      break;
+    case AnswerEnd::client_gone:
+      ++row.client_gone;
+      return;
+    default:
+      ++row.failed;
+      return;
+  }
+  row.total.add(now() - request.arrived);
+  if (report.answer.first_byte) row.ttft.add(*report.answer.first_byte - request.arrived);
+}
+
+Awaitable<bool> Connection::conclude(Request& request, Exchange::Report& report) {
+  switch (report.answer.end) {
+    case AnswerEnd::complete:
+      co_return request.scanner->is_done() && request.scanner->keep_alive() &&
+          report.answer.client_keep_alive;
+    case AnswerEnd::upgraded:
+      co_await tunnel(socket_, input_, report.connection, std::move(report.answer.leftover));
+      co_return false;
+    case AnswerEnd::no_answer:
+    case AnswerEnd::passed_over:
+      if (report.dialled.has_error() && !origin_.steered) {
+        const std::string message =
+            "upstream '" + report.upstream + "' cannot be reached: " + report.dialled.error().text();
+        co_await refuse(502, message, request.endpoint, path_of(request.head().target));
+      } else {
+        reset_client();  // as the model server itself would have left it
+      }
+      co_return false;
+    default:
+      co_return false;
+  }
+}
+
+}  // namespace tasklane

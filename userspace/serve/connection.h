@@ -1,0 +1,64 @@
+// One client connection from accept to close: requests one after another, each read, classified, decided,
+// sent, answered and counted.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "shaper/decide/decide.h"
+#include "userspace/serve/exchange.h"
+#include "userspace/serve/relay_context.h"
+#include "userspace/serve/rewarmer.h"
+#include "userspace/serve/task_run.h"
+
+namespace tasklane {
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(RelayContext& context, TcpSocket socket, Target origin);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Lives until the connection ends; `pass_through` makes it a tunnel from the first byte.
+  Awaitable<void> run(bool pass_through);
+  // Ends the connection where it has waited past its deadline. Called about once a second.
+  void expire(Time at);
+  // Takes no further request: ends at once where none is on its way, else behind its answer.
+  void finish();
+  // Ends now, whatever is on its way.
+  void hang_up() { input_->hang_up(); }
+
+ private:
+  [[nodiscard]] bool wants_body(const ReceivedRequest& request, const Config& config) const;
+  Awaitable<bool> forward(Request& request);
+  Awaitable<bool> run_exchange(Request& request, const BodyFacts* body, const Classification& classification,
+                               const Decision& decision);
+  // Shown to be a task while it was on its way as a chat.
+  Awaitable<bool> run_unmasked(Request& request, Classification classification, RequestClass unmasked);
+  Awaitable<bool> run_task(Request& request, TaskPlan plan);
+  // What is kept of a chat to ask its prompt again; none where its upstream does not want that.
+  std::optional<ChatPrompt> prompt_of(const Request& request, const BodyFacts* body,
+                                      const Classification& classification, const Decision& decision) const;
+  void remember_load_options(const Request& request, const BodyFacts* body,
+                             const Classification& classification);
+  Awaitable<bool> conclude(Request& request, Exchange::Report& report);
+  Awaitable<void> refuse(int status, const std::string& message, Endpoint endpoint, std::string_view path);
+  Awaitable<void> run_tunnel();
+  const BodyFacts* read_body(const Request& request);
+  Classification classify(Request& request, const BodyFacts* body);
+  void note_slots(const Exchange::Report& report, const Upstream& first);
+  void count(RequestClass request_class, const Exchange::Report& report, const Request& request);
+  void reset_client();
+
+  RelayContext& context_;
+  TcpSocket socket_;
+  Target origin_;
+  std::string client_;  // address without port
+  std::shared_ptr<ClientInput> input_;
+  Time deadline_ = Time::max();
+  bool serving_ = false;
+  bool finishing_ = false;
+};
+
+}  // namespace tasklane

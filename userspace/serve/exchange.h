@@ -1,0 +1,72 @@
+// One request on its way: to the first upstream of its route that serves, and the answer back to the client.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "shaper/decide/decide.h"
+#include "userspace/wire/answer_relay.h"
+#include "userspace/serve/relay_context.h"
+#include "userspace/serve/request.h"
+#include "userspace/serve/target.h"
+
+namespace tasklane {
+
+// What a decision asks of the bytes that go to one upstream.
+struct Outgoing {
+  std::string bytes;
+  bool model_replaced = false;
+};
+
+// The request as `upstream` shall get it. A request that nothing changes stays byte for byte.
+Outgoing outgoing_bytes(const Request& request, const Decision& decision, const Upstream& upstream,
+                        const BodyFacts* body);
+
+class Exchange {
+ public:
+  Exchange(RelayContext& context, TcpSocket& client, const std::shared_ptr<ClientInput>& input,
+           const Target& origin, Request& request, const Decision& decision, RequestClass request_class,
+           std::string client_model);
+
+  struct Report {
+    AnswerReport answer;
+    std::string upstream;    // that served, or was tried last
+    UpstreamPtr connection;  // set after an upgrade: the tunnel goes on with it
+    Result<void> dialled;    // why the last upstream could not be reached
+    bool gave_way = false;   // see give_way(): it may be sent again
+  };
+  void keep_copy() { keep_copy_ = true; }
+  // `outgoing` per upstream of the decision's route.
+  Awaitable<Report> run(std::vector<Outgoing> outgoing);
+
+  // Ends the request upstream, unseen by the client. False: too late, a byte has been passed on.
+  bool give_way();
+
+ private:
+  Awaitable<bool> attempt(std::size_t index, const Outgoing& outgoing);
+  Awaitable<AnswerReport> talk(const Outgoing& outgoing, bool last);
+  void watch_client();
+  void client_closed();
+  [[nodiscard]] bool may_reuse() const;
+
+  RelayContext& context_;
+  TcpSocket& client_;
+  std::shared_ptr<ClientInput> input_;
+  const Target& origin_;
+  Request& request_;
+  const Decision& decision_;
+  RequestClass class_;
+  std::string client_model_;
+  UpstreamPtr upstream_;
+  std::optional<AnswerRelay> relay_;
+  bool gave_way_ = false;
+  bool keep_copy_ = false;
+  Report report_;
+};
+
+// Sends the rest of a request's body on as it comes in, while the answer may already be on its way.
+Awaitable<void> upload_rest(std::shared_ptr<ClientInput> input, std::shared_ptr<RequestScanner> scanner,
+                            UpstreamPtr upstream);
+
+}  // namespace tasklane

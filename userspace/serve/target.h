@@ -1,0 +1,17 @@
+// Where an upstream of a rule is, for a client that wanted to go somewhere.
+#pragma once
+
+#include <string>
+
+#include "shaper/decide/config.h"
+#include "userspace/wire/reach.h"
+
+namespace tasklane {
+
+// `origin` itself for an upstream that is "original", else the upstream's own address.
+Target target_of(const Target& origin, const Upstream& upstream);
+
+// One name for each server, under which what is known of it is kept.
+std::string server_key(const Target& origin, const Upstream& upstream);
+
+}  // namespace tasklane

@@ -1,0 +1,45 @@
+#include "userspace/wire/tunnel.h"
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <utility>
+
+namespace tasklane {
+namespace {
+
+Awaitable<void> client_to_upstream(std::shared_ptr<ClientInput> input, UpstreamPtr upstream) {
+  for (;;) {
+    const std::string bytes = input->take(input->bytes().size());
+    if (!co_await send_all(upstream->socket(), bytes)) break;
+    if (!co_await input->more()) break;
+  }
+  if (input->reset()) co_return upstream->abort();
+  error_code ignored;
+  upstream->socket().shutdown(TcpSocket::shutdown_send, ignored);
+  input->when_closed([upstream] { upstream->abort(); });  // a reset may follow
+}
+
+}  // namespace
+
+Awaitable<void> tunnel(TcpSocket& client, std::shared_ptr<ClientInput> input, UpstreamPtr upstream,
+                       std::string leftover) {
+  asio::co_spawn(client.get_executor(), client_to_upstream(input, upstream), asio::detached);
+  std::string bytes = std::move(leftover);
+  for (;;) {
+    if (!co_await send_all(client, bytes)) break;
+    bytes.resize(64u << 10);
+    error_code error;
+    const std::size_t count = co_await upstream->socket().async_read_some(
+        asio::buffer(bytes), asio::redirect_error(use_await, error));
+    bytes.resize(count);
+    if (error) break;
+  }
+  error_code ignored;
+  client.shutdown(TcpSocket::shutdown_send, ignored);
+  upstream->abort();
+}
+
+}  // namespace tasklane

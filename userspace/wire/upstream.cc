@@ -1,0 +1,159 @@
+#include "userspace/wire/upstream.h"
+
+#include <sys/socket.h>
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <utility>
+
+namespace tasklane {
+namespace {
+
+using asio::ip::tcp;
+
+// llama-server closes idle connections after 5 s, Ollama never; keeping them longer than the shorter gains
+// nothing.
+constexpr Duration idle_bound = std::chrono::seconds(4);
+constexpr std::size_t idle_per_server = 64;
+constexpr Duration resolved_for = std::chrono::seconds(30);
+// A port may still be waiting out its last connection; the next draw finds another.
+constexpr int dial_attempts = 4;
+
+struct PendingDial {
+  UpstreamConnection* connection;  // null once the dial has ended
+  bool expired = false;
+
+  void expire() {
+    if (connection == nullptr) return;
+    expired = true;
+    connection->abort();
+  }
+};
+
+SocketAddress socket_address(const TcpEndpoint& endpoint) {
+  const asio::ip::address& address = endpoint.address();
+  if (address.is_v4())
+    return {ip_address_from(IpFamily::ipv4, address.to_v4().to_bytes().data()), endpoint.port()};
+  return {ip_address_from(IpFamily::ipv6, address.to_v6().to_bytes().data()), endpoint.port()};
+}
+
+Error dial_error(const TcpEndpoint& to, const error_code& error) {
+  return Error{error.message(), to.address().to_string() + ":" + std::to_string(to.port()), "",
+               ExitCode::found};
+}
+
+}  // namespace
+
+void UpstreamConnection::abort() {
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+bool UpstreamConnection::still_idle() {
+  char byte = 0;
+  const ssize_t count = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+UpstreamPtr UpstreamConnections::take_idle(const TcpEndpoint& to) {
+  const auto found = idle_.find(to);
+  if (found == idle_.end()) return nullptr;
+  auto& kept = found->second;
+  while (!kept.empty()) {
+    UpstreamPtr connection = std::move(kept.back());
+    kept.pop_back();
+    if (!connection->still_idle()) continue;
+    connection->mark_reused();
+    return connection;
+  }
+  return nullptr;
+}
+
+void UpstreamConnections::keep_idle(UpstreamPtr connection, Time at) {
+  auto& kept = idle_[connection->peer()];
+  if (kept.size() >= idle_per_server) kept.pop_front();
+  connection->idle_since = at;
+  kept.push_back(std::move(connection));
+}
+
+void UpstreamConnections::sweep(Time at) {
+  for (auto server = idle_.begin(); server != idle_.end();) {
+    auto& kept = server->second;
+    while (!kept.empty() && (at - kept.front()->idle_since > idle_bound || !kept.front()->still_idle()))
+      kept.pop_front();
+    server = kept.empty() ? idle_.erase(server) : std::next(server);
+  }
+}
+
+Awaitable<Result<UpstreamPtr>> UpstreamConnections::dial(TcpEndpoint to, bool steered) {
+  error_code error;
+  for (int attempt = 0; attempt < dial_attempts; ++attempt) {
+    Result<OwnDial> own = steered
+                              ? dialer_.local_socket(to.address().is_v4() ? IpFamily::ipv4 : IpFamily::ipv6)
+                              : dialer_.socket_for(socket_address(to));
+    if (!own) co_return own.error();
+    TcpSocket socket(io_.get_executor());
+    socket.assign(to.protocol(), own->socket.release(), error);
+    if (error) co_return dial_error(to, error);
+    socket.set_option(tcp::no_delay(true), error);
+    auto connection = std::make_shared<UpstreamConnection>(std::move(socket), to);
+
+    // Shared, for the timer's handler may already be queued when the connection is made.
+    const auto pending = std::make_shared<PendingDial>(PendingDial{connection.get()});
+    Timer timer(io_.get_executor(), connect_timeout_);
+    timer.async_wait([pending](const error_code& cancelled) {
+      if (!cancelled) pending->expire();
+    });
+    co_await connection->socket().async_connect(to, asio::redirect_error(use_await, error));
+    if (pending->expired) error = asio::error::timed_out;
+    pending->connection = nullptr;
+    timer.cancel();
+    if (!error) {
+      connection->socket().non_blocking(true, error);
+      co_return Result<UpstreamPtr>(std::move(connection));
+    }
+    if (error != asio::error::address_in_use && error.value() != EADDRNOTAVAIL) break;
+  }
+  co_return dial_error(to, error);
+}
+
+Awaitable<Result<std::vector<TcpEndpoint>>> UpstreamConnections::resolve(std::string host,
+                                                                         std::uint16_t port) {
+  error_code error;
+  const asio::ip::address literal = asio::ip::make_address(host, error);
+  if (!error) co_return std::vector<TcpEndpoint>{TcpEndpoint(literal, port)};
+  const auto key = std::make_pair(host, port);
+  if (const auto found = resolved_.find(key); found != resolved_.end() && found->second.until > now())
+    co_return found->second.endpoints;
+
+  asio::ip::basic_resolver<tcp, Executor> resolver(io_.get_executor());
+  const auto answers =
+      co_await resolver.async_resolve(host, std::to_string(port), asio::redirect_error(use_await, error));
+  if (error) co_return Error{"cannot resolve the name: " + error.message(), host, "", ExitCode::found};
+  std::vector<TcpEndpoint> endpoints;
+  for (const auto& answer : answers) endpoints.push_back(answer.endpoint());
+  resolved_[key] = {endpoints, now() + resolved_for};
+  co_return endpoints;
+}
+
+Awaitable<bool> send_all(TcpSocket& socket, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent =
+        ::send(socket.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) co_return false;
+    error_code error;
+    co_await socket.async_wait(TcpSocket::wait_write, asio::redirect_error(use_await, error));
+    if (error) co_return false;
+  }
+  co_return true;
+}
+
+}  // namespace tasklane

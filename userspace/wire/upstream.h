@@ -1,0 +1,80 @@
+// Connections to model servers: dialled, kept while idle, and taken again. The agent's own connections must
+// pass the steering that catches everybody else's: they leave from ports that OwnPorts announces to the
+// kernel program.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "shaper/base/result.h"
+#include "userspace/wire/io.h"
+#include "userspace/steer/dialer.h"
+
+namespace tasklane {
+
+// One connection to a model server; closes when it goes.
+class UpstreamConnection {
+ public:
+  UpstreamConnection(TcpSocket socket, TcpEndpoint peer)
+      : socket_(std::move(socket)), peer_(std::move(peer)) {}
+  UpstreamConnection(const UpstreamConnection&) = delete;
+  UpstreamConnection& operator=(const UpstreamConnection&) = delete;
+
+  TcpSocket& socket() { return socket_; }
+  [[nodiscard]] const TcpEndpoint& peer() const { return peer_; }
+  [[nodiscard]] bool reused() const { return reused_; }
+  void mark_reused() { reused_ = true; }
+  // Ends whatever waits on it, at once.
+  void abort();
+  // Whether an idle connection is still good: nothing to read, not closed by the peer.
+  [[nodiscard]] bool still_idle();
+
+  Time idle_since{};
+
+ private:
+  TcpSocket socket_;
+  TcpEndpoint peer_;
+  bool reused_ = false;
+};
+
+// Shared, for an upload and the answer to it run side by side on one connection.
+using UpstreamPtr = std::shared_ptr<UpstreamConnection>;
+
+class UpstreamConnections {
+ public:
+  UpstreamConnections(asio::io_context& io, Dialer dialer, Duration connect_timeout)
+      : io_(io), dialer_(std::move(dialer)), connect_timeout_(connect_timeout) {}
+
+  // An idle connection to the server where there is one, else null.
+  UpstreamPtr take_idle(const TcpEndpoint& to);
+  void keep_idle(UpstreamPtr connection, Time at);
+  // A new connection. `steered`: a client was steered away from there, so it is this host's. Error: refused,
+  // unreachable, timed out; `what` is the system's word.
+  Awaitable<Result<UpstreamPtr>> dial(TcpEndpoint to, bool steered);
+  // Addresses of a name or literal; literals never wait. Answers are kept for 30 s.
+  Awaitable<Result<std::vector<TcpEndpoint>>> resolve(std::string host, std::uint16_t port);
+  // Closes what has been idle too long. Called about once a second.
+  void sweep(Time at);
+  void set_connect_timeout(Duration timeout) { connect_timeout_ = timeout; }
+
+ private:
+  struct Resolved {
+    std::vector<TcpEndpoint> endpoints;
+    Time until;
+  };
+  asio::io_context& io_;
+  Dialer dialer_;
+  Duration connect_timeout_;
+  std::map<TcpEndpoint, std::deque<UpstreamPtr>> idle_;
+  std::map<std::pair<std::string, std::uint16_t>, Resolved> resolved_;
+};
+
+// Writes all of it: at once where the kernel takes it, waiting where it does not. False: the peer is gone.
+Awaitable<bool> send_all(TcpSocket& socket, std::string_view bytes);
+
+}  // namespace tasklane

@@ -14,11 +14,11 @@
 #include <variant>
 #include <vector>
 
-#include "shaper/count/lane_counters.h"
 #include "shaper/admit/time_share.h"
 #include "shaper/admit/token_bucket.h"
 #include "shaper/admit/type_ahead.h"
 #include "shaper/classify/classification.h"
+#include "shaper/count/lane_counters.h"
 #include "shaper/decide/lane_settings.h"
 #include "shaper/dialect/canonical.h"
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "shaper/dialect/endpoint.h"
 #include "shaper/dialect/error_answer.h"
 #include "shaper/dialect/figures.h"
-#include "shaper/dialect/endpoint.h"
 
 namespace tasklane {
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "shaper/dialect/answer.h"
 #include "shaper/base/units.h"
+#include "shaper/dialect/answer.h"
 #include "shaper/dialect/endpoint.h"
 
 namespace tasklane {

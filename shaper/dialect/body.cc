@@ -6,8 +6,8 @@
 #include <deque>
 #include <string>
 
-#include "shaper/http/gzip.h"
 #include "shaper/dialect/lenient_text.h"
+#include "shaper/http/gzip.h"
 #include "shaper/http/request_head.h"
 
 namespace tasklane {

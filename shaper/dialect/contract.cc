@@ -1,7 +1,7 @@
 #include "shaper/dialect/contract.h"
 
-#include "shaper/dialect/quoted.h"
 #include "shaper/dialect/json_body.h"
+#include "shaper/dialect/quoted.h"
 
 namespace tasklane {
 namespace {

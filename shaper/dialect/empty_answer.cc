@@ -1,9 +1,9 @@
 #include "shaper/dialect/empty_answer.h"
 
-#include "shaper/dialect/title_from.h"
-#include "shaper/dialect/quoted.h"
 #include "shaper/dialect/contract.h"
 #include "shaper/dialect/json_body.h"
+#include "shaper/dialect/quoted.h"
+#include "shaper/dialect/title_from.h"
 
 namespace tasklane {
 namespace {

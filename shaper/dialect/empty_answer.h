@@ -24,9 +24,9 @@
 #include <string>
 #include <string_view>
 
-#include "shaper/dialect/answer.h"
 #include "shaper/base/request_class.h"
 #include "shaper/base/result.h"
+#include "shaper/dialect/answer.h"
 #include "shaper/dialect/body.h"
 
 namespace tasklane {

@@ -1,5 +1,5 @@
-// What a server was seen to take of the constraints (shaper/task/constrain.h), by server and model. Forgotten after an
-// hour, for a server may be a newer one then, and with the configuration. Bounded; in memory alone.
+// What a server was seen to take of the constraints (shaper/task/constrain.h), by server and model. Forgotten
+// after an hour, for a server may be a newer one then, and with the configuration. Bounded; in memory alone.
 #pragma once
 
 #include <cstddef>

@@ -11,9 +11,9 @@
 #include <tuple>
 #include <utility>
 
-#include "shaper/dialect/answer.h"
 #include "shaper/base/time.h"
 #include "shaper/base/units.h"
+#include "shaper/dialect/answer.h"
 #include "shaper/dialect/canonical.h"
 
 namespace tasklane {

@@ -13,8 +13,8 @@
 //                llama-servers. A task that says how to think keeps its own
 //
 // A server that refuses a field answers 400: it is asked again with fewer of the three. A model that thinks
-// all the same may spend the cap on it: starved_by_cap() (shaper/dialect/answer.h) tells, and it is asked once
-// more without the cap.
+// all the same may spend the cap on it: starved_by_cap() (shaper/dialect/answer.h) tells, and it is asked
+// once more without the cap.
 //
 // Compaction, chats and what is no task are never constrained, nor is a task whose kind is not known (class
 // `task`: nobody knows what its answer looks like); /v1/completions takes the cap alone.

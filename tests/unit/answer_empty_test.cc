@@ -11,9 +11,9 @@
 
 #include "shaper/dialect/assemble.h"
 #include "shaper/dialect/empty_answer.h"
+#include "shaper/dialect/quoted.h"
 #include "shaper/dialect/suggestion.h"
 #include "shaper/dialect/title_from.h"
-#include "shaper/dialect/quoted.h"
 
 namespace tasklane {
 namespace {

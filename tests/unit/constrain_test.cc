@@ -7,8 +7,8 @@
 #include <string>
 
 #include "shaper/dialect/body.h"
-#include "shaper/task/constrain.h"
 #include "shaper/dialect/contract.h"
+#include "shaper/task/constrain.h"
 
 namespace tasklane {
 namespace {

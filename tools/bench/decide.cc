@@ -5,8 +5,8 @@
 #include <string>
 
 #include "shaper/decide/decide.h"
-#include "shaper/task/request_rewrite.h"
 #include "shaper/dialect/response_model.h"
+#include "shaper/task/request_rewrite.h"
 
 namespace tasklane {
 namespace {

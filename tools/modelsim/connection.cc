@@ -2,11 +2,11 @@
 #include <boost/asio/redirect_error.hpp>
 #include <cstdio>
 
+#include "shaper/http/message_scanner.h"
 #include "shaper/http/request_head.h"
 #include "tools/modelsim/dialect_answer.h"
 #include "tools/modelsim/state.h"
 #include "userspace/wire/client_input.h"
-#include "shaper/http/message_scanner.h"
 #include "userspace/wire/upstream.h"
 
 namespace tasklane::sim {

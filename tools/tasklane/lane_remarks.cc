@@ -4,8 +4,8 @@
 #include <set>
 #include <string_view>
 
-#include "shaper/dialect/empty_answer.h"
 #include "shaper/decide/when.h"
+#include "shaper/dialect/empty_answer.h"
 
 namespace tasklane {
 namespace {

@@ -6,8 +6,8 @@
 
 #include "shaper/dialect/error_answer.h"
 #include "shaper/dialect/quoted.h"
-#include "userspace/serve/target.h"
 #include "userspace/serve/slot_probe.h"
+#include "userspace/serve/target.h"
 #include "userspace/serve/task_plan.h"
 #include "userspace/wire/tunnel.h"
 

@@ -6,8 +6,8 @@
 
 #include "shaper/http/head_rewrite.h"
 #include "shaper/task/request_rewrite.h"
-#include "userspace/serve/target.h"
 #include "userspace/serve/slot_probe.h"
+#include "userspace/serve/target.h"
 
 namespace tasklane {
 
@@ -104,7 +104,8 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
   const bool last = index + 1 == decision_.route.size();
   report_.upstream = decision_.route[index]->name;
   for (bool allow_idle = may_reuse();; allow_idle = false) {
-    Result<UpstreamPtr> reached = co_await reach(context_.upstreams, target_of(origin_, *decision_.route[index]), allow_idle);
+    Result<UpstreamPtr> reached =
+        co_await reach(context_.upstreams, target_of(origin_, *decision_.route[index]), allow_idle);
     report_.dialled = reached ? Result<void>() : Result<void>(reached.error());
     if (!reached) co_return false;
     upstream_ = std::move(*reached);

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "shaper/decide/decide.h"
-#include "userspace/wire/answer_relay.h"
 #include "userspace/serve/relay_context.h"
 #include "userspace/serve/request.h"
 #include "userspace/serve/target.h"
+#include "userspace/wire/answer_relay.h"
 
 namespace tasklane {
 

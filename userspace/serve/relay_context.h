@@ -8,19 +8,19 @@
 #include <string_view>
 #include <utility>
 
-#include "shaper/server/slice_worth.h"
-#include "shaper/task/answer_cache.h"
 #include "shaper/classify/classifier.h"
 #include "shaper/count/statistics.h"
 #include "shaper/decide/config.h"
 #include "shaper/dialect/body.h"
-#include "shaper/server/align.h"
 #include "shaper/dialect/canonical.h"
+#include "shaper/server/align.h"
 #include "shaper/server/constraint_memory.h"
-#include "userspace/wire/io.h"
+#include "shaper/server/slice_worth.h"
+#include "shaper/task/answer_cache.h"
 #include "userspace/serve/lanes.h"
 #include "userspace/serve/late_echo.h"
 #include "userspace/serve/sample_collector.h"
+#include "userspace/wire/io.h"
 #include "userspace/wire/upstream.h"
 
 namespace tasklane {

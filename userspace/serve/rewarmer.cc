@@ -7,8 +7,8 @@
 #include "shaper/dialect/assemble.h"
 #include "shaper/http/head_rewrite.h"
 #include "shaper/task/rewarm.h"
-#include "userspace/wire/answer_collector.h"
 #include "userspace/serve/target.h"
+#include "userspace/wire/answer_collector.h"
 
 namespace tasklane {
 namespace {
@@ -191,7 +191,8 @@ Awaitable<bool> Rewarmer::ask_now(Run& run, const std::string& server, PromptPtr
   changes.without = {"Content-Encoding", "Expect", "Accept-Encoding"};
   const std::string bytes = rewrite_head(prompt->head, changes) + prompt->body;
   const std::shared_ptr<const Config> config = context_.config;
-  Result<UpstreamPtr> reached = co_await reach(context_.upstreams, target_of(prompt->origin, config->original()), false);
+  Result<UpstreamPtr> reached =
+      co_await reach(context_.upstreams, target_of(prompt->origin, config->original()), false);
   if (!reached || run.cancelled) co_return false;
   run.upstream = std::move(*reached);
   const Time begun = now();

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "shaper/server/rewarm_worth.h"
 #include "shaper/dialect/endpoint.h"
+#include "shaper/server/rewarm_worth.h"
 #include "userspace/serve/lanes.h"
 #include "userspace/serve/relay_context.h"
 #include "userspace/serve/target.h"

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "userspace/wire/answer_collector.h"
 #include "userspace/serve/target.h"
+#include "userspace/wire/answer_collector.h"
 
 namespace tasklane {
 namespace {

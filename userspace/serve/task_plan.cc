@@ -3,9 +3,9 @@
 #include <functional>
 #include <string>
 
-#include "shaper/dialect/quoted.h"
 #include "shaper/dialect/as_stream.h"
 #include "shaper/dialect/contract.h"
+#include "shaper/dialect/quoted.h"
 #include "shaper/dialect/token_estimate.h"
 
 namespace tasklane {

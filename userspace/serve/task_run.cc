@@ -5,13 +5,13 @@
 #include <utility>
 
 #include "shaper/admit/typing.h"
-#include "shaper/dialect/suggestion.h"
 #include "shaper/dialect/contract.h"
+#include "shaper/dialect/suggestion.h"
 #include "shaper/http/head_rewrite.h"
 #include "shaper/task/slices.h"
 #include "shaper/task/task_body.h"
-#include "userspace/serve/target.h"
 #include "userspace/serve/slot_probe.h"
+#include "userspace/serve/target.h"
 
 namespace tasklane {
 namespace {
@@ -139,7 +139,8 @@ void TaskRun::fail(LocalAnswer error) {
 Awaitable<std::optional<Collected>> TaskRun::ask_once(const Upstream& upstream, const std::string& bytes,
                                                       AnswerAssembler& assembler) {
   for (bool allow_idle = true;; allow_idle = false) {
-    Result<UpstreamPtr> reached = co_await reach(context_.upstreams, target_of(origin_, upstream), allow_idle);
+    Result<UpstreamPtr> reached =
+        co_await reach(context_.upstreams, target_of(origin_, upstream), allow_idle);
     if (cancelled_) co_return std::nullopt;
     if (!reached) {
       fail(own_error(bad_gateway,

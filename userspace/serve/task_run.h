@@ -6,15 +6,15 @@
 #include <memory>
 #include <string>
 
-#include "shaper/dialect/empty_answer.h"
 #include "shaper/decide/decide.h"
+#include "shaper/dialect/empty_answer.h"
 #include "shaper/task/constrain.h"
 #include "shaper/task/slices.h"
-#include "userspace/wire/answer_collector.h"
 #include "userspace/serve/lanes.h"
 #include "userspace/serve/relay_context.h"
 #include "userspace/serve/request.h"
 #include "userspace/serve/target.h"
+#include "userspace/wire/answer_collector.h"
 
 namespace tasklane {
 

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "shaper/base/result.h"
-#include "userspace/wire/io.h"
 #include "userspace/steer/dialer.h"
+#include "userspace/wire/io.h"
 
 namespace tasklane {
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "shaper/admit/admission.h"
+#include "shaper/decide/config.h"
 #include "shaper/server/rewarm_worth.h"
 #include "shaper/server/slice_worth.h"
-#include "shaper/decide/config.h"
 #include "tools/bench/chat/world.h"
 
 namespace tasklane::bench {

@@ -127,7 +127,7 @@ bool Admission::answered_at_once(Job& job, Time now, Actions& out) {
       return say(AnswerKind::type_ahead, *rest);
     }
   }
-  if (!ticket.settings.rate) return false;
+  if (!ticket.settings.rate || ticket.rate_paid) return false;
   const RateLimit& rate = *ticket.settings.rate;
   const Time when = buckets_.take(ticket.bucket, rate.limit, rate.burst, rate.over == OverRate::hold, now);
   if (when <= now) return false;

@@ -39,6 +39,7 @@ struct Ticket {
   ChatKey chat = 0;          // the chat that it is
   std::optional<CanonicalKey> canonical;  // equal for requests that one answer serves; none: never shared
   std::uint64_t bucket = 0;               // whose tokens a rate limit takes
+  bool rate_paid = false;                 // they were taken where it went first
   std::string typed;                      // autocomplete: the text so far; a first turn: the text sent
   std::uint64_t prompt_tokens = 0;        // estimated, for the count of what was spared
 };

@@ -46,4 +46,12 @@ struct Classification {
   std::vector<std::string> reasons;  // in words, only where asked for (explain)
 };
 
+// The same request once a chat has shown that it is a task of that class.
+inline Classification shown_to_be(RequestClass request_class, Classification classification) {
+  classification.request_class = request_class;
+  classification.evidence = Evidence::echo;
+  classification.may_be_unmasked = false;
+  return classification;
+}
+
 }  // namespace tasklane

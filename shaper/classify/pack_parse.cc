@@ -247,8 +247,12 @@ Contract contract_of(const Node& node) {
   node.object({"class", "keys"});
   Contract contract;
   contract.request_class = class_of(node.at("class"));
-  for (const Node& key : node.at("keys").items())
+  for (const Node& key : node.items("keys"))
     contract.asks.push_back(asks_mark(key, key.text(), Where::anywhere));
+  if (node.has("keys")) return contract;
+  const std::string_view own = class_row(contract.request_class).contract.key;
+  if (own.empty()) node.refuse("the class has no JSON key of its own", "name it: \"keys\": [\"...\"]");
+  contract.asks.push_back(asks_mark(node, std::string(own), Where::anywhere));
   return contract;
 }
 

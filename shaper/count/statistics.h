@@ -1,6 +1,8 @@
-// What happened, counted: by class and upstream. No text of any request.
+// What happened, counted: by class and upstream. No text of any request. A new figure is a field and its row
+// in the table below it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -10,40 +12,91 @@
 #include "shaper/base/request_class.h"
 #include "shaper/base/time.h"
 #include "shaper/classify/classification.h"
+#include "shaper/count/figure.h"
 #include "shaper/count/histogram.h"
 
 namespace tasklane {
 
 enum class Outcome { answered, client_gone, failed };
 
+// Of one class at one upstream.
 struct Row {
-  std::uint64_t requests = 0;  // begun
+  std::uint64_t requests = 0;
   std::uint64_t in_flight = 0;
-  std::uint64_t redirected = 0;   // not to the original
-  std::uint64_t failed_over = 0;  // passed on from this upstream to the next
+  std::uint64_t redirected = 0;
+  std::uint64_t failed_over = 0;
   std::uint64_t answered = 0;
   std::uint64_t client_gone = 0;
   std::uint64_t failed = 0;
-  std::uint64_t bytes_up = 0;    // to the model
-  std::uint64_t bytes_down = 0;  // to the client
-  Histogram ttft;                // request complete here to first body byte of the answer
-  Histogram total;               // request complete here to last byte of the answer
+  std::uint64_t bytes_up = 0;
+  std::uint64_t bytes_down = 0;
+  Histogram ttft;
+  Histogram total;
 };
 
+inline constexpr auto row_figures = std::to_array<Figure<Row>>({
+    {&Row::requests, "requests", "tasklane_requests_total", "Requests begun", "REQUESTS"},
+    {&Row::answered, "answered", "tasklane_answered_total", "Requests answered to their end", "ANSWERED"},
+    {&Row::redirected, "redirected", "tasklane_redirected_total",
+     "Requests sent to another upstream than the original", "REDIRECTED"},
+    {&Row::failed_over, "failed_over", "tasklane_failed_over_total",
+     "Requests handed over to the next upstream", "FAILED OVER"},
+    {&Row::client_gone, "client_gone", "tasklane_client_gone_total", "Requests whose client left"},
+    {&Row::failed, "failed", "tasklane_failed_total", "Requests that failed", "FAILED"},
+    {&Row::in_flight, "in_flight", "tasklane_requests_in_flight", "Requests under way", "IN FLIGHT",
+     FigureKind::gauge},
+    {&Row::bytes_up, "bytes_up", "tasklane_upstream_bytes_total", "Bytes sent to upstreams", "UP",
+     FigureKind::counter, FigureUnit::bytes},
+    {&Row::bytes_down, "bytes_down", "tasklane_client_bytes_total", "Bytes sent to clients", "DOWN",
+     FigureKind::counter, FigureUnit::bytes},
+    {&Row::ttft, "ttft_ms", "tasklane_ttft_seconds", "From the complete request to the answer's first byte",
+     "TTFT"},
+    {&Row::total, "total_ms", "tasklane_request_seconds", "From the complete request to the answer's end",
+     "TOTAL"},
+});
+static_assert(bytes_in(row_figures) == sizeof(Row), "a figure for each field");
+
+// Of the agent as a whole.
 struct RelayCounters {
   std::uint64_t connections = 0;
   std::uint64_t open_connections = 0;
   std::uint64_t tunnels = 0;
-  std::uint64_t refused_requests = 0;     // 400: ambiguous framing
-  std::uint64_t over_limit = 0;           // 413, 431, connection limit
-  std::uint64_t unclassified_large = 0;   // body past max_body
-  std::uint64_t upstream_reconnects = 0;  // a pooled connection found closed, replaced unseen
+  std::uint64_t refused_requests = 0;  // with 400
+  std::uint64_t over_limit = 0;        // 413, 431, or max_connections
+  std::uint64_t unclassified_large = 0;
+  std::uint64_t upstream_reconnects = 0;  // the client saw nothing of it
   std::uint64_t task_shaped_unrecognised = 0;
-  std::uint64_t constraint_refused = 0;  // asked again without what the server answered 400 to
-  std::uint64_t json_answers = 0;        // of models, to tasks that want an object
-  std::uint64_t json_unreadable = 0;     // of them without it, which the front end cannot read
-  std::uint64_t gave_way = 0;            // went as a chat, shown to be a task by its chat, and waited as one
+  std::uint64_t constraint_refused = 0;
+  std::uint64_t json_answers = 0;
+  std::uint64_t json_unreadable = 0;
+  std::uint64_t gave_way = 0;  // and waited as tasks from there on
 };
+
+inline constexpr auto relay_figures = std::to_array<Figure<RelayCounters>>({
+    {&RelayCounters::connections, "connections", "tasklane_connections_total", "Client connections accepted"},
+    {&RelayCounters::tunnels, "tunnels", "tasklane_tunnels_total", "Connections passed on unread"},
+    {&RelayCounters::refused_requests, "refused_requests", "tasklane_refused_requests_total",
+     "Requests refused for ambiguous framing"},
+    {&RelayCounters::over_limit, "over_limit", "tasklane_over_limit_total",
+     "Requests and connections over a limit"},
+    {&RelayCounters::unclassified_large, "unclassified_large", "tasklane_unclassified_large_total",
+     "Bodies past max_body"},
+    {&RelayCounters::constraint_refused, "constraint_refused", "tasklane_constraint_refused_total",
+     "Answers 400 to a task's constraints, asked again with fewer"},
+    {&RelayCounters::gave_way, "gave_way", "tasklane_gave_way_total",
+     "Requests that went as chats and were shown to be tasks by their chats"},
+    {&RelayCounters::json_answers, "json_answers", "tasklane_json_answers_total",
+     "Models' answers to tasks that want a JSON object"},
+    {&RelayCounters::json_unreadable, "json_unreadable", "tasklane_json_unreadable_total",
+     "Of them those without it, which the front end cannot read"},
+    {&RelayCounters::upstream_reconnects, "upstream_reconnects", "tasklane_upstream_reconnects_total",
+     "Kept upstream connections found closed"},
+    {&RelayCounters::task_shaped_unrecognised, "task_shaped_unrecognised",
+     "tasklane_task_shaped_unrecognised_total", "Requests shaped like a task, taken for a chat"},
+    {&RelayCounters::open_connections, "open_connections", "tasklane_open_connections",
+     "Client connections open", "", FigureKind::gauge},
+});
+static_assert(bytes_in(relay_figures) == sizeof(RelayCounters), "a figure for each field");
 
 class Statistics {
  public:

@@ -18,39 +18,16 @@ bool names_key(std::string_view text, std::string_view key) {
 
 }  // namespace
 
-std::string_view contract_key(RequestClass request_class) {
-  switch (request_class) {
-    case RequestClass::title:
-      return "title";
-    case RequestClass::tags:
-      return "tags";
-    case RequestClass::follow_up:
-      return "follow_ups";
-    case RequestClass::autocomplete:
-      return "text";
-    case RequestClass::query:
-      return "queries";
-    case RequestClass::image_prompt:
-      return "prompt";
-    case RequestClass::tool_selection:
-      return "tool_calls";
-    case RequestClass::memory_review:
-      return "operations";
-    default:
-      return "";
-  }
-}
-
 bool keeps_contract(RequestClass request_class, std::string_view answer) {
   const Result<OrderedJson> object = parse_object(braced(answer));
-  return object && member(*object, contract_key(request_class)) != nullptr;
+  return object && member(*object, class_row(request_class).contract.key) != nullptr;
 }
 
 bool asks_for_json(RequestClass request_class, const BodyFacts& body) {
-  const std::string_view key = contract_key(request_class);
+  const AnswerContract& contract = class_row(request_class).contract;
+  const std::string_view key = contract.key;
   if (key.empty()) return false;
-  if (request_class == RequestClass::tool_selection) {
-    // Its instructions are the system message; the user message is all conversation.
+  if (contract.named == AnswerContract::Named::in_system) {
     for (const Message& message : body.messages)
       if (message.role == Role::system && names_key(message.text, key)) return true;
     return false;

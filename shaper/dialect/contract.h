@@ -1,5 +1,5 @@
-// What a task prompt wants back: the JSON key of its class, where its own words ask for one. Older front ends
-// ask for plain text, and a JSON answer would be shown as it is.
+// What a task prompt wants back: the JSON key of its class (class_row(), shaper/base/request_class.h), where
+// its own words ask for one. Older front ends ask for plain text, and a JSON answer would be shown as it is.
 #pragma once
 
 #include <string_view>
@@ -8,9 +8,6 @@
 #include "shaper/dialect/body.h"
 
 namespace tasklane {
-
-// "title", "tags", "follow_ups"...; "" where the class has no such key (emoji, compaction, chat...).
-std::string_view contract_key(RequestClass request_class);
 
 // Whether the prompt's instructions (not the conversation that it quotes) name that key in quotation marks.
 bool asks_for_json(RequestClass request_class, const BodyFacts& body);

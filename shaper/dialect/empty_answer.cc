@@ -15,9 +15,11 @@ std::string object(std::string_view key, OrderedJson value) {
 }
 
 // `text` as the prompt wants it: in its JSON object, or plain; "" for no text.
-std::string worded(const EmptyAnswerInput& input, const std::string& text, bool as_list = false) {
+std::string worded(const EmptyAnswerInput& input, const std::string& text) {
   if (text.empty() || !asks_for_json(input.request_class, input.body)) return text;
-  return object(contract_key(input.request_class), as_list ? OrderedJson::array({text}) : OrderedJson(text));
+  const AnswerContract& contract = class_row(input.request_class).contract;
+  const bool as_list = contract.value == AnswerContract::Value::list;
+  return object(contract.key, as_list ? OrderedJson::array({text}) : OrderedJson(text));
 }
 
 std::string quoted(const EmptyAnswerInput& input, WhichMessage which) {
@@ -25,32 +27,30 @@ std::string quoted(const EmptyAnswerInput& input, WhichMessage which) {
 }
 
 std::string content_of(const EmptyAnswerInput& input) {
-  const std::string_view key = contract_key(input.request_class);
-  switch (input.request_class) {
-    case RequestClass::title:
+  const ClassRow& row = class_row(input.request_class);
+  switch (row.empty) {
+    case EmptyAnswer::title:
       return worded(input, title_from(quoted(input, WhichMessage::first)));
-    case RequestClass::query:
-      return worded(input, quoted(input, WhichMessage::last), true);
-    case RequestClass::image_prompt:
+    case EmptyAnswer::last_message:
       return worded(input, quoted(input, WhichMessage::last));
-    case RequestClass::autocomplete:
-      return object(key, std::string(input.text.value_or("")));
-    case RequestClass::tool_selection:
+    case EmptyAnswer::given_text:
+      return object(row.contract.key, std::string(input.text.value_or("")));
+    case EmptyAnswer::if_asked_none:
       if (!asks_for_json(input.request_class, input.body)) return "";
-      return object(key, OrderedJson::array());
-    case RequestClass::tags:
-    case RequestClass::follow_up:
-    case RequestClass::memory_review:
-      return object(key, OrderedJson::array());
-    default:
-      return "";
+      return object(row.contract.key, OrderedJson::array());
+    case EmptyAnswer::no_entries:
+      return object(row.contract.key, OrderedJson::array());
+    case EmptyAnswer::no_words:
+    case EmptyAnswer::none:
+      break;
   }
+  return "";
 }
 
 }  // namespace
 
 bool has_empty_answer(RequestClass request_class) {
-  return request_class == RequestClass::emoji || !contract_key(request_class).empty();
+  return class_row(request_class).empty != EmptyAnswer::none;
 }
 
 Result<LocalAnswer> empty_answer(const EmptyAnswerInput& input) {

@@ -4,16 +4,10 @@
 //   title           {"title": first words of the quoted message}; where none is found "", which Open WebUI
 //                   turns into the first message. Never {"title": ""}. Plain text where the prompt asks for
 //                   it
-//   tags            {"tags": []}
-//   follow_up       {"follow_ups": []}
+//   query           {"queries": [the quoted message]}; where none is found ""
+//   image_prompt    {"prompt": the quoted message}; where none is found ""
 //   autocomplete    {"text": ""}, or with the text given (type-ahead)
-//   query           {"queries": [the quoted message]}: what Open WebUI itself falls back to, for an empty
-//   list
-//                   skips the search. Where none is found "", which has the same effect
-//   image_prompt    {"prompt": the quoted message}, else ""
-//   tool_selection  {"tool_calls": []}; "" where the prompt does not ask for that key (before 0.5.8)
-//   memory_review   {"operations": []}
-//   emoji           "" (an error would cost the sentence its voice)
+//   the others      an empty list under their key, or "" (class_row(), shaper/base/request_class.h)
 //
 // None for chat, moa and what is no task (somebody waits for words), none for a task of unknown class, and
 // never one for compaction: an empty summary replaces the person's history.

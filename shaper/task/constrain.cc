@@ -9,44 +9,6 @@
 namespace tasklane {
 namespace {
 
-// Lengths are bounded, so that a model that rambles still closes its object below the cap. The bounds cost no
-// time: 15.2 ms a token without a format, 14.2 with one, 14.7 with 200 characters at most (SmolLM2 135M,
-// llama-server, one thread, medians of three follow-ups; Ollama 16.1, 15.9, 15.8).
-constexpr std::string_view title_schema = R"({"type":"object","properties":{
-  "title":{"type":"string","minLength":1,"maxLength":80}},"required":["title"],"additionalProperties":false})";
-constexpr std::string_view tags_schema = R"({"type":"object","properties":{
-  "tags":{"type":"array","minItems":1,"maxItems":6,"items":{"type":"string","minLength":1,"maxLength":40}}},
-  "required":["tags"],"additionalProperties":false})";
-// Open WebUI keeps five follow-ups and drops those above 400 characters.
-constexpr std::string_view follow_up_schema = R"({"type":"object","properties":{
-  "follow_ups":{"type":"array","minItems":1,"maxItems":5,"items":{"type":"string","minLength":1,"maxLength":200}}},
-  "required":["follow_ups"],"additionalProperties":false})";
-constexpr std::string_view autocomplete_schema = R"({"type":"object","properties":{
-  "text":{"type":"string","maxLength":120}},"required":["text"],"additionalProperties":false})";
-constexpr std::string_view query_schema = R"({"type":"object","properties":{
-  "queries":{"type":"array","maxItems":3,"items":{"type":"string","minLength":1,"maxLength":150}}},
-  "required":["queries"],"additionalProperties":false})";
-constexpr std::string_view image_prompt_schema = R"({"type":"object","properties":{
-  "prompt":{"type":"string","minLength":1}},"required":["prompt"],"additionalProperties":false})";
-constexpr std::string_view tool_selection_schema = R"({"type":"object","properties":{
-  "tool_calls":{"type":"array","items":{"type":"object","properties":{
-    "name":{"type":"string"},"parameters":{"type":"object"}},
-    "required":["name","parameters"],"additionalProperties":false}}},
-  "required":["tool_calls"],"additionalProperties":false})";
-constexpr std::string_view memory_review_schema = R"({"type":"object","properties":{
-  "operations":{"type":"array","maxItems":8,"items":{"anyOf":[
-    {"type":"object","properties":{"action":{"enum":["add"]},"type":{"enum":["user","context"]},
-      "path":{"type":"string","maxLength":80},"content":{"type":"string","maxLength":300}},
-      "required":["action","type","path","content"],"additionalProperties":false},
-    {"type":"object","properties":{"action":{"enum":["replace"]},"id":{"type":"string","maxLength":64},
-      "type":{"enum":["user","context"]},"path":{"type":"string","maxLength":80},"content":{"type":"string","maxLength":300}},
-      "required":["action","id","type","path","content"],"additionalProperties":false},
-    {"type":"object","properties":{"action":{"enum":["move"]},"id":{"type":"string","maxLength":64},"path":{"type":"string","maxLength":80}},
-      "required":["action","id","path"],"additionalProperties":false},
-    {"type":"object","properties":{"action":{"enum":["remove"]},"id":{"type":"string","maxLength":64}},
-      "required":["action","id"],"additionalProperties":false}]}}},
-  "required":["operations"],"additionalProperties":false})";
-
 // Fields by which one or the other server takes the form of an answer.
 constexpr std::array<std::string_view, 9> own_formats{
     "format",       "response_format", "grammar",       "json_schema",       "guided_json",
@@ -66,7 +28,7 @@ bool takes_schema(const OrderedJson& body, Dialect dialect) {
 }
 
 bool put_schema(OrderedJson& body, Dialect dialect, RequestClass request_class) {
-  const std::string_view text = answer_schema(request_class);
+  const std::string_view text = class_row(request_class).schema;
   if (text.empty() || !takes_schema(body, dialect)) return false;
   OrderedJson schema = OrderedJson::parse(text);
   if (is_ollama(dialect)) {
@@ -110,54 +72,9 @@ bool stop_thinking(OrderedJson& body, Dialect dialect) {
 
 }  // namespace
 
-std::string_view answer_schema(RequestClass request_class) {
-  switch (request_class) {
-    case RequestClass::title:
-      return title_schema;
-    case RequestClass::tags:
-      return tags_schema;
-    case RequestClass::follow_up:
-      return follow_up_schema;
-    case RequestClass::autocomplete:
-      return autocomplete_schema;
-    case RequestClass::query:
-      return query_schema;
-    case RequestClass::image_prompt:
-      return image_prompt_schema;
-    case RequestClass::tool_selection:
-      return tool_selection_schema;
-    case RequestClass::memory_review:
-      return memory_review_schema;
-    default:
-      return "";
-  }
-}
-
-// A character is a token at worst (CJK), four make one in English: the schema's lengths in the worst usual
-// case.
 std::int64_t token_cap(RequestClass request_class, bool json_contract) {
-  switch (request_class) {
-    case RequestClass::title:
-      return json_contract ? 128 : 50;  // 50: what the releases with plain titles asked for
-    case RequestClass::tags:
-      return 200;
-    case RequestClass::follow_up:
-      return 600;
-    case RequestClass::autocomplete:
-      return 128;
-    case RequestClass::query:
-      return json_contract ? 300 : 50;
-    case RequestClass::image_prompt:
-      return 600;
-    case RequestClass::memory_review:
-      return 1024;
-    case RequestClass::tool_selection:
-      return 2048;  // a parameter may be a text that the person wrote
-    case RequestClass::emoji:
-      return 4;  // Open WebUI's own
-    default:
-      return 0;
-  }
+  const TokenCap& cap = class_row(request_class).cap;
+  return json_contract ? cap.json : cap.plain;
 }
 
 Constraints fewer(Constraints wanted, Constraints applied) {

@@ -5,8 +5,7 @@
 //                read it too). Only where the prompt itself asks for the class's JSON key, and where the task
 //                carries no format of its own
 //   cap          options.num_predict or max_tokens, fit for the class; never 0 (unlimited in Ollama) and
-//   never
-//                above the client's own
+//                never above the client's own
 //   no_thinking  Ollama: "think": false, which models without thinking accept (a true one they refuse).
 //                OpenAI: "chat_template_kwargs": {"enable_thinking": false} for llama-server and vLLM, whose
 //                older releases know nothing else, and "reasoning_effort": "none" for Ollama's /v1 and newer
@@ -51,8 +50,5 @@ Constraints fewer(Constraints wanted, Constraints applied);
 
 // The cap of a class, 0 for none.
 std::int64_t token_cap(RequestClass request_class, bool json_contract);
-
-// The schema of a class's answer as JSON text, "" for none.
-std::string_view answer_schema(RequestClass request_class);
 
 }  // namespace tasklane

@@ -292,6 +292,62 @@ TEST(Metrics, CarryTheRelaysFigures) {
   EXPECT_EQ(metrics.value("tasklane_evidence_total", {{"evidence", "pack"}}), 1);
 }
 
+// A value of its own for each count.
+template <class Owner, std::size_t N>
+std::map<std::string, double> filled(const std::array<Figure<Owner>, N>& figures, Owner& owner) {
+  std::map<std::string, double> values;
+  std::uint64_t next = 100;
+  for (const Figure<Owner>& figure : figures)
+    if (const auto* place = std::get_if<std::uint64_t Owner::*>(&figure.place)) {
+      owner.** place = ++next;
+      values[std::string(figure.json)] = static_cast<double>(next);
+    }
+  return values;
+}
+
+TEST(Metrics, CarryEachFigureOfTheTablesUnderItsNames) {
+  Statistics statistics;
+  const auto relay = filled(relay_figures, statistics.relay());
+  const auto row = filled(row_figures, statistics.row(RequestClass::tags, "task"));
+  const Exposition metrics = parsed(prometheus_text(statistics, steering));
+  const auto json = stats_json(statistics, steering);
+  for (const auto& figure : relay_figures) {
+    const std::string name(figure.json);
+    EXPECT_EQ(metrics.value(std::string(figure.metric)), relay.at(name)) << name;
+    EXPECT_EQ(json["relay"][name], relay.at(name)) << name;
+  }
+  for (const auto& figure : row_figures) {
+    const std::string name(figure.json);
+    if (!row.contains(name)) continue;  // times
+    EXPECT_EQ(metrics.value(std::string(figure.metric), {{"class", "tags"}, {"upstream", "task"}}),
+              row.at(name));
+    EXPECT_EQ(json["classes"][0][name], row.at(name)) << name;
+  }
+}
+
+TEST(Metrics, CarryEachFigureOfALaneUnderItsNames) {
+  Admission admission;
+  Ticket title;
+  title.id = 1;
+  title.lane = Lane::background;
+  title.upstream = "m";
+  admission.arrive(title, Time{});
+  SteeringState with_lanes = steering;
+  with_lanes.admission = &admission;
+  const Exposition metrics = parsed(prometheus_text({}, with_lanes));
+  const auto json = stats_json({}, with_lanes)["lanes"]["by_lane"]["background"];
+  EXPECT_EQ(json.size(), lane_figures.size());
+  for (const auto& figure : lane_figures) {
+    const std::string name(figure.json);
+    EXPECT_TRUE(json.contains(name)) << name;
+    Labels labels{{"lane", "background"}};
+    if (figure.metric.empty()) labels["event"] = name;
+    const double value =
+        metrics.value(std::string(figure.metric.empty() ? lane_events.name : figure.metric), labels);
+    EXPECT_EQ(value, name == "waiting" || name == "arrived" ? 1 : 0) << name;
+  }
+}
+
 TEST(Metrics, CarryTheSteeringsFigures) {
   const Exposition metrics = parsed(prometheus_text({}, steering));
   EXPECT_EQ(metrics.value("tasklane_bypassed"), 1);

@@ -10,6 +10,7 @@
 namespace tasklane {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using Json = nlohmann::json;
 
@@ -25,12 +26,12 @@ struct Ran {
   }
 };
 
-Ran explain(const std::string& input, ExplainOptions options) {
+Ran explain(const std::string& input, const ExplainOptions& options, const Handle& handle = leave_alone) {
   std::istringstream in(input);
   std::ostringstream out;
   std::ostringstream err;
   Ran ran;
-  ran.exit = run_explain(options, leave_alone, in, out, err);
+  ran.exit = run_explain(options, handle, in, out, err);
   ran.out = out.str();
   ran.err = err.str();
   return ran;
@@ -94,8 +95,70 @@ TEST(Explain, ShowsTheClassThatTheLateEchoGives) {
   ASSERT_EQ(objects.size(), 2u);
   EXPECT_EQ(objects[0]["class"], "chat");
   EXPECT_EQ(objects[0]["class_late"], "title");
-  EXPECT_EQ(objects[0]["lane"], "background");
   EXPECT_FALSE(objects[1].contains("class_late"));
+}
+
+// The lanes that requests take with these rules.
+std::vector<std::string> lanes(const std::string& input, const std::string& rules) {
+  const Result<Config> config =
+      parse_config(R"({"version": 1, "intercept": [{"port": 1}], "rules": )" + rules + "}", "test");
+  EXPECT_TRUE(config.has_value()) << config.error().text();
+  std::vector<std::string> taken;
+  for (const Json& each : explain(input, lines_as_json(), [&](const DecideInput& one) {
+                            return by_rules(*config, one);
+                          }).objects())
+    taken.push_back(each.at("lane"));
+  return taken;
+}
+
+std::string title_line(const std::string& more = "") {
+  std::string body = framed_title;
+  body.insert(1, more);
+  return R"({"path":"/api/chat","headers":{},"body":)" + body + "}\n";
+}
+
+const std::string titles_wait =
+    R"([{"name": "r", "when": {"class": ["title", "task"]}, "then": {"quiet": "2s"}}])";
+
+TEST(Explain, SaysWhichLaneIsTakenAndNotWhichTheClassHas) {
+  EXPECT_EQ(explain(title_line(), lines_as_json()).objects()[0]["lane"], "interactive") << "without rules";
+  EXPECT_THAT(lanes(title_line(), titles_wait), ElementsAre("background"));
+  EXPECT_THAT(lanes(title_line(), R"([{"name": "r", "then": {"lane": "keystroke"}}])"),
+              ElementsAre("keystroke"));
+  EXPECT_THAT(lanes(title_line(), R"([{"name": "r", "then": {"patch": {"a": 1}}}])"),
+              ElementsAre("interactive"))
+      << "a rule without a word of lanes";
+  EXPECT_THAT(lanes(title_line(), R"([{"name": "r", "when": {"class": "tags"}, "then": {"hold": true}}])"),
+              ElementsAre("interactive"));
+}
+
+TEST(Explain, SaysThatWhatCannotBeHandledAsATaskGoesAtOnce) {
+  const std::string headed =
+      R"({"path":"/api/chat","headers":{"X-OpenWebUI-Task":"title_generation"},"body":)";
+  EXPECT_THAT(lanes(headed + framed_title + "}\n", titles_wait), ElementsAre("background"));
+  EXPECT_THAT(lanes(headed + "\"{no json\"}\n", titles_wait), ElementsAre("interactive"));
+  EXPECT_THAT(lanes(title_line(R"("n":2,)"), titles_wait), ElementsAre("interactive"));
+}
+
+TEST(Explain, SaysTheLaneInWhichALateTaskWaits) {
+  const std::string input = custom_title_line(0) + chat_line(0.05);
+  EXPECT_THAT(lanes(input, titles_wait), ElementsAre("background", "interactive"));
+  EXPECT_THAT(lanes(input, R"([{"name": "r", "when": {"class": "title"}, "then": {"lane": "blocking"}}])"),
+              ElementsAre("blocking", "interactive"));
+  EXPECT_THAT(lanes(input, "[]"), ElementsAre("interactive", "interactive"));
+}
+
+TEST(Explain, SaysInWordsWhyARequestDoesNotWaitAsItsRuleSays) {
+  const Result<Config> config =
+      parse_config(R"({"version": 1, "intercept": [{"port": 1}], "rules": )" + titles_wait + "}", "test");
+  ExplainOptions words = lines_as_json();
+  words.json = false;
+  const auto in_words = [&](const std::string& input) {
+    return explain(input, words, [&](const DecideInput& one) { return by_rules(*config, one); }).out;
+  };
+  EXPECT_THAT(in_words(title_line()), HasSubstr("lane      background\n"));
+  EXPECT_THAT(in_words(title_line(R"("n":2,)")),
+              HasSubstr("lane      interactive, whatever the rule says: several answers are asked for\n"));
 }
 
 TEST(Explain, GoesByTheTimesThatAreGiven) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "shaper/count/lane_counters.h"
 #include "shaper/count/statistics.h"
 
 namespace tasklane {
@@ -135,6 +136,24 @@ TEST(TheStatsTable, SaysOfEachLaneWhatWaitsAndWhatBecameOfItsRequests) {
   EXPECT_THAT(line_with(table, "keystroke"),
               ContainsRegex("^keystroke +0 +0 +40 +0 +0 +0.0 s +0.0 s +0 +0 +6$"));
   EXPECT_THAT(table, HasSubstr("\nre-warms: asked 5, finished 4, gave_way 1\n"));
+}
+
+TEST(TheStatsTable, HasEachColumnOfTheTablesInTheirOrder) {
+  Json stats = with_lanes();
+  for (const auto& figure : lane_figures)
+    stats["lanes"]["by_lane"]["background"][std::string(figure.json)] = 3;
+  const std::string table = stats_table(stats);
+  const auto expect_columns = [&](const std::string& head, const auto& figures) {
+    std::size_t at = 0;
+    for (const auto& figure : figures) {
+      if (figure.column.title.empty()) continue;
+      const std::size_t found = head.find("  " + std::string(figure.column.title), at);
+      ASSERT_NE(found, std::string::npos) << figure.column.title << " in " << head;
+      at = found;
+    }
+  };
+  expect_columns(line_with(table, "CLASS"), row_figures);
+  expect_columns(line_with(table, "LANE"), lane_figures);
 }
 
 TEST(TheStatsTable, SaysInOneLineWhatTheLanesWereWorth) {

@@ -114,6 +114,15 @@ TEST_F(Limits, ARateHoldsTasksThatAPersonWaitsForToo) {
   EXPECT_TRUE(starts(admission_.tick(start + 2s), 2));
 }
 
+TEST_F(Limits, ARateThatWasPaidAtAnotherServerIsNotTakenAgain) {
+  for (RequestId id = 1; id <= 2; ++id) {
+    Ticket query = ticket(id, Lane::blocking);
+    query.settings.rate = RateLimit{RatePer::client, Rate{0.5}, 1, OverRate::reject};
+    query.rate_paid = id == 2;
+    EXPECT_TRUE(starts(admission_.arrive(query, start), id)) << id;
+  }
+}
+
 TEST_F(Limits, ATypistsOwnChatEndsTheSuggestionOnAMachineOfItsOwn) {
   for (RequestId id = 1; id <= 2; ++id) {
     Ticket suggestion = ticket(id, Lane::keystroke, "task");

@@ -49,19 +49,6 @@ TEST(Constrain, AnOpenaiTaskGetsResponseFormatCapAndBothThinkingSwitches) {
   EXPECT_EQ(body.at("reasoning_effort"), "none");
 }
 
-TEST(Constrain, EverySchemaIsOneObjectWithTheKeyOfItsClass) {
-  for (const RequestClass request_class : all_request_classes) {
-    const std::string_view schema = answer_schema(request_class);
-    ASSERT_EQ(schema.empty(), contract_key(request_class).empty()) << to_text(request_class);
-    if (schema.empty()) continue;
-    const json parsed = json::parse(schema);
-    EXPECT_EQ(parsed.at("required"), json::array({contract_key(request_class)}));
-    EXPECT_EQ(parsed.at("properties").size(), 1u);
-    EXPECT_EQ(parsed.at("additionalProperties"), false);
-    EXPECT_GT(token_cap(request_class, true), 0);
-  }
-}
-
 TEST(Constrain, TheCapIsNeverAboveTheClientsOwnAndNeverZero) {
   struct Case {
     std::string_view limit;

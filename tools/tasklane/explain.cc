@@ -21,8 +21,12 @@ struct Account {
   std::optional<std::string> label;
   bool ambiguous = false;
   Classification classification;
-  Treatment treatment;
+  Handling handling;
   std::optional<RequestClass> class_late;
+  Treatment late;                      // as what a later chat showed it to be
+  std::optional<RequestLine> request;  // kept where one may still show that
+  // Of what it is known to be in the end.
+  [[nodiscard]] const Treatment& treatment() const { return class_late ? late : handling.treatment; }
 };
 
 void write_json(const Account& account, std::ostream& out) {
@@ -31,15 +35,15 @@ void write_json(const Account& account, std::ostream& out) {
   if (!account.id.empty()) json["id"] = account.id;
   json["class"] = to_text(found.request_class);
   if (account.class_late) json["class_late"] = to_text(*account.class_late);
-  json["lane"] = to_text(default_lane(account.class_late.value_or(found.request_class)));
+  json["lane"] = to_text(account.treatment().lane);
   json["evidence"] = to_text(found.evidence);
   json["score"] = found.score;
   if (!found.mark.empty()) json["mark"] = found.mark;
   json["task_shaped"] = found.task_shaped;
-  json["rule"] = account.treatment.rule.empty() ? nlohmann::ordered_json()
-                                                : nlohmann::ordered_json(account.treatment.rule);
-  json["route"] = account.treatment.route;
-  json["does"] = account.treatment.does;
+  json["rule"] = account.handling.rule.empty() ? nlohmann::ordered_json()
+                                               : nlohmann::ordered_json(account.handling.rule);
+  json["route"] = account.handling.route;
+  json["does"] = account.handling.does;
   json["reasons"] = found.reasons;
   if (account.label) json["label"] = *account.label;
   out << json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
@@ -60,17 +64,20 @@ void write_text(const Account& account, std::ostream& out) {
     out << head << reason << "\n";
     head = "            ";
   }
-  out << "  rule      " << (account.treatment.rule.empty() ? "none" : account.treatment.rule)
+  const Treatment& treatment = account.treatment();
+  out << "  lane      " << to_text(treatment.lane);
+  if (!treatment.at_once_because.empty()) out << ", whatever the rule says: " << treatment.at_once_because;
+  out << "\n  rule      " << (account.handling.rule.empty() ? "none" : account.handling.rule)
       << "\n  done      ";
-  for (std::size_t i = 0; i < account.treatment.route.size(); ++i)
-    out << (i == 0 ? "goes to " : ", else to ") << account.treatment.route[i];
-  for (const std::string& what : account.treatment.does) out << "; " << what;
+  for (std::size_t i = 0; i < account.handling.route.size(); ++i)
+    out << (i == 0 ? "goes to " : ", else to ") << account.handling.route[i];
+  for (const std::string& what : account.handling.does) out << "; " << what;
   out << "\n";
 }
 
 class Explanation {
  public:
-  explicit Explanation(const Treat& treat) : treat_(treat) {}
+  explicit Explanation(const Handle& handle) : handle_(handle) {}
 
   void add(const SeenRequest& seen) {
     Account account;
@@ -79,11 +86,12 @@ class Explanation {
     account.label = seen.request.label;
     account.ambiguous = seen.request.ambiguous;
     account.classification = seen.classification;
-    account.treatment = treat_({seen.request.head, seen.endpoint, seen.body, seen.request.body.size(),
+    account.handling = handle_({seen.request.head, seen.endpoint, seen.body, seen.request.body.size(),
                                 seen.classification, seen.request.client});
+    if (seen.classification.may_be_unmasked) account.request = seen.request;
     accounts_.push_back(std::move(account));
     for (const Unmasked& earlier : seen.classification.unmasked)
-      accounts_.at(earlier.id - 1).class_late = earlier.request_class;
+      show(accounts_.at(earlier.id - 1), earlier.request_class);
   }
 
   void write(bool json, std::ostream& out) const {
@@ -110,7 +118,24 @@ class Explanation {
   }
 
  private:
-  const Treat& treat_;
+  // The agent decides anew, and lets the request wait from there on.
+  void show(Account& account, RequestClass request_class) {
+    account.class_late = request_class;
+    if (!account.request) return;
+    const RequestLine& request = *account.request;
+    const Classification shown = shown_to_be(request_class, account.classification);
+    BodyReader reader;
+    const DecideInput input{request.head,
+                            endpoint_of(request.head.method, request.head.target),
+                            body_of(request, reader),
+                            request.body.size(),
+                            shown,
+                            request.client};
+    account.late = handle_(input).treatment;
+    account.request.reset();
+  }
+
+  const Handle& handle_;
   std::vector<Account> accounts_;
 };
 
@@ -121,9 +146,28 @@ int refuse(const Error& error, std::ostream& err) {
 
 }  // namespace
 
-Treatment leave_alone(const DecideInput&) { return {{}, {"model"}, {"untouched"}}; }
+Handling by_rules(const Config& config, const DecideInput& input) {
+  const Decision decision = decide(config, input);
+  Handling handling;
+  handling.treatment = treatment_of(decision, input.classification, input.endpoint, input.body);
+  handling.route.clear();
+  for (const Upstream* const upstream : decision.route) {
+    handling.route.push_back(upstream->name);
+    if (upstream->model)
+      handling.does.push_back("at " + upstream->name + " the model is " + *upstream->model);
+  }
+  if (decision.untouched()) {
+    handling.does = {"untouched"};
+    return handling;
+  }
+  handling.rule = decision.rule->name;
+  if (decision.rule->then.patch) handling.does.push_back("patched with " + decision.rule->then.patch->dump());
+  return handling;
+}
 
-int run_explain(const ExplainOptions& options, const Treat& treat, std::istream& in, std::ostream& out,
+Handling leave_alone(const DecideInput&) { return {{}, {"model"}, {"untouched"}, {}}; }
+
+int run_explain(const ExplainOptions& options, const Handle& handle, std::istream& in, std::ostream& out,
                 std::ostream& err) {
   auto packs = find_packs(options.packs, options.pack_directories);
   if (!packs) return refuse(packs.error(), err);
@@ -136,7 +180,7 @@ int run_explain(const ExplainOptions& options, const Treat& treat, std::istream&
   std::istream& source = from_stdin ? in : file;
   const std::string name = from_stdin ? "standard input" : options.input;
   TrafficReader traffic(Classifier(std::move(*packs), {options.threshold, 1, 2}));
-  Explanation explanation(treat);
+  Explanation explanation(handle);
   const auto add = [&](const SeenRequest& seen) { explanation.add(seen); };
   if (options.json_lines) {
     const auto read = traffic.read_lines(source, name, add);

@@ -10,6 +10,7 @@
 
 #include "shaper/base/result.h"
 #include "shaper/decide/decide.h"
+#include "shaper/decide/treatment.h"
 
 namespace CLI {
 class App;
@@ -28,18 +29,21 @@ struct ExplainOptions {
 };
 
 // What would be done with a request.
-struct Treatment {
+struct Handling {
   std::string rule;                         // empty: none matched
   std::vector<std::string> route{"model"};  // names of upstreams, in order
   std::vector<std::string> does;            // in words
+  Treatment treatment;
 };
-using Treat = std::function<Treatment(const DecideInput&)>;
+using Handle = std::function<Handling(const DecideInput&)>;
 
-// No rules: the original model, untouched.
-Treatment leave_alone(const DecideInput& input);
+// No rules: the original model, untouched and at once.
+Handling leave_alone(const DecideInput& input);
+// As an agent with this configuration would handle it.
+Handling by_rules(const Config& config, const DecideInput& input);
 
 // Exit code: 0 done, 1 a chat was taken for a task (with score), 2 bad input.
-int run_explain(const ExplainOptions& options, const Treat& treat, std::istream& in, std::ostream& out,
+int run_explain(const ExplainOptions& options, const Handle& handle, std::istream& in, std::ostream& out,
                 std::ostream& err);
 
 void add_explain(CLI::App& app, ExitCode& exit);

@@ -16,25 +16,6 @@ struct Line {
   bool own_packs = false;  // named on the command line, whatever the configuration says
 };
 
-Treatment by_rules(const Config& config, const DecideInput& input) {
-  const Decision decision = decide(config, input);
-  Treatment treatment;
-  treatment.route.clear();
-  for (const Upstream* const upstream : decision.route) {
-    treatment.route.push_back(upstream->name);
-    if (upstream->model)
-      treatment.does.push_back("at " + upstream->name + " the model is " + *upstream->model);
-  }
-  if (decision.untouched()) {
-    treatment.does = {"untouched"};
-    return treatment;
-  }
-  treatment.rule = decision.rule->name;
-  if (decision.rule->then.patch)
-    treatment.does.push_back("patched with " + decision.rule->then.patch->dump());
-  return treatment;
-}
-
 ExitCode run(Line& line) {
   line.options.json_lines = !line.lines.empty();
   if (line.options.json_lines) line.options.input = line.lines;
@@ -48,8 +29,8 @@ ExitCode run(Line& line) {
   if (!line.own_packs) line.options.packs = config->packs;
   line.options.pack_directories.push_back(std::filesystem::path(line.config).parent_path() / "packs");
   line.options.pack_directories.emplace_back("/etc/tasklane/packs");
-  const auto treat = [&](const DecideInput& input) { return by_rules(*config, input); };
-  return static_cast<ExitCode>(run_explain(line.options, treat, std::cin, std::cout, std::cerr));
+  const auto handle = [&](const DecideInput& input) { return by_rules(*config, input); };
+  return static_cast<ExitCode>(run_explain(line.options, handle, std::cin, std::cout, std::cerr));
 }
 
 }  // namespace

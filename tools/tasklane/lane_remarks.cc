@@ -12,23 +12,10 @@ namespace {
 
 using Names = std::set<std::string, std::less<>>;
 
-const Names& ignored_in(Lane lane) {
-  static const Names background{"debounce", "supersede", "type_ahead", "while_chat", "share"};
-  static const Names keystroke{"settle"};
-  static const Names blocking{"settle",   "hold",      "quiet",      "max_wait",   "preempt", "slices",
-                              "debounce", "supersede", "type_ahead", "while_chat", "share"};
-  static const Names nothing;
-  switch (lane) {
-    case Lane::background:
-      return background;
-    case Lane::keystroke:
-      return keystroke;
-    case Lane::blocking:
-      return blocking;
-    case Lane::interactive:
-      break;  // has a remark of its own
-  }
-  return nothing;
+// Whether a setting of that name means something there.
+bool matters_in(Lane lane, std::string_view name) {
+  const LaneSetting* const setting = lane_setting(name);
+  return setting != nullptr && setting->lanes.contains(lane);
 }
 
 // Where the rule's requests wait; none: its classes are not known.
@@ -59,18 +46,19 @@ void note_not_tasks(const Rule& rule, std::vector<std::string>& remarks) {
 
 void note_interactive(const Rule& rule, std::vector<std::string>& remarks) {
   Names others = rule.then.given;
-  others.erase("lane");
+  std::erase_if(others, [](const std::string& name) { return matters_in(Lane::interactive, name); });
   if (rule.then.settings.lane == Lane::interactive && !others.empty())
     remarks.push_back("rule '" + rule.name + "' has the lane interactive, where requests go at once: " +
                       listed(others) + " without effect");
 }
 
 void note_ignored(const Rule& rule, std::vector<std::string>& remarks) {
-  const std::set<Lane> lanes = lanes_of(rule);
+  std::set<Lane> lanes = lanes_of(rule);
+  lanes.erase(Lane::interactive);  // has a remark of its own
   if (lanes.empty()) return;
   std::string ignored;
   for (const std::string& name : rule.then.given)
-    if (std::all_of(lanes.begin(), lanes.end(), [&](Lane lane) { return ignored_in(lane).contains(name); }))
+    if (std::none_of(lanes.begin(), lanes.end(), [&](Lane lane) { return matters_in(lane, name); }))
       list(ignored, name);
   std::string where;
   for (const Lane lane : lanes) list(where, to_text(lane));
@@ -83,8 +71,9 @@ void note_no_empty_answer(const Rule& rule, std::vector<std::string>& remarks) {
   for (const RequestClass each : rule.when->classes)
     if (is_task(each) && !has_empty_answer(each)) list(classes, to_text(each));
   Names given;
-  for (const char* name : {"answer", "deadline"})
-    if (rule.then.given.contains(name)) given.insert(name);
+  for (const std::string& name : rule.then.given)
+    if (const LaneSetting* const setting = lane_setting(name); setting != nullptr && setting->answers_empty)
+      given.insert(name);
   if (!classes.empty() && !given.empty())
     remarks.push_back("rule '" + rule.name + "': nothing empty is a valid answer to " + classes + ": " +
                       listed(given) + " without effect there");

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "shaper/base/units.h"
+#include "shaper/count/lane_counters.h"
+#include "shaper/count/statistics.h"
 #include "tools/tasklane/control_client.h"
 
 namespace tasklane {
@@ -35,19 +37,25 @@ std::string milliseconds(const Json& figures, const char* name) {
   return text;
 }
 
+std::string seconds(double value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.1f s", value);
+  return text;
+}
+
 std::string bytes(std::uint64_t count) { return to_text(ByteSize{count}); }
 
-using Row = std::vector<std::string>;
+using Cells = std::vector<std::string>;
 
 // Columns as wide as their widest cell; the first `names` are left-aligned.
-std::string aligned(const std::vector<Row>& rows, std::size_t names) {
+std::string aligned(const std::vector<Cells>& rows, std::size_t names) {
   std::vector<std::size_t> widths;
-  for (const Row& row : rows) {
+  for (const Cells& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
   std::string out;
-  for (const Row& row : rows) {
+  for (const Cells& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string pad(widths[i] - row[i].size(), ' ');
@@ -59,26 +67,39 @@ std::string aligned(const std::vector<Row>& rows, std::size_t names) {
   return out;
 }
 
-Row row_of(const Json& c) {
-  const auto number = [&](const char* name) { return std::to_string(c.value(name, std::uint64_t{0})); };
-  const Json ttft = c.value("ttft_ms", Json::object());
-  const Json total = c.value("total_ms", Json::object());
-  return {c.value("class", ""),
-          c.value("upstream", ""),
-          number("requests"),
-          number("answered"),
-          number("redirected"),
-          number("failed_over"),
-          number("failed"),
-          number("in_flight"),
-          bytes(c.value("bytes_up", std::uint64_t{0})),
-          bytes(c.value("bytes_down", std::uint64_t{0})),
-          milliseconds(ttft, "p50"),
-          milliseconds(ttft, "p95"),
-          milliseconds(ttft, "p99"),
-          milliseconds(total, "p50"),
-          milliseconds(total, "p95"),
-          milliseconds(total, "p99")};
+Cells heading(const Column& column, bool times) {
+  if (column.title.empty()) return {};
+  if (times) return {std::string(column.title) + " p50", "p95", "p99"};
+  return {std::string(column.title)};
+}
+
+// The cells of one figure under its heading, as the agent told it.
+template <class Owner>
+Cells cells_of(const Figure<Owner>& figure, const Json& told) {
+  const std::string name(figure.json);
+  if (std::holds_alternative<Histogram Owner::*>(figure.place)) {
+    const Json times = told.value(name, Json::object());
+    return {milliseconds(times, "p50"), milliseconds(times, "p95"), milliseconds(times, "p99")};
+  }
+  if (std::holds_alternative<Duration Owner::*>(figure.place)) return {seconds(told.value(name, 0.0))};
+  const auto count = told.value(name, std::uint64_t{0});
+  return {figure.unit == FigureUnit::bytes ? bytes(count) : std::to_string(count)};
+}
+
+// A column for each figure that has one; those that may be left out, only where some line has something.
+template <class Owner, std::size_t N>
+void add_columns(std::vector<Cells>& rows, const std::array<Figure<Owner>, N>& figures,
+                 const std::vector<Json>& told) {
+  const auto append = [](Cells& to, const Cells& cells) { to.insert(to.end(), cells.begin(), cells.end()); };
+  for (const Figure<Owner>& figure : figures) {
+    const auto shows = [&](const Json& each) { return each.value(std::string(figure.json), 0.0) != 0; };
+    const Cells titles = heading(figure.column, std::holds_alternative<Histogram Owner::*>(figure.place));
+    const bool left_out =
+        figure.column.shown == Shown::if_any && std::none_of(told.begin(), told.end(), shows);
+    if (titles.empty() || left_out) continue;
+    append(rows.front(), titles);
+    for (std::size_t i = 0; i < told.size(); ++i) append(rows[i + 1], cells_of(figure, told[i]));
+  }
 }
 
 std::string counts_line(const std::string& title, const Json& counts) {
@@ -97,53 +118,22 @@ Json nonzero(const Json& counts) {
   return some;
 }
 
-struct LaneColumn {
-  const char* title;
-  const char* name;     // in the agent's answer
-  bool always = false;  // else only where some lane has something to show
-};
-constexpr std::array<LaneColumn, 20> lane_columns{{
-    {"WAITING", "waiting", true},
-    {"RUNNING", "running", true},
-    {"ARRIVED", "arrived", true},
-    {"STARTED", "started", true},
-    {"FINISHED", "finished", true},
-    {"HELD", "held_seconds", true},
-    {"LONGEST", "longest_held_seconds"},
-    {"PRE-EMPTED", "pre_empted"},
-    {"SLICED", "sliced"},
-    {"RE-WARMED", "rewarmed"},
-    {"SUPERSEDED", "superseded"},
-    {"TYPE-AHEAD", "type_ahead"},
-    {"COALESCED", "coalesced"},
-    {"CACHED", "cached"},
-    {"EXPIRED", "expired"},
-    {"EMPTY", "answered_empty"},
-    {"OVER SHARE", "over_share"},
-    {"REJECTED", "rejected"},
-    {"OVERDUE", "overdue"},
-    {"LEFT", "client_gone"},
-}};
-
-std::string lane_cell(const Json& counts, std::string_view name) {
-  const Json value = counts.value(std::string(name), Json(0));
-  if (!name.ends_with("_seconds")) return value.dump();
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.1f s", value.get<double>());
-  return text;
+std::string lanes_table(const Json& by_lane) {
+  std::vector<Cells> rows{{"LANE"}};
+  std::vector<Json> told;
+  for (const auto& [lane, counts] : by_lane.items()) {
+    rows.push_back({lane});
+    told.push_back(counts);
+  }
+  add_columns(rows, lane_figures, told);
+  return rows.size() > 1 ? aligned(rows, 1) : "";
 }
 
-std::string lanes_table(const Json& by_lane) {
-  std::vector<Row> rows{{"LANE"}};
-  for (const auto& [lane, counts] : by_lane.items()) rows.push_back({lane});
-  for (const LaneColumn& column : lane_columns) {
-    const auto shows = [&](const Json& counts) { return counts.value(column.name, 0.0) != 0; };
-    if (!column.always && std::none_of(by_lane.begin(), by_lane.end(), shows)) continue;
-    rows.front().emplace_back(column.title);
-    std::size_t row = 1;
-    for (const Json& counts : by_lane) rows[row++].push_back(lane_cell(counts, column.name));
-  }
-  return rows.size() > 1 ? aligned(rows, 1) : "";
+std::string classes_table(const Json& classes) {
+  std::vector<Cells> rows{{"CLASS", "UPSTREAM"}};
+  for (const Json& each : classes) rows.push_back({each.value("class", ""), each.value("upstream", "")});
+  add_columns(rows, row_figures, std::vector<Json>(classes.begin(), classes.end()));
+  return rows.size() > 1 ? aligned(rows, 2) : "no request yet\n";
 }
 
 std::string servers_line(const Json& servers) {
@@ -218,10 +208,7 @@ ExitCode run_stats(const std::string& control, const StatsOptions& options) {
 }  // namespace
 
 std::string stats_table(const Json& stats) {
-  std::vector<Row> rows{{"CLASS", "UPSTREAM", "REQUESTS", "ANSWERED", "REDIRECTED", "FAILED OVER", "FAILED",
-                         "IN FLIGHT", "UP", "DOWN", "TTFT p50", "p95", "p99", "TOTAL p50", "p95", "p99"}};
-  for (const Json& each : stats.value("classes", Json::array())) rows.push_back(row_of(each));
-  std::string out = rows.size() > 1 ? aligned(rows, 2) : "no request yet\n";
+  std::string out = classes_table(stats.value("classes", Json::array()));
   out += "\n" + steering_lines(stats.value("steering", Json::object()));
   const Json lanes = stats.value("lanes", Json::object());
   const Json by_lane = lanes.value("by_lane", Json::object());

@@ -18,14 +18,17 @@ Time TrafficReader::next_time(const RequestLine& request) {
   return now_;
 }
 
+const BodyFacts* body_of(const RequestLine& request, BodyReader& reader) {
+  const Endpoint endpoint = endpoint_of(request.head.method, request.head.target);
+  if (endpoint.kind != EndpointKind::generation) return nullptr;
+  const std::string* const encoding = request.head.field("Content-Encoding");
+  return &reader.read(request.body, endpoint.dialect, encoding != nullptr ? *encoding : std::string());
+}
+
 Classification TrafficReader::classify(const RequestLine& request,
                                        const std::function<void(const SeenRequest&)>& visit) {
   const Endpoint endpoint = endpoint_of(request.head.method, request.head.target);
-  const BodyFacts* body = nullptr;
-  if (endpoint.kind == EndpointKind::generation) {
-    const std::string* const encoding = request.head.field("Content-Encoding");
-    body = &reader_.read(request.body, endpoint.dialect, encoding != nullptr ? *encoding : std::string());
-  }
+  const BodyFacts* body = body_of(request, reader_);
   Classification classification = classifier_.classify(
       {++last_id_, request.head, endpoint, body, request.client, next_time(request), true});
   visit({request, endpoint, body, classification});

@@ -22,6 +22,9 @@ struct SeenRequest {
   const Classification& classification;
 };
 
+// Null where the endpoint generates nothing. Valid until the reader's next body.
+const BodyFacts* body_of(const RequestLine& request, BodyReader& reader);
+
 class TrafficReader {
  public:
   explicit TrafficReader(Classifier classifier) : classifier_(std::move(classifier)) {}

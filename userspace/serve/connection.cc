@@ -196,9 +196,7 @@ Awaitable<bool> Connection::forward(Request& request) {
 Awaitable<bool> Connection::run_unmasked(Request& request, Classification classification,
                                          RequestClass unmasked) {
   ++context_.statistics.relay().gave_way;
-  classification.request_class = unmasked;
-  classification.evidence = Evidence::echo;
-  classification.may_be_unmasked = false;
+  classification = shown_to_be(unmasked, std::move(classification));
   const BodyFacts* body = read_body(request);
   const Decision decision = decide(
       *request.config,

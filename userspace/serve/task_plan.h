@@ -19,7 +19,4 @@ struct PlanInput {
 // Nothing: it goes at once, as it came or as the rule writes it anew.
 std::optional<TaskPlan> plan_task(const PlanInput& input);
 
-// The lane of a request under a decision. Chats and compaction are interactive whatever a rule says.
-Lane lane_of(const Decision& decision, RequestClass request_class);
-
 }  // namespace tasklane

@@ -105,7 +105,7 @@ Awaitable<bool> TaskRun::wait_for_turn() {
 Constrained TaskRun::body_for(const Upstream& upstream) const {
   const Then& then = plan_.decision.rule->then;
   const auto chat = context_.chat_options.find(key_of(upstream));
-  const bool aligned = then.settings.align && chat != context_.chat_options.end();
+  const bool aligned = plan_.ticket.settings.align && chat != context_.chat_options.end();
   return task_body({.body = plan_.body,
                     .dialect = plan_.form.dialect,
                     .request_class = plan_.ticket.request_class,
@@ -211,7 +211,7 @@ Awaitable<bool> TaskRun::prefill(const Upstream& upstream, const std::string& bo
   // Where chats may never come, and each request may cost money, none is made to learn what slices are worth.
   const bool tried = !upstream.own_compute || slice_worth(upstream).known();
   const std::optional<SliceOptions> options = slice_worth(upstream).options();
-  if (!tried || !options || plan_.ticket.lane == Lane::blocking) co_return true;
+  if (!tried || !options) co_return true;
   const std::optional<Slices> slices = cut(upstream, body, *options);
   if (!slices) co_return true;
   Admission& admission = context_.lanes.admission();
@@ -338,9 +338,9 @@ Ticket TaskRun::ticket_for(const Upstream& upstream, Sharing sharing) const {
                                       upstream.model.value_or(plan_.model), body_for(upstream).body))
       ticket.canonical = *key;
   if (in_first_lane_) return ticket;
+  ticket.rate_paid = true;
   const Duration waited = now() - begun_;
   LaneSettings& settings = ticket.settings;
-  settings.rate.reset();
   settings.max_wait = std::max(Duration::zero(), settings.max_wait - waited);
   if (settings.deadline) settings.deadline = std::max(Duration::zero(), *settings.deadline - waited);
   return ticket;
@@ -359,7 +359,7 @@ bool TaskRun::enter_lane(const Upstream& upstream, Sharing sharing) {
 
 // Waits for this upstream and asks it, or shares the answer of another who does.
 Awaitable<TaskRun::Attempt> TaskRun::ask(const Upstream& upstream) {
-  const bool constrain = plan_.decision.rule->then.settings.constrain;
+  const bool constrain = plan_.ticket.settings.constrain;
   wanted_ =
       constrain ? context_.constraints.taken(key_of(upstream), now()) : Constraints{false, false, false};
   fewer_ = false;
@@ -382,7 +382,7 @@ Awaitable<TaskRun::Attempt> TaskRun::ask_in_turn(const Upstream& upstream) {
     }
     cancelled_ = false;
     const Constrained asked = body_for(upstream);
-    if (plan_.decision.rule->then.settings.slices) {
+    if (plan_.ticket.settings.slices) {
       const bool go_on = co_await prefill(upstream, asked.body);
       if (!go_on) continue;  // where a chat came, once more later
     }

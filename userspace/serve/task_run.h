@@ -20,7 +20,7 @@ namespace tasklane {
 
 // What is known of a task before it waits: copies, for the body's facts do not live that long.
 struct TaskPlan {
-  Ticket ticket;  // without upstream
+  Ticket ticket;  // without upstream; its settings are the treatment's, and final
   AnswerForm form;
   Decision decision;
   std::string body;                  // decoded JSON

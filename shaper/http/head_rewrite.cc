@@ -1,6 +1,7 @@
 #include "shaper/http/head_rewrite.h"
 
 #include <algorithm>
+#include <array>
 
 #include "shaper/http/request_head.h"
 
@@ -9,12 +10,30 @@ namespace {
 
 constexpr std::string_view line_end = "\r\n";
 
+// What is said of the very bytes of a body (RFC 9110 section 8.8.3, RFC 9530, RFC 9421), and of trailers,
+// which a body that is written anew does not have.
+constexpr std::array<std::string_view, 9> told_of_the_body{
+    "ETag",      "Content-MD5",     "Digest",  "Content-Digest", "Repr-Digest",
+    "Signature", "Signature-Input", "Trailer", "Content-Range"};
+
+bool is_among(std::string_view name, const auto& names) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view other) { return equal_names(name, other); });
+}
+
+// chunked is HTTP/1.1's, so whoever writes it speaks HTTP/1.1.
+std::string first_line(std::string_view line, const HeadChanges& changes) {
+  constexpr std::string_view old = "HTTP/1.0 ";
+  if (!changes.chunked || !line.starts_with(old)) return std::string(line);
+  return "HTTP/1.1 " + std::string(line.substr(old.size()));
+}
+
 bool left_out(std::string_view name, const HeadChanges& changes) {
   const bool framing = equal_names(name, "Content-Length") || equal_names(name, "Transfer-Encoding");
   if (framing && (changes.content_length || changes.chunked || changes.close)) return true;
   if (changes.close && (equal_names(name, "Connection") || equal_names(name, "Keep-Alive"))) return true;
-  return std::any_of(changes.without.begin(), changes.without.end(),
-                     [&](std::string_view other) { return equal_names(name, other); });
+  if (changes.other_body && is_among(name, told_of_the_body)) return true;
+  return is_among(name, changes.without);
 }
 
 }  // namespace
@@ -30,7 +49,7 @@ std::string rewrite_head(std::string_view head, const HeadChanges& changes) {
     if (line == line_end) break;
     const std::string_view name = line.substr(0, line.find(':'));
     if (first) {
-      out += line;
+      out += first_line(line, changes);
       first = false;
     } else if (changes.host && equal_names(name, "Host")) {
       if (!host_written) out.append("Host: ").append(*changes.host).append(line_end);
@@ -44,10 +63,6 @@ std::string rewrite_head(std::string_view head, const HeadChanges& changes) {
   if (changes.chunked) out += "Transfer-Encoding: chunked\r\n";
   if (changes.close) out += "Connection: close\r\n";
   return out.append(line_end);
-}
-
-bool has_folded_field(std::string_view head) {
-  return head.find("\r\n ") != std::string_view::npos || head.find("\r\n\t") != std::string_view::npos;
 }
 
 }  // namespace tasklane

@@ -14,13 +14,11 @@ struct HeadChanges {
   std::optional<std::uint64_t> content_length;  // replaces every framing field by this length
   bool chunked = false;                   // replaces every framing field by "Transfer-Encoding: chunked"
   bool close = false;                     // the connection ends with this message
+  bool other_body = false;                // the body is another than its validators and digests tell of
   std::vector<std::string_view> without;  // names of fields to leave out
 };
 
 // `head` is a complete head, from the first line to the empty line.
 std::string rewrite_head(std::string_view head, const HeadChanges& changes);
-
-// A field value continued on a next line (obs-fold), which a proxy must not pass on (RFC 9112 section 5.2).
-bool has_folded_field(std::string_view head);
 
 }  // namespace tasklane

@@ -2,24 +2,23 @@
 
 #include <utility>
 
-#include "shaper/http/head_rewrite.h"
-
 namespace tasklane {
 namespace {
 
 // A first line that ends in a bare LF, or begins with no method: not the HTTP/1 that we read. Whoever is
-// meant may well understand it.
-bool is_opaque(std::string_view bytes) {
+// meant may well understand it. `seen`: of the bytes, looked at before.
+bool is_opaque(std::string_view bytes, std::size_t seen) {
   const char first = bytes.front();
   const bool method_begins = (first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z');
   if (!method_begins) return true;
-  const auto line = bytes.find('\n');
+  const auto line = bytes.find('\n', seen);
   return line != std::string_view::npos && (line == 0 || bytes[line - 1] != '\r');
 }
 
-// RFC 9112 section 2.2: empty lines before a request line are ignored.
-void skip_empty_lines(ClientInput& input) {
+// RFC 9112 section 2.2: empty lines before a request line are ignored. False: half of one is there.
+bool skip_empty_lines(ClientInput& input) {
   while (input.bytes().starts_with("\r\n")) input.consume(2);
+  return input.bytes() != "\r";
 }
 
 bool expects_continue(const ReceivedRequest& request) {
@@ -34,14 +33,14 @@ Awaitable<ScanResult> RequestReader::read_head(ReceivedRequest& request, Time& d
   std::size_t seen = 0;
   std::size_t read = 0;  // the scanner takes the first line by itself where it comes alone
   for (;;) {
-    if (!begun) skip_empty_lines(input_);
-    const std::string_view bytes = input_.bytes();
+    const bool whole_lines = begun || skip_empty_lines(input_);
+    const std::string_view bytes = whole_lines ? input_.bytes() : std::string_view();
     if (!bytes.empty() && !begun) {
       begun = true;
       deadline = now() + limits_.header_timeout;
     }
     if (bytes.size() > seen) {
-      if (is_opaque(bytes)) co_return ScanResult{ScanState::not_http, 0};
+      if (read == 0 && is_opaque(bytes, seen)) co_return ScanResult{ScanState::not_http, 0};
       seen = bytes.size();
       const ScanResult scan = request.scanner->feed(bytes.substr(read));
       read += scan.consumed;
@@ -70,7 +69,7 @@ Awaitable<bool> RequestReader::read_body(ReceivedRequest& request, ScanResult sc
     scan = scanner.feed(input_.bytes().substr(read));
     read += scan.consumed;
     if (scan.state != ScanState::need_more) break;
-    if (scanner.body_bytes() > limits_.max_body.bytes) {
+    if (read - request.head_size > limits_.max_body.bytes) {  // as received: framing is held too
       request.past_limit = true;
       break;
     }
@@ -102,8 +101,6 @@ Awaitable<ReadOutcome> RequestReader::read(Time& deadline) {
       break;
   }
   request.head_size = head.consumed;
-  if (has_folded_field(input_.bytes().substr(0, head.consumed)))
-    co_return Refused{400, "the request can be read in two ways: a header field is folded over two lines"};
   request.endpoint = endpoint_of(request.head().method, request.head().target);
 
   const auto length = request.scanner->content_length();

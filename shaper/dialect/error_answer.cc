@@ -24,7 +24,10 @@ LocalAnswer error_answer(Dialect dialect, std::string_view path, int status, std
 
 std::string to_wire(const LocalAnswer& answer, bool keep_alive, bool head_only) {
   std::string wire = "HTTP/1.1 " + std::to_string(answer.status) + " ";
-  wire.append(reason_of(answer.status)).append("\r\nContent-Type: ").append(answer.content_type);
+  wire.append(answer.reason.empty() ? reason_of(answer.status) : std::string_view(answer.reason));
+  if (!answer.content_type.empty()) wire.append("\r\nContent-Type: ").append(answer.content_type);
+  for (const HeaderField& field : answer.fields)
+    wire.append("\r\n").append(field.name).append(": ").append(field.value);
   wire += "\r\nContent-Length: " + std::to_string(answer.body.size());
   wire += keep_alive ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
   if (!head_only) wire += answer.body;

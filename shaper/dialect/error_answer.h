@@ -3,8 +3,10 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shaper/dialect/endpoint.h"
+#include "shaper/http/request_head.h"
 
 namespace tasklane {
 
@@ -12,6 +14,8 @@ struct LocalAnswer {
   int status = 500;
   std::string content_type;
   std::string body;
+  std::string reason{};               // empty: that of RFC 9110
+  std::vector<HeaderField> fields{};  // further ones, as a server sent them
 };
 
 // Ollama: {"error":"..."}; OpenAI: {"error":{"message","type","code"}}; other paths: OpenAI's below /v1, else

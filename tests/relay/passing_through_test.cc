@@ -75,6 +75,86 @@ TEST_F(PassingThrough, ChunksAndTrailersStayAsTheyAreBothWays) {
   EXPECT_EQ("GET /api/version HTTP/1.1\r\nHost: m\r\n\r\n", server.until("\r\n\r\n"));
 }
 
+TEST_F(PassingThrough, AConnectionFieldInAFormThatServersTakeIsNotRefused) {
+  start();
+  Peer person = client();
+  Peer server(-1);
+  bool called = false;
+  for (const std::string field : {"Connection: Keep-Alive; timeout=5", "Proxy-Connection: a b",
+                                  "Connection: \"x\"", "Connection: keep-alive,"}) {
+    const std::string request = "GET /api/version HTTP/1.1\r\nHost: m\r\n" + field + "\r\n\r\n";
+    person.send(request);
+    if (!std::exchange(called, true)) server = model.accept();
+    EXPECT_EQ(request, server.receive(request.size()));
+    const std::string reply = answer("{}", "Connection: Keep-Alive; timeout=5\r\n");
+    server.send(reply);
+    EXPECT_EQ(reply, person.receive(reply.size()));
+  }
+}
+
+// In two segments too, and they are no protocol of another kind.
+TEST_F(PassingThrough, AnEmptyLineBeforeARequestIsPassedOver) {
+  start();
+  Peer person = client();
+  person.send("\r");
+  while (counters().connections == 0) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // a segment of its own
+  person.send("\n");
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  person.send("GET /x HTTP/1.1\r\nHost: m\r\n\r\n");
+  Peer server = model.accept();
+  EXPECT_EQ("GET /x HTTP/1.1\r\nHost: m\r\n\r\n", server.until("\r\n\r\n"));
+  EXPECT_EQ(0u, counters().tunnels);
+}
+
+TEST_F(PassingThrough, OneByteChunksCountAsWhatTheyAreOnTheWire) {
+  start(R"(, "limits": {"max_body": "64KiB"})");
+  Peer person = client();
+  std::string request = "POST /api/chat HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (int chunk = 0; chunk < 60000; ++chunk) request += "1\r\nx\r\n";
+  request += "0\r\n\r\n";
+  person.send(request);
+  Peer server = model.accept();
+  EXPECT_TRUE(request == server.receive(request.size()));
+  EXPECT_EQ(1u, counters().unclassified_large);
+}
+
+TEST_F(PassingThrough, InterimAnswersAreKeptFromAClientThatSpeaksHttp10) {
+  start();
+  Peer person = client();
+  person.send("GET /x HTTP/1.0\r\nHost: m\r\n\r\n");
+  Peer server = model.accept();
+  server.until("\r\n\r\n");
+  server.send("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + answer("{}"));
+  EXPECT_EQ(answer("{}"), person.rest());
+}
+
+TEST_F(PassingThrough, BehindAnAnsweredConnectIsATunnel) {
+  start();
+  Peer person = client();
+  person.send("CONNECT other:443 HTTP/1.1\r\nHost: other:443\r\n\r\n");
+  Peer server = model.accept();
+  server.until("\r\n\r\n");
+  const std::string reply = "HTTP/1.1 200 Connection established\r\nContent-Length: 5\r\n\r\n";
+  server.send(reply + "raw");
+  EXPECT_EQ(reply + "raw", person.receive(reply.size() + 3));
+  person.send("\x16\x03 no request\r\n\r\n");
+  EXPECT_EQ("\x16\x03 no request\r\n\r\n", server.receive(17));
+  server.half_close();
+  EXPECT_EQ("", person.rest());
+}
+
+TEST_F(PassingThrough, ATunnelTriesEachAddressOfAName) {
+  // Where the host's name table has both, "localhost" is ::1 first, and there nobody listens.
+  Server local(htonl(INADDR_LOOPBACK));
+  original = "http://localhost:" + std::to_string(local.port());
+  start();
+  Peer person = client();
+  person.send("* no http\r\n");
+  Peer server = local.accept();
+  EXPECT_EQ("* no http\r\n", server.receive(11));
+}
+
 TEST_F(PassingThrough, AStreamReachesTheClientPieceByPiece) {
   start();
   Peer person = client();

@@ -82,6 +82,57 @@ TEST_F(Redirecting, GivesTheClientsModelBackInEveryLineOfAStream) {
   EXPECT_EQ(std::string::npos, reply.find("small")) << reply;
 }
 
+TEST_F(Redirecting, ACutAnswerOfWhichTheClientHasNothingIs502) {
+  start_with_rule("small", R"({"route": ["task"]})");
+  Peer person = client();
+  person.send(lane(R"({"model":"big"})"));
+  {
+    Peer server = task.accept();
+    receive_request(server);
+    server.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"model\"");
+  }
+  EXPECT_TRUE(person.rest().starts_with("HTTP/1.1 502 "));
+}
+
+TEST_F(Redirecting, AnswersOfAnHttp10ServerAreGivenBackAsHttp11Has) {
+  start_with_rule("small", R"({"route": ["task"]})");
+  Peer person = client();
+  person.send(lane(R"({"model":"big","stream":true})"));
+  {
+    Peer server = task.accept();
+    receive_request(server);
+    server.send("HTTP/1.0 200 OK\r\nContent-Type: application/x-ndjson\r\n\r\n{\"model\":\"small\"}\n");
+  }
+  EXPECT_EQ(
+      "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\nConnection: "
+      "close\r\n\r\n10\r\n{\"model\":\"big\"}\n\r\n0\r\n\r\n",
+      person.rest());
+}
+
+TEST_F(Redirecting, AChangedAnswerLosesTheDigestsOfTheOldBytes) {
+  start_with_rule("small", R"({"route": ["task"]})");
+  Peer person = client();
+  person.send(post("/api/chat", R"({"model":"big"})", "X-Lane: task\r\nContent-Digest: sha-256=:x:\r\n"));
+  Peer server = task.accept();
+  EXPECT_EQ(std::string::npos, receive_request(server).find("Content-Digest"));
+  server.send(answer(R"({"model": "small"})", "ETag: \"a\"\r\nContent-MD5: b\r\nRepr-Digest: c\r\n"));
+  EXPECT_EQ(answer(R"({"model": "big"})"), person.receive(answer(R"({"model": "big"})").size()));
+}
+
+TEST_F(Redirecting, AnAnswerThatIsTooLongToHoldIsPassedOnAsItCame) {
+  start_with_rule("small", R"({"route": ["task"]})");
+  Peer person = client();
+  person.send(lane(R"({"model":"big"})"));
+  Peer server = task.accept();
+  receive_request(server);
+  const std::string reply =
+      answer(R"({"model": "small", "x": ")" + std::string(AnswerRelay::longest_held, 'x') + "\"}",
+             "ETag: \"a\"\r\n");
+  std::thread sender([&] { server.send(reply); });
+  EXPECT_TRUE(reply == person.receive(reply.size()));
+  sender.join();
+}
+
 TEST_F(Redirecting, WhatTheRuleDoesNotMatchStaysWithTheModel) {
   start_with_rule("small", R"({"route": ["task"]})");
   Peer person = client();

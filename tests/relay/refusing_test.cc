@@ -60,7 +60,69 @@ INSTANTIATE_TEST_SUITE_P(
         Ambiguous{"a folded field", HEAD "X-A: a\r\n b\r\nContent-Length: 2\r\n\r\n{}"},
         Ambiguous{"a NUL in a name", HEAD "X\x01Y: 1\r\nContent-Length: 2\r\n\r\n{}"},
         Ambiguous{"a line without a colon", HEAD "nothing\r\nContent-Length: 2\r\n\r\n{}"}));
+INSTANTIATE_TEST_SUITE_P(
+    TransferCodings, AmbiguousFraming,
+    ::testing::Values(
+        Ambiguous{"a list", HEAD "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"},
+        Ambiguous{"a list that begins with nothing", HEAD "Transfer-Encoding: ,chunked\r\n\r\n0\r\n\r\n"},
+        Ambiguous{"a list that ends with nothing", HEAD "Transfer-Encoding: chunked,\r\n\r\n0\r\n\r\n"},
+        Ambiguous{"a parameter", HEAD "Transfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n"},
+        Ambiguous{"two words", HEAD "Transfer-Encoding: chunked foo\r\n\r\n0\r\n\r\n"},
+        Ambiguous{"a quote", HEAD "Transfer-Encoding: chunked\"\r\n\r\n0\r\n\r\n"},
+        Ambiguous{"identity", HEAD "Transfer-Encoding: identity\r\n\r\n"},
+        Ambiguous{"nothing", HEAD "Transfer-Encoding:\r\n\r\n"}));
+#define CHUNKED HEAD "Transfer-Encoding: chunked\r\n\r\n"
+INSTANTIATE_TEST_SUITE_P(
+    ChunkExtensions, AmbiguousFraming,
+    ::testing::Values(
+        Ambiguous{"a line feed in a quoted value", CHUNKED "2;a=\"\n\"\r\n{}\r\n0\r\n\r\n"},
+        Ambiguous{"a carriage return in a quoted value", CHUNKED "2;a=\"\r\"\r\n{}\r\n0\r\n\r\n"},
+        Ambiguous{"a control byte in a quoted value", CHUNKED "2;a=\"\x01\"\r\n{}\r\n0\r\n\r\n"},
+        Ambiguous{"a size that ends in a line feed alone", CHUNKED "2\n{}\r\n0\r\n\r\n"},
+        Ambiguous{"an extension without a name", CHUNKED "2;=a\r\n{}\r\n0\r\n\r\n"},
+        Ambiguous{"a padded size", CHUNKED "2 \r\n{}\r\n0\r\n\r\n"},
+        Ambiguous{"data that ends in a line feed alone", CHUNKED "2\r\n{}\n0\r\n\r\n"},
+        Ambiguous{"a trailer that ends in a line feed alone", CHUNKED "2\r\n{}\r\n0\r\nX: 1\n\r\n"},
+        Ambiguous{"a folded trailer", CHUNKED "2\r\n{}\r\n0\r\nX: 1\r\n 2\r\n\r\n"}));
+#undef CHUNKED
 #undef HEAD
+
+TEST_F(Refusing, ExtensionsAndTrailersAreCountedThoughTheyAreNoBody) {
+  start();
+  const std::string head = "POST /api/chat HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const std::string& endless :
+       {"2;a=\"" + std::string(1u << 20, 'x'), "0\r\nX: " + std::string(1u << 20, 'x')}) {
+    Peer person = client();
+    person.send(head + endless);
+    EXPECT_TRUE(person.rest().starts_with("HTTP/1.1 400 "));
+  }
+  EXPECT_FALSE(model.called_within(std::chrono::milliseconds(50)));
+}
+
+// The server sees what was right, and then its connection ends.
+TEST_F(Refusing, ABadChunkInAStreamedUploadIs400AndNotAByteOfItGoesOn) {
+  start();
+  Peer person = client();
+  const std::string good =
+      "POST /api/blobs/sha256:1 HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n";
+  person.send(good);
+  Peer server = model.accept();
+  EXPECT_EQ(good, server.receive(good.size()));
+  person.send("3;a=\"\n");
+  person.send("\"\r\nabc\r\n0\r\n\r\nGET /hidden HTTP/1.1\r\nHost: m\r\n\r\n");
+  EXPECT_EQ(std::string::npos, server.rest().find('\n'));
+  EXPECT_TRUE(person.rest().starts_with("HTTP/1.1 400 Bad Request\r\n"));
+  EXPECT_EQ(1u, counters().refused_requests);
+}
+
+TEST_F(Refusing, TheHeadersLimitIsWhatItSays) {
+  start();
+  std::string request = "GET /api/tags HTTP/1.1\r\nHost: m\r\n";
+  while (request.size() < 180000) request += "X-Field: one of a great many\r\n";
+  Peer person = client();
+  person.send(request + "\r\n");
+  EXPECT_TRUE(person.rest().starts_with("HTTP/1.1 431 "));
+}
 
 TEST_F(Refusing, AHeaderPastTheLimitGets431InTheClientsDialect) {
   start(R"(, "limits": {"max_header": "4KiB"})");

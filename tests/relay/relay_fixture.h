@@ -36,7 +36,11 @@ class Peer {
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   }
   Peer(Peer&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Peer& operator=(Peer&&) = delete;
+  Peer& operator=(Peer&& other) noexcept {
+    close();
+    fd_ = std::exchange(other.fd_, -1);
+    return *this;
+  }
   ~Peer() { close(); }
 
   static Peer to(std::uint16_t port) {
@@ -126,10 +130,10 @@ inline in_addr own_loopback() {
 // A listening socket on a free port of own_loopback(): the model server's side of a test.
 class Server {
  public:
-  Server() {
+  explicit Server(std::uint32_t at = own_loopback().s_addr) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_addr = own_loopback();
+    address.sin_addr.s_addr = at;
     EXPECT_EQ(0, ::bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
     EXPECT_EQ(0, ::listen(fd_, 16));
     socklen_t length = sizeof(address);
@@ -170,6 +174,7 @@ class RelayTest : public ::testing::Test {
   Server model;
   Server task;
   Duration prewarm_pause = std::chrono::minutes(1);  // set before start()
+  std::string original = model.url();                // as well
 
   // Starts the relay in front of `model`. `more` are further members of the configuration, each with a comma
   // in front.
@@ -257,7 +262,7 @@ class RelayTest : public ::testing::Test {
  private:
   Result<Config> configured(const std::string& more) const {
     const std::string text =
-        R"({"version": 1, "listen": [{"address": "127.0.0.1:1", "to": ")" + model.url() + "\"}]" + more + "}";
+        R"({"version": 1, "listen": [{"address": "127.0.0.1:1", "to": ")" + original + "\"}]" + more + "}";
     return parse_config(text, "test");
   }
   void run() {

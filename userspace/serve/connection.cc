@@ -9,6 +9,7 @@
 #include "userspace/serve/slot_probe.h"
 #include "userspace/serve/target.h"
 #include "userspace/serve/task_plan.h"
+#include "userspace/wire/reach.h"
 #include "userspace/wire/tunnel.h"
 
 namespace tasklane {
@@ -120,10 +121,7 @@ Awaitable<void> Connection::run(bool pass_through) {
 
 Awaitable<void> Connection::run_tunnel() {
   ++context_.statistics.relay().tunnels;
-  Result<std::vector<TcpEndpoint>> to = std::vector<TcpEndpoint>{origin_.destination};
-  if (!origin_.steered) to = co_await context_.upstreams.resolve(origin_.host, origin_.port);
-  if (!to || to->empty()) co_return;
-  Result<UpstreamPtr> upstream = co_await context_.upstreams.dial(to->front(), origin_.steered);
+  Result<UpstreamPtr> upstream = co_await reach(context_.upstreams, origin_, false);
   if (!upstream) co_return reset_client();
   co_await tunnel(socket_, input_, *upstream);
 }
@@ -133,7 +131,16 @@ Awaitable<void> Connection::refuse(int status, const std::string& message, Endpo
   const LocalAnswer answer = error_answer(endpoint.dialect, path, status, "tasklane: " + message);
   const std::string wire = to_wire(answer, false);
   co_await send_all(socket_, wire);
-  // The client may still be sending: take its bytes for a moment, or a reset would overtake the answer.
+  co_await linger();
+}
+
+Awaitable<void> Connection::refuse(int status, const std::string& message, const Request& request) {
+  const std::string path(path_of(request.head().target));
+  co_await refuse(status, message, request.endpoint, path);
+}
+
+// The client may still be sending, and a reset would overtake the answer.
+Awaitable<void> Connection::linger() {
   error_code ignored;
   socket_.shutdown(TcpSocket::shutdown_send, ignored);
   deadline_ = now() + std::chrono::seconds(2);
@@ -334,10 +341,23 @@ void Connection::count(RequestClass request_class, const Exchange::Report& repor
 }
 
 Awaitable<bool> Connection::conclude(Request& request, Exchange::Report& report) {
+  if (report.ambiguous) {
+    ++context_.statistics.relay().refused_requests;
+    if (report.answer.begun) {
+      reset_client();
+    } else {
+      const std::string why = "the request can be read in two ways: " + request.scanner->problem();
+      co_await refuse(400, why, request);
+    }
+    co_return false;
+  }
   switch (report.answer.end) {
-    case AnswerEnd::complete:
-      co_return request.scanner->is_done() && request.scanner->keep_alive() &&
-          report.answer.client_keep_alive;
+    case AnswerEnd::complete: {
+      // Of a request that has not been taken in whole the rest would be read as the next one.
+      const bool whole = request.scanner->is_done();
+      if (!whole) co_await linger();
+      co_return whole&& request.scanner->keep_alive() && report.answer.client_keep_alive;
+    }
     case AnswerEnd::upgraded:
       co_await tunnel(socket_, input_, report.connection, std::move(report.answer.leftover));
       co_return false;
@@ -346,13 +366,33 @@ Awaitable<bool> Connection::conclude(Request& request, Exchange::Report& report)
       if (report.dialled.has_error() && !origin_.steered) {
         const std::string message =
             "upstream '" + report.upstream + "' cannot be reached: " + report.dialled.error().text();
-        co_await refuse(502, message, request.endpoint, path_of(request.head().target));
+        co_await refuse(502, message, request);
       } else {
         reset_client();  // as the model server itself would have left it
       }
       co_return false;
+    case AnswerEnd::unreadable:
+    case AnswerEnd::broken:
+      co_await conclude_broken(request, report);
+      co_return false;
     default:
       co_return false;
+  }
+}
+
+// What was cut must look cut: to the client that has a part of it by how its connection ends, to one that has
+// nothing yet by a 502.
+Awaitable<void> Connection::conclude_broken(const Request& request, const Exchange::Report& report) {
+  const AnswerReport& answer = report.answer;
+  if (answer.begun) {
+    if (answer.reset) reset_client();
+  } else if (answer.end == AnswerEnd::unreadable) {
+    const std::string why =
+        "upstream '" + report.upstream + "' sent an answer that can be read in two ways: " + answer.problem;
+    co_await refuse(502, why, request);
+  } else {
+    const std::string why = "upstream '" + report.upstream + "' broke off";
+    co_await refuse(502, why, request);
   }
 }
 

@@ -44,6 +44,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
                              const Classification& classification);
   Awaitable<bool> conclude(Request& request, Exchange::Report& report);
   Awaitable<void> refuse(int status, const std::string& message, Endpoint endpoint, std::string_view path);
+  Awaitable<void> refuse(int status, const std::string& message, const Request& request);
+  Awaitable<void> conclude_broken(const Request& request, const Exchange::Report& report);
+  // Lets the last answer arrive: what the client still sends is taken for a moment.
+  Awaitable<void> linger();
   Awaitable<void> run_tunnel();
   const BodyFacts* read_body(const Request& request);
   Classification classify(Request& request, const BodyFacts* body);

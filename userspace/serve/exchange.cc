@@ -1,7 +1,5 @@
 #include "userspace/serve/exchange.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <utility>
 
 #include "shaper/http/head_rewrite.h"
@@ -10,6 +8,12 @@
 #include "userspace/serve/target.h"
 
 namespace tasklane {
+namespace {
+
+// How long a body that nobody takes any more is waited for once its answer is there.
+constexpr Duration patience_behind_answer = std::chrono::seconds(1);
+
+}  // namespace
 
 Outgoing outgoing_bytes(const Request& request, const Decision& decision, const Upstream& upstream,
                         const BodyFacts* body) {
@@ -28,6 +32,7 @@ Outgoing outgoing_bytes(const Request& request, const Decision& decision, const 
   if (!upstream.original) changes.host = upstream.authority;
   if (changed) {
     changes.content_length = changed->size();
+    changes.other_body = true;
     changes.without = {"Content-Encoding", "Expect"};
   }
   if (out.model_replaced)
@@ -56,48 +61,74 @@ bool Exchange::give_way() {
   return true;
 }
 
-// A client that goes away ends its request upstream at once. One that only half-closes a request which
-// generates nothing still gets its answer, as from the model server itself: the half-close is passed on.
-void Exchange::watch_client() {
-  input_->when_closed([this] { client_closed(); });
-  if (input_->closed()) client_closed();
-}
-
+// A client that goes away ends its request upstream at once; but what it had sent is sent on first, for a FIN
+// stands behind the bytes. One that only half-closes a request which generates nothing still gets its answer,
+// as from the model server itself: the half-close is passed on.
 void Exchange::client_closed() {
   if (!upstream_) return;
-  if (request_.endpoint.kind == EndpointKind::generation || input_->reset()) return upstream_->abort();
+  if (input_->reset()) return upstream_->abort();
+  if (!upload_->ended()) return input_->when_closed([this] { client_closed(); });  // it tells when it has
+  if (request_.endpoint.kind == EndpointKind::generation) return upstream_->abort();
   error_code ignored;
   upstream_->socket().shutdown(TcpSocket::shutdown_send, ignored);
   input_->when_closed([this] { client_closed(); });  // a reset may follow
 }
 
+// To ask twice is to ask once (RFC 9110 section 9.2.2).
+bool Exchange::may_repeat() const {
+  const std::string& method = request_.head().method;
+  return request_.whole && (method == "GET" || method == "HEAD");
+}
+
 // A request that changes something on the server must not run twice: it never risks a connection that may be
 // stale.
 bool Exchange::may_reuse() const {
-  const std::string& method = request_.head().method;
-  return request_.whole &&
-         (method == "GET" || method == "HEAD" || request_.endpoint.kind == EndpointKind::generation ||
-          request_.endpoint.kind == EndpointKind::embedding);
+  return may_repeat() || (request_.whole && (request_.endpoint.kind == EndpointKind::generation ||
+                                             request_.endpoint.kind == EndpointKind::embedding));
 }
 
-Awaitable<AnswerReport> Exchange::talk(const Outgoing& outgoing, bool last) {
-  watch_client();
-  // An error here may still be followed by an answer (413 before the whole body was taken): read on.
-  co_await send_all(upstream_->socket(), outgoing.bytes);
-  if (!request_.whole)
-    asio::co_spawn(context_.io, upload_rest(input_, request_.scanner, upstream_), asio::detached);
+AnswerWishes Exchange::wishes_for(const Outgoing& outgoing, bool last) const {
   AnswerWishes wishes;
   wishes.pass_over_errors = !last;
   wishes.swallow_continue = request_.continue_sent;
   wishes.to_head_request = request_.head().method == "HEAD";
+  wishes.to_connect_request = request_.head().method == "CONNECT";
   wishes.client_is_http10 = request_.scanner->version() < 11;
+  wishes.may_upgrade = [this] { return upload_->sent().has_value(); };
   if (outgoing.model_replaced) wishes.client_model = client_model_;
   wishes.keep_copy = keep_copy_;
-  relay_.emplace(client_, *upstream_, std::move(wishes));
+  return wishes;
+}
+
+// The answer is read while the request is still on its way, for a server may answer before it has read all
+// (413).
+Awaitable<AnswerReport> Exchange::talk(const Outgoing& outgoing, bool last) {
+  std::optional<Upload::Rest> rest;
+  if (!request_.whole) rest = Upload::Rest{input_, request_.scanner};
+  upload_ = std::make_shared<Upload>(upstream_, outgoing.bytes, std::move(rest));
+  input_->when_closed([this] { client_closed(); });
+  upload_->begin([this] {
+    if (input_->closed()) client_closed();
+  });
+  relay_.emplace(client_, *upstream_, wishes_for(outgoing, last));
   AnswerReport answer = co_await relay_->run();
+  may_ask_again_ = may_repeat() || upload_->cannot_have_been_read(answer.reset);
+  const bool goes_on = answer.end == AnswerEnd::complete && answer.spent;
+  co_await upload_->finish(goes_on ? patience_behind_answer : Duration::zero());
   input_->when_closed(nullptr);
-  if (input_->closed() && answer.end != AnswerEnd::complete) answer.end = AnswerEnd::client_gone;
+  report_.ambiguous = upload_->ambiguous();
+  const bool cancelled = request_.endpoint.kind == EndpointKind::generation && input_->closed();
+  if ((cancelled || input_->reset()) && answer.end != AnswerEnd::complete)
+    answer.end = AnswerEnd::client_gone;
   co_return answer;
+}
+
+// Only behind a request that is known to have gone out whole, and its answer to be read whole; and where the
+// client itself meant to go on, for the server heard that too.
+void Exchange::keep_connection() {
+  const std::optional<SentWhole> sent = upload_->sent();
+  if (sent && report_.answer.spent && request_.scanner->keep_alive())
+    context_.upstreams.keep_idle(upstream_, *sent, *report_.answer.spent, now());
 }
 
 Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
@@ -115,15 +146,16 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
       co_return true;
     }
     // A kept connection that the server had closed meanwhile: not the server's word on this request.
-    if (report_.answer.end != AnswerEnd::no_answer || !upstream_->reused() || input_->closed()) break;
+    const bool stale = report_.answer.end == AnswerEnd::no_answer && upstream_->reused();
+    if (!stale || !may_ask_again_ || input_->closed()) break;
     ++context_.statistics.relay().upstream_reconnects;
     if (context_.slot_probe != nullptr)
       context_.slot_probe->lost(server_key(origin_, *decision_.route[index]));
   }
   const AnswerEnd end = report_.answer.end;
-  if (end == AnswerEnd::complete && report_.answer.upstream_keep_alive && request_.whole)
-    context_.upstreams.keep_idle(std::move(upstream_), now());
+  if (end == AnswerEnd::complete) keep_connection();
   if (end == AnswerEnd::upgraded) report_.connection = std::move(upstream_);
+  upload_.reset();  // it holds the connection too
   upstream_.reset();
   co_return end != AnswerEnd::no_answer&& end != AnswerEnd::passed_over;
 }
@@ -144,23 +176,6 @@ Awaitable<Exchange::Report> Exchange::run(std::vector<Outgoing> outgoing) {
     if (index + 1 < decision_.route.size()) ++row.failed_over;
   }
   co_return std::move(report_);
-}
-
-Awaitable<void> upload_rest(std::shared_ptr<ClientInput> input, std::shared_ptr<RequestScanner> scanner,
-                            UpstreamPtr upstream) {
-  std::size_t sent = 0;  // of the input's bytes: passed on already, though the scanner waits for more of it
-  while (!scanner->is_done()) {
-    const ScanResult scan = scanner->feed(input->bytes());
-    if (scan.state != ScanState::need_more && scan.state != ScanState::done) break;
-    const std::size_t end = scan.state == ScanState::done ? scan.consumed : input->bytes().size();
-    const std::string bytes(input->bytes().substr(sent, end - sent));
-    if (!co_await send_all(upstream->socket(), bytes)) co_return;
-    sent = end - scan.consumed;
-    input->consume(scan.consumed);
-    if (scan.state == ScanState::done) co_return;
-    if (!co_await input->more()) break;
-  }
-  if (!scanner->is_done()) upstream->abort();
 }
 
 }  // namespace tasklane

@@ -10,6 +10,7 @@
 #include "userspace/serve/request.h"
 #include "userspace/serve/target.h"
 #include "userspace/wire/answer_relay.h"
+#include "userspace/wire/upload.h"
 
 namespace tasklane {
 
@@ -35,6 +36,7 @@ class Exchange {
     UpstreamPtr connection;  // set after an upgrade: the tunnel goes on with it
     Result<void> dialled;    // why the last upstream could not be reached
     bool gave_way = false;   // see give_way(): it may be sent again
+    bool ambiguous = false;  // its body, as it streamed, could be read in two ways
   };
   void keep_copy() { keep_copy_ = true; }
   // `outgoing` per upstream of the decision's route.
@@ -46,8 +48,10 @@ class Exchange {
  private:
   Awaitable<bool> attempt(std::size_t index, const Outgoing& outgoing);
   Awaitable<AnswerReport> talk(const Outgoing& outgoing, bool last);
-  void watch_client();
+  [[nodiscard]] AnswerWishes wishes_for(const Outgoing& outgoing, bool last) const;
+  void keep_connection();
   void client_closed();
+  [[nodiscard]] bool may_repeat() const;
   [[nodiscard]] bool may_reuse() const;
 
   RelayContext& context_;
@@ -59,14 +63,12 @@ class Exchange {
   RequestClass class_;
   std::string client_model_;
   UpstreamPtr upstream_;
+  std::shared_ptr<Upload> upload_;  // to `upstream_`
   std::optional<AnswerRelay> relay_;
+  bool may_ask_again_ = false;  // the server cannot have read the request whole, or it changes nothing
   bool gave_way_ = false;
   bool keep_copy_ = false;
   Report report_;
 };
-
-// Sends the rest of a request's body on as it comes in, while the answer may already be on its way.
-Awaitable<void> upload_rest(std::shared_ptr<ClientInput> input, std::shared_ptr<RequestScanner> scanner,
-                            UpstreamPtr upstream);
 
 }  // namespace tasklane

@@ -188,6 +188,7 @@ Awaitable<void> Rewarmer::ask(Rewarm wish, PromptPtr prompt) {
 Awaitable<bool> Rewarmer::ask_now(Run& run, const std::string& server, PromptPtr prompt) {
   HeadChanges changes;
   changes.content_length = prompt->body.size();
+  changes.other_body = true;
   changes.without = {"Content-Encoding", "Expect", "Accept-Encoding"};
   const std::string bytes = rewrite_head(prompt->head, changes) + prompt->body;
   const std::shared_ptr<const Config> config = context_.config;

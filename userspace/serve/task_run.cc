@@ -12,6 +12,7 @@
 #include "shaper/task/task_body.h"
 #include "userspace/serve/slot_probe.h"
 #include "userspace/serve/target.h"
+#include "userspace/wire/upload.h"
 
 namespace tasklane {
 namespace {
@@ -120,6 +121,7 @@ std::string TaskRun::wire(const Upstream& upstream, std::string_view body) const
   HeadChanges changes;
   if (!upstream.original) changes.host = upstream.authority;
   changes.content_length = body.size();
+  changes.other_body = true;
   changes.without = {"Content-Encoding", "Expect", "Accept-Encoding"};
   return rewrite_head(request_.raw_head(), changes).append(body);
 }
@@ -150,16 +152,20 @@ Awaitable<std::optional<Collected>> TaskRun::ask_once(const Upstream& upstream, 
     upstream_ = std::move(*reached);
     report_.asked = true;
     report_.bytes_up += bytes.size();
-    co_await send_all(upstream_->socket(), bytes);
+    const auto upload = std::make_shared<Upload>(upstream_, bytes);
+    upload->begin();
     const Collected collected = co_await collect_answer(*upstream_, assembler);
+    const bool unread = upload->cannot_have_been_read(collected.reset);
+    co_await upload->finish(Duration::zero());
     const UpstreamPtr connection = std::exchange(upstream_, nullptr);
     if (cancelled_ || local_) co_return std::nullopt;
-    if (!collected.any_byte && connection->reused()) {
+    if (!collected.any_byte && connection->reused() && unread) {
       ++context_.statistics.relay().upstream_reconnects;
       if (context_.slot_probe != nullptr) context_.slot_probe->lost(server_key(origin_, upstream));
       continue;
     }
-    if (collected.keep_alive) context_.upstreams.keep_idle(connection, now());
+    if (collected.spent && upload->sent())
+      context_.upstreams.keep_idle(connection, *upload->sent(), *collected.spent, now());
     co_return collected;
   }
 }
@@ -262,8 +268,11 @@ TaskRun::Attempt TaskRun::conclude(const Upstream& upstream, const AnswerAssembl
     take_answer(upstream, assembler, collected.first_byte);
     return Attempt::answered;
   }
-  if (collected.status >= bad_request && collected.whole)
-    fail({collected.status, collected.content_type, collected.error_body});
+  if (collected.status != ok && collected.whole)
+    fail(
+        {collected.status, collected.content_type, collected.error_body, collected.reason, collected.fields});
+  else if (collected.status == ok && !assembler.problem().empty())
+    fail(own_error(bad_gateway, "upstream '" + upstream.name + "' gave no answer: " + assembler.problem()));
   else
     fail(own_error(bad_gateway, "upstream '" + upstream.name + "' broke off"));
   return Attempt::failed;

@@ -6,8 +6,6 @@
 #include <cstdio>
 #include <utility>
 
-#include "shaper/http/head_rewrite.h"
-
 namespace tasklane {
 namespace {
 
@@ -42,6 +40,7 @@ Awaitable<bool> AnswerRelay::receive() {
   error_code error;
   const std::size_t count = co_await upstream_.socket().async_read_some(
       asio::buffer(landing_.get(), landing_size), asio::redirect_error(use_await, error));
+  report_.reset = error && error != asio::error::eof;
   if (error) co_return false;
   pending_.append(landing_.get(), count);
   co_return true;
@@ -56,27 +55,42 @@ Awaitable<bool> AnswerRelay::send(std::string_view bytes) {
   co_return sent;
 }
 
-// Interim answers (RFC 9110 section 15.2) go on to the client, but for a 100 that it has had already.
+// The final answer's head goes with the first bytes behind it.
+Awaitable<bool> AnswerRelay::send_behind_head(std::string_view bytes) {
+  report_.begun = true;
+  if (head_.empty()) co_return co_await send(bytes);
+  std::string both = std::exchange(head_, {});
+  both += bytes;
+  co_return co_await send(both);
+}
+
+// Interim answers (RFC 9110 section 15.2) go on to the client, but for a 100 that it has had already, and not
+// to one that speaks HTTP/1.0 and takes the first head for the answer.
 Awaitable<bool> AnswerRelay::take_interim() {
-  const bool swallow = scanner_->status() == 100 && wishes_.swallow_continue;
+  const bool known = scanner_->status() == 100 && wishes_.swallow_continue;
   const std::string head = std::exchange(head_, {});
   reset_scanner();
-  if (swallow) co_return true;
+  if (known || wishes_.client_is_http10) co_return true;
   co_return co_await send(head);
 }
 
 Awaitable<bool> AnswerRelay::take_head() {
   for (;;) {
     const ScanResult scan = scanner_->feed(pending_);
-    head_.append(pending_, 0, scan.consumed);
-    pending_.erase(0, scan.consumed);
     if (scan.state == ScanState::need_more) {
       if (co_await receive()) continue;
-      const bool nothing = pending_.empty() && head_.empty() && !sent_anything_;
+      const bool nothing = pending_.empty() && !sent_anything_;
       report_.end = nothing ? AnswerEnd::no_answer : AnswerEnd::broken;
       co_return false;
     }
-    if (scan.state != ScanState::head_done) co_return co_await run_opaque();
+    if (scan.state != ScanState::head_done) {
+      report_.end = AnswerEnd::unreadable;
+      report_.problem =
+          scan.state == ScanState::header_too_large ? "its header is too large" : scanner_->problem();
+      co_return false;
+    }
+    head_ = scanner_->tidied() ? *scanner_->tidied() : pending_.substr(0, scan.consumed);
+    pending_.erase(0, scan.consumed);
     report_.status = scanner_->status();
     if (const std::string* server = scanner_->head().field("Server")) report_.server = *server;
     const bool interim = report_.status / 100 == 1 && report_.status != 101;
@@ -85,22 +99,17 @@ Awaitable<bool> AnswerRelay::take_head() {
   }
 }
 
-// Below, what is sent is held in a named value: gcc 12 destroys temporaries within a condition's co_await
-// wrongly. What is not HTTP as we read it still is what the model said: on to its end, then both sides close.
-Awaitable<bool> AnswerRelay::run_opaque() {
-  report_.end = AnswerEnd::broken;
-  do {
-    if (!report_.first_byte) report_.first_byte = now();
-    const std::string bytes = std::exchange(head_, {}) + std::exchange(pending_, {});
-    if (!co_await send(bytes)) co_return false;
-  } while (co_await receive());
-  co_return false;
+HeadChanges AnswerRelay::changes_of_body() const {
+  HeadChanges changes;
+  changes.other_body = true;
+  changes.close = !scanner_->keep_alive();
+  return changes;
 }
 
 void AnswerRelay::begin_transform() {
   const bool copied = wishes_.keep_copy && report_.status == 200 && !wishes_.client_model;
   if (copied) scanner_->collect_into(&report_.copy);
-  if (!wishes_.client_model) return;
+  if (!wishes_.client_model || scanner_->is_done()) return;
   const std::string* type = scanner_->head().field("Content-Type");
   const std::string* coding = scanner_->head().field("Content-Encoding");
   format_ = type == nullptr ? AnswerFormat::opaque : answer_format_of(*type);
@@ -108,7 +117,7 @@ void AnswerRelay::begin_transform() {
   transform_ = std::make_unique<ResponseModel>(format_, *wishes_.client_model);
   scanner_->collect_into(&decoded_);
   if (format_ == AnswerFormat::json) return;  // its head waits for the new length
-  HeadChanges changes;
+  HeadChanges changes = changes_of_body();
   if (wishes_.client_is_http10)
     changes.close = true;
   else
@@ -116,70 +125,106 @@ void AnswerRelay::begin_transform() {
   head_ = rewrite_head(head_, changes);
 }
 
+// Of a stream, what is whole of it now.
 Awaitable<bool> AnswerRelay::pass_transformed(bool last) {
   std::string out = transform_->feed(std::exchange(decoded_, {}));
   if (last) out += transform_->finish();
-  if (format_ == AnswerFormat::json) {
-    collected_ += out;
-    if (!last) co_return true;
-    HeadChanges changes;
-    changes.content_length = collected_.size();
-    const std::string whole = rewrite_head(std::exchange(head_, {}), changes) + collected_;
-    co_return co_await send(whole);
-  }
-  std::string wire = std::exchange(head_, {});
+  std::string wire;
   if (wishes_.client_is_http10)
     wire += out;
   else if (!out.empty())
     wire += chunk_of(out);
   if (last && !wishes_.client_is_http10) wire += "0\r\n\r\n";
-  co_return co_await send(wire);
+  co_return co_await send_behind_head(wire);
 }
 
-Awaitable<bool> AnswerRelay::pass(std::string_view raw) {
-  if (head_.empty()) co_return co_await send(raw);
-  std::string both = std::exchange(head_, {});
-  both += raw;
-  co_return co_await send(both);
+// A JSON answer waits for its end, or until it is too long to wait.
+Awaitable<bool> AnswerRelay::pass_held(std::string_view raw, bool last) {
+  held_ += raw;
+  if (held_.size() > longest_held) {
+    transform_.reset();
+    scanner_->collect_into(nullptr);
+    decoded_ = std::string();
+    const std::string held = std::exchange(held_, {});
+    co_return co_await send_behind_head(held);
+  }
+  if (!last) co_return true;
+  std::string body = transform_->feed(decoded_);
+  body += transform_->finish();
+  HeadChanges changes = changes_of_body();
+  changes.content_length = body.size();
+  head_ = rewrite_head(head_, changes);
+  co_return co_await send_behind_head(body);
+}
+
+Awaitable<bool> AnswerRelay::pass(std::string_view raw, bool last) {
+  // Written out: gcc 12 miscompiles co_await within ?: and ||.
+  bool passed = false;
+  if (!transform_)
+    passed = co_await send_behind_head(raw);
+  else if (format_ == AnswerFormat::json)
+    passed = co_await pass_held(raw, last);
+  else
+    passed = co_await pass_transformed(last);
+  co_return passed;
+}
+
+// Whether the client knows by itself where the answer should have ended.
+bool AnswerRelay::client_sees_the_end() const {
+  if (transform_) return !wishes_.client_is_http10;
+  return !scanner_->need_eof();
+}
+
+void AnswerRelay::break_off() {
+  report_.end = AnswerEnd::broken;
+  if (report_.begun && !client_sees_the_end()) report_.reset = true;
 }
 
 Awaitable<bool> AnswerRelay::take_body() {
-  std::size_t sent = 0;  // of pending_: passed on already, though the scanner waits for more of it
   for (;;) {
     const ScanResult scan = scanner_->feed(pending_);
-    if (scan.state != ScanState::need_more && scan.state != ScanState::done) {
-      pending_.erase(0, sent);
-      co_return co_await run_opaque();
-    }
+    const bool wrong = scan.state != ScanState::need_more && scan.state != ScanState::done;
     const bool done = scan.state == ScanState::done;
-    if (report_.copy.size() > longest_copy) scanner_->collect_into(nullptr);
-    const std::size_t raw_end = done ? scan.consumed : pending_.size();
-    if (!report_.first_byte && (scanner_->body_bytes() > 0 || done)) report_.first_byte = now();
-    bool passed = false;  // written out: gcc 12 miscompiles co_await within ?: and ||
-    if (transform_)
-      passed = co_await pass_transformed(done);
-    else
-      passed = co_await pass(std::string_view(pending_).substr(sent, raw_end - sent));
-    if (!passed) co_return false;
-    sent = raw_end - scan.consumed;
-    pending_.erase(0, scan.consumed);
-    if (done) co_return true;
-    if (co_await receive()) continue;
-    if (!scanner_->end_of_stream()) {
-      report_.end = AnswerEnd::broken;
+    if (wrong && !report_.begun) {
+      report_.end = AnswerEnd::unreadable;
+      report_.problem = scanner_->problem();
       co_return false;
     }
-    if (!transform_) co_return true;
-    co_return co_await pass_transformed(true);
+    if (report_.copy.size() > longest_copy) scanner_->collect_into(nullptr);
+    if (!report_.first_byte && (scanner_->body_bytes() > 0 || done)) report_.first_byte = now();
+    const bool passed = co_await pass(std::string_view(pending_).substr(0, scan.consumed), done);
+    if (!passed) co_return false;
+    pending_.erase(0, scan.consumed);
+    if (done) co_return true;
+    if (wrong) {
+      report_.reset = true;
+      break_off();
+      co_return false;
+    }
+    if (co_await receive()) continue;
+    if (report_.reset || !scanner_->end_of_stream()) {
+      break_off();
+      co_return false;
+    }
+    co_return co_await pass({}, true);
   }
+}
+
+Awaitable<void> AnswerRelay::upgrade() {
+  if (wishes_.may_upgrade && !wishes_.may_upgrade()) {
+    report_.end = AnswerEnd::unreadable;
+    report_.problem = "it changes the protocol before it has the request";
+    co_return;
+  }
+  const bool sent = co_await send_behind_head({});
+  if (sent) report_.end = AnswerEnd::upgraded;
+  report_.leftover = std::move(pending_);
 }
 
 Awaitable<AnswerReport> AnswerRelay::run() {
   if (!co_await take_head()) co_return std::move(report_);
-  if (report_.status == 101) {
-    const std::string head = std::exchange(head_, {});
-    if (co_await send(head)) report_.end = AnswerEnd::upgraded;
-    report_.leftover = std::move(pending_);
+  if (report_.status == 101 || (wishes_.to_connect_request && report_.status / 100 == 2)) {
+    co_await upgrade();
     co_return std::move(report_);
   }
   if (wishes_.pass_over_errors && report_.status >= first_error_status && !sent_anything_) {
@@ -189,9 +234,9 @@ Awaitable<AnswerReport> AnswerRelay::run() {
   begin_transform();
   if (!co_await take_body()) co_return std::move(report_);
   report_.end = AnswerEnd::complete;
-  report_.upstream_keep_alive = scanner_->keep_alive() && !scanner_->need_eof() && pending_.empty();
-  const bool closed_by_framing = transform_ && wishes_.client_is_http10 && format_ != AnswerFormat::json;
-  report_.client_keep_alive = scanner_->keep_alive() && !scanner_->need_eof() && !closed_by_framing;
+  report_.spent = ReadWhole::of(*scanner_, pending_);
+  const bool ends_with_connection = transform_ && wishes_.client_is_http10 && format_ != AnswerFormat::json;
+  report_.client_keep_alive = scanner_->keep_alive() && !ends_with_connection;
   co_return std::move(report_);
 }
 

@@ -1,5 +1,6 @@
 // Brings an upstream's answer to the client: byte for byte as it comes, or, where the rule replaced the
-// model's name, with the name the client asked for.
+// model's name, with the name the client asked for. Only what the scanner has accepted is passed on; an
+// answer whose end is not sure is not passed on at all.
 #pragma once
 
 #include <functional>
@@ -9,44 +10,56 @@
 #include <string_view>
 
 #include "shaper/dialect/response_model.h"
+#include "shaper/http/head_rewrite.h"
 #include "shaper/http/message_scanner.h"
+#include "userspace/wire/spent.h"
 #include "userspace/wire/upstream.h"
 
 namespace tasklane {
 
 enum class AnswerEnd {
   complete,     // the whole answer has reached the client
-  upgraded,     // 101: what follows is no HTTP
+  upgraded,     // 101, or 2xx to CONNECT: what follows is no HTTP
   no_answer,    // the upstream closed before one byte
   passed_over,  // an error status while another upstream is left: nothing of it was passed on
-  broken,       // the upstream closed in the middle, or sent what is not HTTP to its end
+  unreadable,   // what came cannot be framed for sure: nothing of it was passed on
+  broken,       // the upstream ended in the middle
   client_gone,
 };
 
 struct AnswerWishes {
   bool to_head_request = false;
+  bool to_connect_request = false;
   bool pass_over_errors = false;  // another upstream is left
   bool swallow_continue = false;  // the client has had its 100 Continue
   bool client_is_http10 = false;
   std::optional<std::string> client_model;  // give the answer's `model` back as this
   bool keep_copy = false;                   // of the body, for a re-warm
   std::uint32_t header_limit = 1u << 20;
+  std::function<bool()> may_upgrade;  // the request has gone out whole; empty: yes
 };
 
 struct AnswerReport {
   AnswerEnd end = AnswerEnd::no_answer;
   int status = 0;
-  std::string server;                // the answer's Server field
-  bool client_keep_alive = false;    // the client may send its next request on its connection
-  bool upstream_keep_alive = false;  // the upstream's connection may be used again
-  std::uint64_t bytes = 0;           // sent to the client
-  std::optional<Time> first_byte;    // of the body, or of the head where there is no body
-  std::string leftover;              // after 101: bytes that followed the head
-  std::string copy;                  // of a body that was asked to be kept and is not too long
+  std::string server;   // the answer's Server field
+  std::string problem;  // why it was unreadable
+  bool begun = false;   // bytes of the final answer have gone to the client
+  bool reset = false;   // it ended by a reset, or so that only a reset shows the client that it was cut
+  bool client_keep_alive = false;  // the client may send its next request on its connection
+  std::optional<ReadWhole> spent;  // the upstream's connection may be used again
+  std::uint64_t bytes = 0;         // sent to the client
+  std::optional<Time> first_byte;  // of the body, or of the head where there is no body
+  std::string leftover;            // after an upgrade: bytes that followed the head
+  std::string copy;                // of a body that was asked to be kept and is not too long
 };
 
 class AnswerRelay {
  public:
+  // A JSON answer whose model's name is to be replaced is held whole, up to so many bytes as received; a
+  // longer one is passed on as it came.
+  static constexpr std::size_t longest_held = 8u << 20;
+
   AnswerRelay(TcpSocket& client, UpstreamConnection& upstream, AnswerWishes wishes);
   Awaitable<AnswerReport> run();
   [[nodiscard]] bool sent_anything() const { return sent_anything_; }
@@ -56,11 +69,16 @@ class AnswerRelay {
   Awaitable<bool> take_head();  // false: `report_.end` says why
   Awaitable<bool> take_interim();
   Awaitable<bool> take_body();
+  Awaitable<void> upgrade();
   void begin_transform();
-  Awaitable<bool> pass(std::string_view raw);
+  void break_off();
+  [[nodiscard]] bool client_sees_the_end() const;
+  HeadChanges changes_of_body() const;
+  Awaitable<bool> pass(std::string_view raw, bool last);
+  Awaitable<bool> pass_held(std::string_view raw, bool last);
   Awaitable<bool> pass_transformed(bool last);
   Awaitable<bool> send(std::string_view bytes);
-  Awaitable<bool> run_opaque();
+  Awaitable<bool> send_behind_head(std::string_view bytes);
   void reset_scanner();
 
   TcpSocket& client_;
@@ -72,9 +90,9 @@ class AnswerRelay {
   std::string pending_;  // received, not yet read by the scanner
   std::string head_;     // complete, not yet sent
   std::string decoded_;  // body bytes for the transformer
+  std::string held_;     // the body of a JSON answer as received
   std::unique_ptr<ResponseModel> transform_;
   AnswerFormat format_ = AnswerFormat::opaque;
-  std::string collected_;  // a transformed answer that gets a length of its own
   bool sent_anything_ = false;
 };
 

@@ -45,12 +45,13 @@ std::string ClientInput::take(std::size_t count) {
 Awaitable<bool> ClientInput::more() {
   if (closed_) co_return false;
   if (!armed_) arm();
+  const std::uint64_t before = received_;
   co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(error_code)>(
       [this]<class Handler>(Handler handler) {
         waiter_ = std::make_unique<WaiterOf<Handler>>(std::move(handler));
       },
       use_await);
-  co_return !closed_;
+  co_return received_ != before && !stopped_;
 }
 
 void ClientInput::arm() {
@@ -80,6 +81,7 @@ bool ClientInput::receive() {
   if (count > 0) {
     if (begin_ > 0 && begin_ >= buffer_.size() / 2) buffer_.erase(0, std::exchange(begin_, 0));
     buffer_.append(landing.data(), static_cast<std::size_t>(count));
+    received_ += static_cast<std::uint64_t>(count);
     return true;
   }
   if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
@@ -108,6 +110,10 @@ void ClientInput::stop() {
   when_closed_ = nullptr;
   closed_ = true;
   // Through the queue: stop() may be called from within the coroutine that would be resumed.
+  if (waiter_) asio::post(socket_.get_executor(), [self = shared_from_this()] { self->wake(); });
+}
+
+void ClientInput::interrupt() {
   if (waiter_) asio::post(socket_.get_executor(), [self = shared_from_this()] { self->wake(); });
 }
 

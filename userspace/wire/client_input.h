@@ -3,6 +3,7 @@
 // here, bounded: past the bound the socket is not read further and the kernel's window pushes back.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,9 +24,11 @@ class ClientInput : public std::enable_shared_from_this<ClientInput> {
   // Takes the first `count` bytes out.
   std::string take(std::size_t count);
 
-  // Waits until bytes come behind those that are there. False: the client has closed or reset, or stop() was
-  // called.
+  // Waits until bytes come behind those that are there. False: none have come, for the client has closed or
+  // reset, or stop() or interrupt() was called.
   Awaitable<bool> more();
+  // Ends the wait in more() that is going on, and nothing else.
+  void interrupt();
 
   [[nodiscard]] bool closed() const { return closed_; }  // FIN, RST or stopped
   [[nodiscard]] bool reset() const { return reset_; }    // not by a FIN
@@ -50,6 +53,7 @@ class ClientInput : public std::enable_shared_from_this<ClientInput> {
   std::size_t read_ahead_;
   std::string buffer_;
   std::size_t begin_ = 0;
+  std::uint64_t received_ = 0;  // bytes, since the beginning
   bool armed_ = false;
   bool closed_ = false;
   bool reset_ = false;

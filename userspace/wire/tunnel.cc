@@ -28,6 +28,7 @@ Awaitable<void> tunnel(TcpSocket& client, std::shared_ptr<ClientInput> input, Up
                        std::string leftover) {
   asio::co_spawn(client.get_executor(), client_to_upstream(input, upstream), asio::detached);
   std::string bytes = std::move(leftover);
+  bool reset = false;
   for (;;) {
     if (!co_await send_all(client, bytes)) break;
     bytes.resize(64u << 10);
@@ -35,10 +36,18 @@ Awaitable<void> tunnel(TcpSocket& client, std::shared_ptr<ClientInput> input, Up
     const std::size_t count = co_await upstream->socket().async_read_some(
         asio::buffer(bytes), asio::redirect_error(use_await, error));
     bytes.resize(count);
-    if (error) break;
+    if (error) {
+      reset = error == asio::error::connection_reset;
+      break;
+    }
   }
   error_code ignored;
-  client.shutdown(TcpSocket::shutdown_send, ignored);
+  // A reset is passed on as one: what a peer had not finished must not look finished.
+  if (reset) client.set_option(asio::socket_base::linger(true, 0), ignored);
+  if (reset)
+    client.close(ignored);
+  else
+    client.shutdown(TcpSocket::shutdown_send, ignored);
   upstream->abort();
 }
 

@@ -1,5 +1,7 @@
 #include "userspace/wire/upstream.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <boost/asio/connect.hpp>
@@ -58,6 +60,15 @@ bool UpstreamConnection::still_idle() {
   return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
+// An end in good order acknowledges what had come before it, so what is unacknowledged had not come; and
+// whoever closes has read for the last time. A reset acknowledges nothing.
+bool UpstreamConnection::closed_before_it_was_read() {
+  char byte = 0;
+  if (::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0) return false;
+  int unacknowledged = 0;
+  return ::ioctl(socket_.native_handle(), SIOCOUTQ, &unacknowledged) == 0 && unacknowledged > 0;
+}
+
 UpstreamPtr UpstreamConnections::take_idle(const TcpEndpoint& to) {
   const auto found = idle_.find(to);
   if (found == idle_.end()) return nullptr;
@@ -72,7 +83,7 @@ UpstreamPtr UpstreamConnections::take_idle(const TcpEndpoint& to) {
   return nullptr;
 }
 
-void UpstreamConnections::keep_idle(UpstreamPtr connection, Time at) {
+void UpstreamConnections::keep_idle(UpstreamPtr connection, SentWhole, ReadWhole, Time at) {
   auto& kept = idle_[connection->peer()];
   if (kept.size() >= idle_per_server) kept.pop_front();
   connection->idle_since = at;

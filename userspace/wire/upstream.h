@@ -14,6 +14,7 @@
 #include "shaper/base/result.h"
 #include "userspace/steer/dialer.h"
 #include "userspace/wire/io.h"
+#include "userspace/wire/spent.h"
 
 namespace tasklane {
 
@@ -33,6 +34,9 @@ class UpstreamConnection {
   void abort();
   // Whether an idle connection is still good: nothing to read, not closed by the peer.
   [[nodiscard]] bool still_idle();
+  // Of a connection that the peer has ended in good order: it did so before all that was sent had reached it,
+  // and what it had not got by then it will not read. A reset says nothing: it may have read all before.
+  [[nodiscard]] bool closed_before_it_was_read();
 
   Time idle_since{};
 
@@ -52,7 +56,8 @@ class UpstreamConnections {
 
   // An idle connection to the server where there is one, else null.
   UpstreamPtr take_idle(const TcpEndpoint& to);
-  void keep_idle(UpstreamPtr connection, Time at);
+  // Whoever calls shows that the last request went out and its answer came in, both whole.
+  void keep_idle(UpstreamPtr connection, SentWhole sent, ReadWhole read, Time at);
   // A new connection. `steered`: a client was steered away from there, so it is this host's. Error: refused,
   // unreachable, timed out; `what` is the system's word.
   Awaitable<Result<UpstreamPtr>> dial(TcpEndpoint to, bool steered);

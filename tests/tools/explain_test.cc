@@ -56,7 +56,7 @@ TEST(Explain, SaysInWordsWhatARawRequestIs) {
   EXPECT_THAT(ran.out, HasSubstr("POST /api/chat"));
   EXPECT_THAT(ran.out, HasSubstr("class     title"));
   EXPECT_THAT(ran.out, HasSubstr("evidence  pack open-webui/title"));
-  EXPECT_THAT(ran.out, HasSubstr("asks for the JSON key \"title\""));
+  EXPECT_THAT(ran.out, HasSubstr("asks for an object with the key \"title\" and no other"));
   EXPECT_THAT(ran.out, HasSubstr("rule      none"));
 }
 

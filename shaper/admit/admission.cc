@@ -12,7 +12,7 @@ void Admission::use_slots(const std::string& upstream, unsigned slots, unsigned 
   upstreams_[upstream].reserve = reserve;
 }
 
-void Admission::can_rewarm(const std::string& upstream, ChatKey chat, Time until) {
+void Admission::can_rewarm(const std::string& upstream, const Conversation& chat, Time until) {
   upstreams_[upstream].warm_until = until;
   upstreams_[upstream].warm_chat = chat;
 }
@@ -30,7 +30,7 @@ unsigned Admission::slots(const std::string& upstream) const {
 void Admission::prewarm(const std::string& name, Time until) {
   Upstream& upstream = upstreams_[name];
   upstream.warm_until = until;
-  upstream.warm_chat = 0;
+  upstream.warm_chat = {};
   upstream.prompt_lost = true;
 }
 
@@ -64,7 +64,7 @@ Actions Admission::arrive(Ticket ticket, Time now) {
 }
 
 bool Admission::rewarmed_for(const Ticket& ticket, const Upstream& upstream) {
-  return ticket.chat != 0 && ticket.chat == upstream.warm_chat;
+  return ticket.chat.extends(upstream.warm_chat);
 }
 
 void Admission::arrive_chat(const Ticket& ticket, Time now, Actions& out) {
@@ -121,7 +121,7 @@ bool Admission::answered_at_once(Job& job, Time now, Actions& out) {
     return say(AnswerKind::empty);
   }
   if (ticket.lane == Lane::keystroke && ticket.settings.type_ahead) {
-    if (std::optional<std::string> rest = type_ahead_.rest(editor_of(ticket), ticket.typed, now)) {
+    if (std::optional<std::string> rest = type_ahead_.rest(ticket.editor, ticket.typed, now)) {
       ++counters.type_ahead;
       if (ticket.settings.supersede) supersede(ticket, now, out);
       return say(AnswerKind::type_ahead, *rest);
@@ -310,9 +310,8 @@ Actions Admission::finished(RequestId id, Time now) {
   return out;
 }
 
-void Admission::suggested(TypistKey typist, const std::string& typed, const std::string& suggestion,
-                          Time now) {
-  type_ahead_.remember(typist, typed, suggestion, now);
+void Admission::suggested(Editor editor, const std::string& typed, const std::string& suggestion, Time now) {
+  type_ahead_.remember(editor, typed, suggestion, now);
 }
 
 // A keystroke's deadline holds to the end of its answer, another task's to its first start; one that shares

@@ -32,15 +32,16 @@ struct Ticket {
   LaneSettings settings;
   std::string upstream;  // whose slots it wants; one name for each server
   std::string compute;   // the upstream on the same machine whose chats it would slow; may be empty
-  TypistKey typist = 0;
-  bool typist_known = true;  // false: by the client's address alone
-  TypistKey editor = 0;      // keystroke: in which chat it is typed, where that tells more; else 0
-  TypistKey newcomer = 0;    // a chat's first turn: the typist's key before there was a chat to be quoted
-  ChatKey chat = 0;          // the chat that it is
+  Tenant tenant;         // whose it is
+  Typist typist;
+  TypistEvidence typist_by = TypistEvidence::chat;
+  Editor editor;      // keystroke: where it is typed; unknown: nothing of it is remembered
+  Typist newcomer;    // a chat's first turn: the typist before there was a chat to be quoted
+  Conversation chat;  // the chat that it is
   std::optional<CanonicalKey> canonical;  // equal for requests that one answer serves; none: never shared
   std::uint64_t bucket = 0;               // whose tokens a rate limit takes
   bool rate_paid = false;                 // they were taken where it went first
-  std::string typed;                      // autocomplete: the text so far; a first turn: the text sent
+  std::string typed;                      // autocomplete: the text so far; a chat: the text sent
   std::uint64_t prompt_tokens = 0;        // estimated, for the count of what was spared
 };
 
@@ -92,12 +93,12 @@ class Admission {
   // A started request has been answered, or failed for good.
   Actions finished(RequestId id, Time now);
   // This chat's prompt, the last one's, can be asked again on this upstream, until then.
-  void can_rewarm(const std::string& upstream, ChatKey chat, Time until);
+  void can_rewarm(const std::string& upstream, const Conversation& chat, Time until);
   // The same, though no work came in between: the server may have let go of it meanwhile.
   void prewarm(const std::string& upstream, Time until);
   void sliced(Lane lane) { ++counters_[lane].sliced; }
-  // What a typist was shown, to answer from while the typing goes along it.
-  void suggested(TypistKey typist, const std::string& typed, const std::string& suggestion, Time now);
+  // What was shown in an editor, to answer from while the typing goes along it.
+  void suggested(Editor editor, const std::string& typed, const std::string& suggestion, Time now);
   // A request that never came here, for its answer was in the cache.
   void answered_from_cache(const Ticket& ticket);
   // Lets go of what is too old to be of use. About once a second.
@@ -150,7 +151,7 @@ class Admission {
     TimeShare keystrokes;
     bool prompt_lost = false;  // other work came behind the last chat
     Time warm_until{};
-    ChatKey warm_chat = 0;
+    Conversation warm_chat;
     bool warm = false;                          // its prompt was asked again, and nothing came behind
     RequestId warm_turn = 0;                    // the chat that found it so
     bool changed = false;                       // somebody may be able to start
@@ -160,7 +161,7 @@ class Admission {
     std::unordered_map<CanonicalKey, RequestId> leaders;  // whose answers may be shared
   };
 
-  // Whether a re-warm there is of this very chat.
+  // Whether this chat goes on from the one that a re-warm there is of.
   static bool rewarmed_for(const Ticket& ticket, const Upstream& upstream);
   void arrive_chat(const Ticket& ticket, Time now, Actions& out);
   void arrive_task(Job job, Time now, Actions& out);

@@ -14,10 +14,10 @@ namespace tasklane {
 
 class TypeAhead {
  public:
-  void remember(TypistKey typist, const std::string& typed, const std::string& suggestion, Time now);
+  void remember(Editor editor, const std::string& typed, const std::string& suggestion, Time now);
   // 'How do I' was completed with ' cook rice': for 'How do I co' it is 'ok rice'. Nothing where the typist
   // went elsewhere, or has typed all of it.
-  std::optional<std::string> rest(TypistKey typist, const std::string& typed, Time now);
+  std::optional<std::string> rest(Editor editor, const std::string& typed, Time now);
   // Forgets what is too old to be gone along.
   void sweep(Time now);
   [[nodiscard]] std::size_t size() const { return last_.size(); }
@@ -28,7 +28,7 @@ class TypeAhead {
     std::string text;
     Time at;
   };
-  std::map<TypistKey, Suggestion> last_;
+  std::map<Editor, Suggestion> last_;
 };
 
 }  // namespace tasklane

@@ -23,21 +23,23 @@ bool goes_on(std::string_view one, std::string_view other) {
   return shared >= a_beginning && shared > last_word + (shorter.size() - last_word) / 2;
 }
 
-TypistKey editor_of(const Ticket& keystroke) {
-  return keystroke.editor != 0 ? keystroke.editor : keystroke.typist;
-}
-
 bool same_editor(const Ticket& older, const Ticket& newer) {
   if (older.lane != Lane::keystroke || newer.lane != Lane::keystroke) return false;
-  if (editor_of(newer) == 0 || editor_of(older) != editor_of(newer)) return false;
-  return newer.typist_known || goes_on(older.typed, newer.typed);
+  if (older.tenant != newer.tenant) return false;
+  if (older.editor.known() || newer.editor.known()) return older.editor == newer.editor;
+  const bool in_new_chats =
+      older.typist_by == TypistEvidence::address && newer.typist_by == TypistEvidence::address;
+  return in_new_chats && newer.typist.known() && older.typist == newer.typist &&
+         goes_on(older.typed, newer.typed);
 }
 
 bool sends_it(const Ticket& chat, const Ticket& keystroke) {
   if (chat.request_class != RequestClass::chat) return false;
-  if (keystroke.lane != Lane::keystroke || keystroke.typist == 0) return false;
-  if (keystroke.typist_known) return chat.typist == keystroke.typist;
-  if (chat.newcomer != keystroke.typist) return false;
+  if (keystroke.lane != Lane::keystroke || !keystroke.typist.known() || chat.tenant != keystroke.tenant)
+    return false;
+  if (keystroke.typist_by == TypistEvidence::header) return chat.typist == keystroke.typist;
+  const bool in_new_chat = keystroke.typist_by == TypistEvidence::address;
+  if ((in_new_chat ? chat.newcomer : chat.typist) != keystroke.typist) return false;
   for (std::string_view rest = chat.typed; !rest.empty();) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
     if (goes_on(keystroke.typed, rest.substr(0, end))) return true;

@@ -13,15 +13,12 @@ namespace tasklane {
 // further is not told from somebody else, and gets both answers. An empty text goes on from none.
 bool goes_on(std::string_view one, std::string_view other);
 
-// Where a keystroke is typed. Whoever gets what was suggested there has read the same chat, or none.
-TypistKey editor_of(const Ticket& keystroke);
-
-// Whether the newer keystroke replaces the older one: of the same editor; where only the address tells it,
-// the text must go on too, else it is somebody else's. In doubt both are answered.
+// Whether the newer keystroke replaces the older one: of the same tenant and editor; in new chats, where no
+// editor is known, of texts that go on from each other. In doubt both are answered.
 bool same_editor(const Ticket& older, const Ticket& newer);
 
-// Whether the chat comes from whoever typed the keystroke: of the same typist; where only the address told
-// that, it is the first turn of a chat in which a line goes on from the text.
+// Whether the chat comes from whoever typed the keystroke: of the same tenant and typist; where no header
+// names the person, a line of what the chat sends goes on from the text.
 bool sends_it(const Ticket& chat, const Ticket& keystroke);
 
 }  // namespace tasklane

@@ -6,7 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "shaper/base/identity.h"
 #include "shaper/base/request_class.h"
+#include "shaper/classify/certainty.h"
 
 namespace tasklane {
 
@@ -18,37 +20,41 @@ std::string_view to_text(Evidence evidence);
 // What tells who typed a request, weakest first (shaper/classify/typist.h).
 enum class TypistEvidence { address, chat, header };
 
-// Identities for one run of the agent; 0 means unknown. Keyed hashes, never text.
+// For one run of the agent; 0 means unknown.
 using RequestId = std::uint64_t;
-using ChatKey = std::uint64_t;
-using TypistKey = std::uint64_t;
 
-// An earlier request that turns out to be a task of a chat, and of which class: by the JSON key that it asks
-// for where it asks for one, else `task`.
+// An earlier request that a chat shows to be its title: it asks for a title's exact contract, of the same
+// tenant, and came no longer than the settle time before.
 struct Unmasked {
   RequestId id = 0;
-  RequestClass request_class = RequestClass::task;
+  RequestClass request_class = RequestClass::title;
+  Certainty certainty = Certainty::contract;
 };
 
 struct Classification {
   RequestClass request_class = RequestClass::other;
   Evidence evidence = Evidence::none;
+  Certainty certainty = Certainty::none;
   double score = 0;              // 0 to 1; below the threshold a request is a chat
   std::string mark;              // "<pack>/<entry>" where a pack decided
   bool task_shaped = false;      // not streamed, [user] or [system, user], no tools, no images: could be one
   bool may_be_unmasked = false;  // held in mind: a chat that comes may show that it is a task of its own
-  ChatKey chat = 0;              // the chat that it is, or that it quotes
-  TypistKey typist = 0;          // who typed it, by the best evidence there is
+  Tenant tenant;
+  Conversation chat;  // of a chat: its messages
+  Typist typist;      // who typed it, by the best evidence there is
   TypistEvidence typist_by = TypistEvidence::address;
-  TypistKey editor = 0;    // of a keystroke: in which chat it is typed, where that tells more than the typist
-  TypistKey newcomer = 0;  // of a chat's first turn: who its keystrokes were from, when they quoted nothing
-  std::vector<Unmasked> unmasked;    // earlier requests that this chat shows to be its tasks (late echo)
+  Editor editor;    // of a keystroke: where it is typed; unknown: nothing of it is remembered
+  Typist newcomer;  // of a chat's first turn: who its keystrokes were from, when they quoted nothing
+  std::vector<Unmasked> unmasked;    // earlier requests that this chat shows to be its titles (late echo)
   std::vector<std::string> reasons;  // in words, only where asked for (explain)
+
+  [[nodiscard]] Power power() const { return power_of(certainty, request_class); }
 };
 
-// The same request once a chat has shown that it is a task of that class.
-inline Classification shown_to_be(RequestClass request_class, Classification classification) {
-  classification.request_class = request_class;
+// The same request once a chat has shown what it is.
+inline Classification shown_to_be(const Unmasked& unmasked, Classification classification) {
+  classification.request_class = unmasked.request_class;
+  classification.certainty = unmasked.certainty;
   classification.evidence = Evidence::echo;
   classification.may_be_unmasked = false;
   return classification;

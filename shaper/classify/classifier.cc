@@ -1,8 +1,11 @@
 #include "shaper/classify/classifier.h"
 
 #include <algorithm>
+#include <map>
+#include <unordered_map>
 
 #include "shaper/classify/echo.h"
+#include "shaper/classify/learnt_shapes.h"
 #include "shaper/classify/match.h"
 #include "shaper/classify/pack.h"
 #include "shaper/classify/typist.h"
@@ -47,25 +50,29 @@ class Reasons {
 };
 
 constexpr double unfilled_score = 0.6;
+constexpr double other_key_order = 0.75;  // of a score, where the front end would write the keys differently
+constexpr Duration right_behind = std::chrono::seconds(3);  // a chat's end: the time of its tasks
 
 RequestClass class_by_path(EndpointKind kind) {
   if (kind == EndpointKind::embedding) return RequestClass::embedding;
+  if (kind == EndpointKind::unknown_post) return RequestClass::chat;
   return kind == EndpointKind::admin ? RequestClass::admin : RequestClass::other;
 }
 
 bool is_chat_dialect(Dialect dialect) {
-  return dialect == Dialect::ollama_chat || dialect == Dialect::openai_chat;
+  return dialect == Dialect::ollama_chat || dialect == Dialect::openai_chat ||
+         dialect == Dialect::openai_responses || dialect == Dialect::anthropic_messages;
 }
 
-// Without a prompt Ollama only loads or unloads the model. A prompt without a conversation around it is a
-// chat where somebody reads along.
+// Without a prompt Ollama only loads or unloads the model. A prompt without a conversation around it is as
+// good as a chat, but for /completions, which scripts use.
 RequestClass class_without_evidence(const BodyFacts* body, Dialect dialect) {
   if (body == nullptr || !body->readable) return RequestClass::chat;
   const bool empty = std::all_of(body->messages.begin(), body->messages.end(), [](const Message& m) {
     return m.text.empty() && !m.has_other_parts && !m.has_tool_calls;
   });
   if (empty) return is_ollama(dialect) ? RequestClass::admin : RequestClass::other;
-  return is_chat_dialect(dialect) || body->streamed ? RequestClass::chat : RequestClass::other;
+  return dialect != Dialect::openai_completions || body->streamed ? RequestClass::chat : RequestClass::other;
 }
 
 // What speaks against a task before a word is read.
@@ -111,18 +118,27 @@ struct Classifier::State {
   std::vector<std::shared_ptr<const Pack>> packs;
   ClassifierOptions options;
   Echo echo;
-  // The last task that the echo alone recognised: somebody's front end uses templates of its own.
+  // The last task with a contract that the echo recognised: somebody's front end uses templates of its own.
   struct OwnTemplate {
     Time at;
-    std::string client;
+    Tenant tenant;
   };
   std::optional<OwnTemplate> own_template;
 
-  void know_people(const ClassifyInput& input, Classification& result) const;
-  // Gives what it quotes, whether or not that makes it a task.
-  std::optional<Quote> by_echo(const ClassifyInput& input, Classification& result, Reasons& why);
+  LearntShapes shapes;
+  // When the answer to a chat of each tenant ended last.
+  std::map<RequestId, Tenant> chats;
+  std::unordered_map<Tenant, Time> last_chat;
+
+  Found by_echo(const ClassifyInput& input, Classification& result, Reasons& why);
+  [[nodiscard]] bool at_its_time(const Quote& quote, Time now) const;
+  bool by_contract(const Quote& quote, const Asking& asking, Time now, Classification& result,
+                   Reasons& why) const;
+  bool by_shape(const Quote& quote, std::uint64_t shape, const Asking& asking, Time now,
+                Classification& result, Reasons& why);
+  void chat_ended(RequestId id, Time now);
   void remember_chat(const ClassifyInput& input, Classification& result, Reasons& why);
-  [[nodiscard]] bool is_unfilled(const ClassifyInput& input) const;
+  [[nodiscard]] bool is_unfilled(const ClassifyInput& input, const Classification& result) const;
   [[nodiscard]] Asking asking_of(const BodyFacts& body) const;
 
   bool by_header(const ClassifyInput& input, Classification& result, Reasons& why) const;
@@ -141,6 +157,7 @@ bool Classifier::State::by_header(const ClassifyInput& input, Classification& re
       }
       const auto known = header.values.find(*value);
       result.evidence = Evidence::header;
+      result.certainty = Certainty::named;
       result.score = 1;
       result.mark = pack->name + "/" + header.name;
       result.request_class = known == header.values.end() ? RequestClass::other : known->second;
@@ -160,10 +177,14 @@ bool Classifier::State::by_pack(const Pack& pack, const ClassifyInput& input, Cl
   for (const PackEntry& entry : pack.entries) {
     if (chat != nullptr) break;
     if (!matches(pack, entry, prompt, input, why)) continue;
-    result.score = std::max(result.score, entry.score);
-    if (entry.score < options.threshold) continue;
+    const bool in_order = key_order(entry.shape, *input.body, input.endpoint.dialect) == KeyOrder::front_ends;
+    const double score = in_order ? entry.score : entry.score * other_key_order;
+    if (!in_order) why.add("against it, though not enough: \"model\" is not the first key");
+    result.score = std::max(result.score, score);
+    if (score < options.threshold) continue;
     result.request_class = entry.request_class;
     result.evidence = Evidence::pack;
+    result.certainty = Certainty::named;
     result.mark = pack.name + "/" + entry.name;
     why.add(pack.name, "/", entry.name, " matches:");
     for (const Mark& mark : entry.marks) why.add("  ", describe(mark));
@@ -183,25 +204,14 @@ bool Classifier::State::by_pack(const ClassifyInput& input, Classification& resu
                      [&](const auto& pack) { return by_pack(*pack, input, result, why); });
 }
 
-// By header alone; the echo and the client's address come later.
-void Classifier::State::know_people(const ClassifyInput& input, Classification& result) const {
-  const auto key_by = [&](const std::vector<std::string>& names) -> std::uint64_t {
-    for (const std::string& name : names)
-      if (const std::string* const value = input.head.field(name); value != nullptr && !value->empty())
-        return echo.key_of(name + ": " + *value);
-    return 0;
-  };
-  for (const auto& pack : packs) {
-    if (result.chat == 0) result.chat = key_by(pack->chat_headers);
-    if (result.typist == 0) result.typist = key_by(pack->typist_headers);
-  }
-  if (result.typist != 0) result.typist_by = TypistEvidence::header;
-}
-
 Asking Classifier::State::asking_of(const BodyFacts& body) const {
   Asking asking;
   asking.token_limit = body.token_limit;
   const PromptEnds ends = ends_of(body.messages.back().text);
+  // Behind a conversation its last lines alone, for the answer that is quoted may go on over several.
+  constexpr std::size_t last_lines = 1024;
+  const std::string_view tail =
+      ends.behind.substr(ends.behind.size() - std::min(ends.behind.size(), last_lines));
   std::string_view system;
   if (body.messages.front().role == Role::system) system = body.messages.front().text;
   for (const std::string_view place : {ends.before, ends.behind, system}) {
@@ -211,15 +221,19 @@ Asking Classifier::State::asking_of(const BodyFacts& body) const {
     asking.asked_class = asked.request_class;
     break;
   }
+  asking.exact = exact_contract({ends.before, tail, system});
   return asking;
 }
 
 // A release that does not know a filter of a customised template sends the placeholder as it stands, and no
-// word of the chat. Between other customised tasks of the same client it can be nothing else.
-bool Classifier::State::is_unfilled(const ClassifyInput& input) const {
+// word of the chat. Between other customised tasks of the same tenant, right behind its chat, it can be
+// nothing else.
+bool Classifier::State::is_unfilled(const ClassifyInput& input, const Classification& result) const {
   constexpr Duration just_now = std::chrono::seconds(60);
-  if (!own_template || input.now - own_template->at > just_now || own_template->client != input.client)
+  if (!own_template || input.now - own_template->at > just_now || own_template->tenant != result.tenant)
     return false;
+  const auto chat = last_chat.find(result.tenant);
+  if (chat == last_chat.end() || input.now - chat->second > right_behind) return false;
   return std::any_of(packs.begin(), packs.end(), [&](const auto& pack) {
     const Prompt prompt = prompt_of(*input.body, *pack);
     return std::any_of(pack->unfilled.begin(), pack->unfilled.end(),
@@ -227,55 +241,106 @@ bool Classifier::State::is_unfilled(const ClassifyInput& input) const {
   });
 }
 
-std::optional<Quote> Classifier::State::by_echo(const ClassifyInput& input, Classification& result,
-                                                Reasons& why) {
+bool Classifier::State::at_its_time(const Quote& quote, Time now) const {
+  return quote.chat_ended && now >= *quote.chat_ended && now - *quote.chat_ended <= right_behind;
+}
+
+bool Classifier::State::by_contract(const Quote& quote, const Asking& asking, Time now,
+                                    Classification& result, Reasons& why) const {
+  if (!asking.exact || quote.evidence.asks_in_quote) return false;
+  if (!at_its_time(quote, now)) {
+    why.add(
+        "against a task: it does not come within three seconds behind the end of the chat that it quotes");
+    return false;
+  }
+  result.request_class = *asking.exact;
+  result.certainty = Certainty::contract;
+  return true;
+}
+
+bool Classifier::State::by_shape(const Quote& quote, std::uint64_t shape, const Asking& asking, Time now,
+                                 Classification& result, Reasons& why) {
+  if (!at_its_time(quote, now)) {
+    shapes.at_another_time(result.tenant, shape, now);
+    return false;
+  }
+  if (!shapes.behind_its_chat(result.tenant, shape, quote.owner.request, now)) return false;
+  why.add("this tenant has sent the same prompt around other quotes three times, right behind its chats");
+  result.request_class = asking.exact.value_or(RequestClass::task);
+  result.certainty = Certainty::learnt;
+  return true;
+}
+
+Found Classifier::State::by_echo(const ClassifyInput& input, Classification& result, Reasons& why) {
   const BodyFacts& body = *input.body;
-  const EchoPrompt prompt{body.messages.back().text, asking_of(body)};
-  const bool ui_order = is_openai(input.endpoint.dialect) && !body.model_first;
-  const bool may_wait = result.evidence == Evidence::none && !ui_order;
-  result.may_be_unmasked = may_wait;
-  const auto quote = echo.find(prompt, may_wait ? input.id : 0, options.threshold, input.now);
-  if (quote) {
-    if (result.chat == 0) result.chat = quote->owner.chat;
+  const std::string_view system =
+      body.messages.front().role == Role::system ? body.messages.front().text : std::string_view();
+  const EchoPrompt prompt{result.tenant, body.messages.back().text, system, asking_of(body)};
+  const bool unknown = result.evidence == Evidence::none;
+  const bool web_page = is_openai(input.endpoint.dialect) && body.stream_first;
+  Found found = echo.find(prompt, unknown && !web_page ? input.id : 0, input.now);
+  std::optional<Quote>& quote = found.quote;
+  if (quote)
     why.add("quotes a recent chat", quote->evidence.rendered ? " as \"USER: ...\"" : "", ": at least ",
             std::to_string(quote->evidence.bytes), " bytes of ",
             quote->evidence.whole ? "a whole message" : "a message that was cut");
-  }
-  if (result.evidence != Evidence::none) return quote;
-  why.add(prompt.asking.asks ? "asks for the JSON key of " : "asks for no known JSON key",
-          prompt.asking.asks ? to_text(prompt.asking.asked_class) : std::string_view());
-  if (ui_order) why.add("against a task: \"model\" is not the first key");
-  if (quote && !ui_order) {
+  if (!unknown) return found;
+  result.may_be_unmasked = prompt.asking.exact == RequestClass::title && !web_page;
+  if (prompt.asking.exact)
+    why.add("asks for the exact contract of ", to_text(*prompt.asking.exact));
+  else
+    why.add(prompt.asking.asks ? "speaks of the JSON key of " : "asks for no known JSON key",
+            prompt.asking.asks ? to_text(prompt.asking.asked_class) : std::string_view(),
+            prompt.asking.asks ? ", but not for exactly that" : "");
+  if (quote) {
     result.score = std::max(result.score, quote->score);
     if (quote->evidence.compaction_like && !quote->evidence.asks)
       why.add("against a task: may be a compaction");
-    if (quote->score >= options.threshold) {
-      result.request_class = prompt.asking.asks ? prompt.asking.asked_class : RequestClass::task;
-      result.evidence = Evidence::echo;
-      own_template = OwnTemplate{input.now, std::string(input.client)};
-      return quote;
+    if (quote->evidence.alone || quote->evidence.starts_with) return found;
+    const bool strong = quote->score >= options.threshold;
+    if (web_page) why.add("against a task: \"stream\" is the first key, as the web page writes a chat");
+    if (strong) result.evidence = Evidence::echo;
+    if (strong) result.certainty = Certainty::echo;
+    if (strong && !web_page && by_contract(*quote, prompt.asking, input.now, result, why)) {
+      own_template = OwnTemplate{input.now, result.tenant};
+      return found;
     }
+    if (!web_page && by_shape(*quote, found.shape, prompt.asking, input.now, result, why))
+      result.evidence = Evidence::echo;
+    return found;
   }
-  if (!ui_order && prompt.asking.asks && is_unfilled(input)) {
+  if (prompt.asking.exact && is_unfilled(input, result)) {
     result.score = unfilled_score;
-    result.request_class = prompt.asking.asked_class;
+    result.request_class = *prompt.asking.exact;
     result.evidence = Evidence::echo;
-    why.add(
-        "holds a placeholder that the front end did not fill, and a task with templates of its own was just "
-        "seen");
+    result.certainty = Certainty::contract;
+    why.add("a template's placeholder that was not filled in, among other customised tasks");
   }
-  return quote;
+  return found;
+}
+
+void Classifier::State::chat_ended(RequestId id, Time now) {
+  const auto chat = chats.find(id);
+  if (chat == chats.end()) return;
+  constexpr std::size_t most_tenants = 4096;
+  if (last_chat.size() >= most_tenants) last_chat.clear();
+  last_chat[chat->second] = now;
+  chats.erase(chat);
 }
 
 void Classifier::State::remember_chat(const ClassifyInput& input, Classification& result, Reasons& why) {
+  constexpr std::size_t most_chats = 4096;
   const BodyFacts& body = *input.body;
-  know_typist_of_chat({echo, body, input.client, input.now}, result);
-  know_address(echo, input.client, result);
-  const ChatOwner owner{result.chat, result.typist, echo.key_of(input.client)};
+  know_typist_of_chat({echo, body, input.now, {}}, result);
   const bool surely = is_chat_dialect(input.endpoint.dialect) && !result.task_shaped;
-  result.unmasked = echo.remember(body, surely, owner, options.threshold, input.now);
-  // A task-shaped request waits for its chat, and is none of its own.
-  std::erase_if(result.unmasked, [&](const Unmasked& one) { return one.id == input.id; });
+  result.chat = conversation_of(echo, result.tenant, body);
+  chats[input.id] = result.tenant;
+  if (chats.size() > most_chats) chats.erase(chats.begin());
+  const ChatOwner owner{result.tenant, result.typist, input.id};
+  const Late late = echo.remember(body, surely, owner, options.threshold, input.now);
+  for (const std::uint64_t shape : late.before) shapes.before_a_chat(result.tenant, shape);
+  for (const std::uint64_t shape : late.refuted) shapes.at_another_time(result.tenant, shape, input.now);
+  result.unmasked = late.unmasked;
   for (const Unmasked& one : result.unmasked)
     why.add("an earlier request quotes this chat: ", to_text(one.request_class));
 }
@@ -292,38 +357,51 @@ void Classifier::use_packs(std::vector<std::shared_ptr<const Pack>> packs) {
 
 const std::vector<std::shared_ptr<const Pack>>& Classifier::packs() const { return state_->packs; }
 
-void Classifier::ended(RequestId id, Time) { state_->echo.ended(id); }
+void Classifier::ended(RequestId id, Time now) {
+  state_->echo.ended(id, now);
+  state_->chat_ended(id, now);
+}
+
+void Classifier::chat_ended(RequestId id, Time now) {
+  state_->echo.chat_ended(id, now);
+  state_->chat_ended(id, now);
+}
 
 Classification Classifier::classify(const ClassifyInput& input) {
   Classification result;
   Reasons why(input.explain, result.reasons);
+  know_tenant(state_->echo, input.head, input.client, state_->packs, result);
   if (input.endpoint.kind != EndpointKind::generation) {
     result.request_class = class_by_path(input.endpoint.kind);
     result.evidence = Evidence::path;
     result.score = 1;
-    why.add("path ", path_of(input.head.target));
+    why.add("path ", path_of(input.head.target),
+            input.endpoint.kind == EndpointKind::unknown_post
+                ? ": a POST that is neither administration nor embedding counts as a chat"
+                : "");
     return result;
   }
   result.request_class = class_without_evidence(input.body, input.endpoint.dialect);
-  if (input.body != nullptr && input.body->readable) {
+  const bool readable = input.body != nullptr && input.body->readable;
+  if (readable) {
     result.task_shaped = is_chat_dialect(input.endpoint.dialect) && task_shaped(*input.body);
     if (why.wanted() && !against_shape(*input.body).empty())
       why.add("against a task: ", against_shape(*input.body));
   } else {
-    why.add("body not read: ", input.body == nullptr ? "past the limit" : input.body->problem);
+    const std::string_view problem = input.body == nullptr ? "past the limit" : input.body->problem;
+    why.add("body not read: ", has_prompt(input.endpoint) ? problem : "its form is not known");
   }
-  state_->know_people(input, result);
   const bool named = state_->by_header(input, result, why);
-  if (input.body != nullptr && input.body->readable && !input.body->messages.empty()) {
-    if (!named) state_->by_pack(input, result, why);
-    std::optional<Quote> quote;
-    if (result.task_shaped) quote = state_->by_echo(input, result, why);
-    if (result.request_class == RequestClass::chat)
+  if (readable && !input.body->messages.empty()) {
+    if (!named && state_->by_pack(input, result, why) && result.request_class != RequestClass::chat)
+      state_->shapes.is_front_end(result.tenant, input.now);
+    if (result.task_shaped) state_->by_echo(input, result, why);
+    if (result.request_class == RequestClass::chat && result.certainty != Certainty::echo)
       state_->remember_chat(input, result, why);
     else if (is_task(result.request_class))
-      know_typist_of_task({state_->echo, *input.body, input.client, input.now}, quote, result);
+      know_typist_of_task({state_->echo, *input.body, input.now, named_chat(input.head, state_->packs)},
+                          result);
   }
-  know_address(state_->echo, input.client, result);
   return result;
 }
 

@@ -28,7 +28,7 @@ struct ClassifyInput {
 };
 
 struct ClassifierOptions {
-  double threshold = 0.5;
+  double threshold = 0.5;        // below it a pack's entry, or a quote, counts for nothing
   std::uint64_t secret_low = 0;  // the echo's hash key; the agent draws it at start
   std::uint64_t secret_high = 0;
 };
@@ -43,8 +43,11 @@ class Classifier {
 
   Classification classify(const ClassifyInput& input);
 
-  // The request has been answered or has gone: it can no longer be unmasked.
+  // The request has been answered or has gone: it can no longer be unmasked, and what comes right behind it
+  // may be its chat's tasks.
   void ended(RequestId id, Time now);
+  // The same of a chat whose answer is not known to have ended, but must have: nothing else is changed.
+  void chat_ended(RequestId id, Time now);
 
   [[nodiscard]] const std::vector<std::shared_ptr<const Pack>>& packs() const;
   // Packs anew (reload); what the echo remembers stays.

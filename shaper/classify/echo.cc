@@ -30,6 +30,15 @@ void each_label(std::string_view text, std::string_view label, Visit visit) {
     if (at == 0 || !is_ascii_letter(text[at - 1])) visit(at);
 }
 
+std::uint64_t mixed_key(std::initializer_list<std::uint64_t> parts) {
+  std::uint64_t key = 0x9E3779B97F4A7C15ULL;
+  for (const std::uint64_t part : parts) {
+    key = (key ^ part) * 0xD6E8FEB86659FD93ULL;
+    key ^= key >> 32U;
+  }
+  return key;
+}
+
 bool contains(const std::vector<WindowHash>& list, WindowHash hash) {
   return std::find(list.begin(), list.end(), hash) != list.end();
 }
@@ -113,7 +122,7 @@ Echo::Frame Echo::frame_of(std::string_view text) const {
 }
 
 // Takes down the windows of the prompt's ends, and the messages whose first or last window is among them.
-void Echo::window(std::string_view text, Frame& frame, std::vector<Slot>& candidates) const {
+void Echo::window(std::string_view text, Tenant tenant, Frame& frame, std::vector<Slot>& candidates) const {
   std::vector<Window> windows;
   if (text.size() <= searched_at_start + searched_at_end) {
     hasher_.windows_into(windows, text);
@@ -126,11 +135,12 @@ void Echo::window(std::string_view text, Frame& frame, std::vector<Slot>& candid
     if (!may_know(one.hash) || candidates.size() >= candidates_kept) continue;
     const auto found = by_window_.find(one.hash);
     if (found != by_window_.end())
-      candidates.insert(candidates.end(), found->second.begin(), found->second.end());
+      std::copy_if(found->second.begin(), found->second.end(), std::back_inserter(candidates),
+                   [&](Slot slot) { return known_[slot - first_slot_].owner.tenant == tenant; });
   }
   frame.windows = WindowSet(windows);
   for (const WindowHash hash : frame.rendered) {
-    const auto whole = by_whole_.find(hash);
+    const auto whole = by_whole_.find(mixed_key({hash, tenant.value()}));
     if (whole != by_whole_.end()) candidates.push_back(whole->second);
   }
   std::sort(candidates.begin(), candidates.end());
@@ -161,34 +171,83 @@ QuoteEvidence Echo::judge(const Known& known, const Frame& frame, const Asking& 
   return evidence;
 }
 
-std::optional<Quote> Echo::find(const EchoPrompt& prompt, RequestId id, double threshold, Time now) {
+// Of the whole message and its tenant: two people may say the same.
+WindowHash Echo::whole_key(const Known& known) const {
+  return mixed_key({known.print.whole, known.owner.tenant.value()});
+}
+
+Found Echo::find(const EchoPrompt& prompt, RequestId id, Time now) {
   const std::string_view text = trimmed(prompt.text);
   Frame frame = frame_of(text);
   std::vector<Slot> candidates;
-  window(text, frame, candidates);
-  std::optional<Quote> best;
+  window(text, prompt.tenant, frame, candidates);
+  Found found;
+  std::vector<Slot> quoted;
   for (const Slot slot : candidates) {
     const Known& known = known_[slot - first_slot_];
-    if (now - known.seen > options_.keep) continue;
+    if (known.owner.tenant != prompt.tenant || now - known.seen > options_.keep) continue;
     const QuoteEvidence evidence = judge(known, frame, prompt.asking, now);
+    if (evidence.bytes > 0) quoted.push_back(slot);
     const double score = score_of(evidence);
     // Of several messages the longest quote names the chat, the newest where they are equally long.
-    const bool better =
-        !best || score > best->score || (score == best->score && evidence.bytes >= best->evidence.bytes);
-    if (score > 0 && better) best = Quote{known.owner, score, evidence};
+    const bool better = !found.quote || score > found.quote->score ||
+                        (score == found.quote->score && evidence.bytes >= found.quote->evidence.bytes);
+    if (score > 0 && better) found.quote = Quote{known.owner, score, evidence, {}};
   }
-  if (id == 0 || (best && best->score >= threshold)) return best;
-  waiting_.push_back({id, std::move(frame), prompt.asking, now});
+  if (found.quote)
+    if (const auto chat = chats_.find(found.quote->owner.request); chat != chats_.end())
+      found.quote->chat_ended = chat->second.ended;
+  found.shape = shape_of(prompt, text, frame, quoted);
+  if (id == 0) return found;
+  waiting_.push_back(
+      {id, prompt.tenant, std::move(frame), prompt.asking, found.shape, now, false, false, {}});
   if (waiting_.size() > options_.waiting) waiting_.pop_front();
-  return best;
+  return found;
 }
 
-void Echo::ended(RequestId id) {
-  std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.id == id; });
+// What is left of the prompt where the quotes are taken out: messages that are quoted whole, and the lines of
+// a conversation. A message that was cut leaves its middle, and a shape that never comes again.
+std::uint64_t Echo::shape_of(const EchoPrompt& prompt, std::string_view text, const Frame& frame,
+                             const std::vector<Slot>& quoted) const {
+  std::vector<std::pair<std::size_t, std::size_t>> cuts;
+  const PromptEnds ends = ends_of(text);
+  if (ends.before.size() < text.size())
+    cuts.emplace_back(ends.before.size(), text.size() - ends.behind.size());
+  for (const Slot slot : quoted) {
+    const MessagePrint& print = known_[slot - first_slot_].print;
+    if (print.count == 0) continue;
+    frame.windows.each_place(print.windows[0],
+                             [&](std::size_t at) { cuts.emplace_back(at, at + print.length); });
+  }
+  if (cuts.empty()) return 0;
+  std::sort(cuts.begin(), cuts.end());
+  std::string around(prompt.system);
+  std::size_t at = 0;
+  for (const auto& [begin, end] : cuts) {
+    if (begin > at) around.append("\x1f").append(trimmed(text.substr(at, begin - at)));
+    at = std::max(at, std::min(end, text.size()));
+  }
+  around.append("\x1f").append(trimmed(text.substr(at)));
+  return key_of(around);
 }
 
-std::optional<ChatOwner> Echo::owner_of(std::string_view message, Time now) const {
-  const auto found = by_whole_.find(hasher_.hash(trimmed(message)));
+void Echo::chat_ended(RequestId id, Time now) {
+  if (const auto chat = chats_.find(id); chat != chats_.end()) chat->second.ended = now;
+  for (Waiting& waiting : waiting_)
+    if (waiting.id == id) waiting.end_unknown = true;
+}
+
+void Echo::ended(RequestId id, Time now) {
+  chat_ended(id, now);
+  for (Waiting& waiting : waiting_) {
+    if (waiting.id != id) continue;
+    waiting.ended = true;
+    waiting.ended_at = now;
+  }
+}
+
+std::optional<ChatOwner> Echo::owner_of(Tenant tenant, std::string_view message, Time now) const {
+  const auto found = by_whole_.find(mixed_key({hasher_.hash(trimmed(message)), tenant.value()}));
   if (found == by_whole_.end()) return std::nullopt;
   const Known& known = known_[found->second - first_slot_];
   if (now - known.seen > options_.keep) return std::nullopt;
@@ -205,14 +264,14 @@ Echo::Known Echo::known_of(std::string_view text, bool surely, const ChatOwner& 
   return known;
 }
 
-std::vector<Unmasked> Echo::remember(const BodyFacts& chat, bool surely, const ChatOwner& owner,
-                                     double threshold, Time now) {
+Late Echo::remember(const BodyFacts& chat, bool surely, const ChatOwner& owner, double threshold, Time now) {
   forget_old(now);
-  std::vector<Unmasked> unmasked;
+  chats_[owner.request] = {now, std::nullopt};
   std::vector<Known> last;  // the last user message, and the person's words in it
   std::size_t skipped =
       chat.messages.size() > messages_of_a_chat ? chat.messages.size() - messages_of_a_chat : 0;
   bool first_user = true;
+  std::vector<Known> kept;
   for (const Message& message : chat.messages) {
     const bool from_user = message.role == Role::user;
     const bool wanted = skipped == 0 || (from_user && first_user);
@@ -223,24 +282,51 @@ std::vector<Unmasked> Echo::remember(const BodyFacts& chat, bool surely, const C
     if (known.print.length == 0) continue;
     if (from_user) last.assign(1, known);
     const std::string_view inner = from_user ? inner_question(message.text) : std::string_view();
-    if (!inner.empty()) last.push_back(known_of(inner, surely, owner, now));
-    keep(known);
-    if (!inner.empty()) keep(last.back());
+    kept.push_back(known);
+    if (inner.empty()) continue;
+    last.push_back(known_of(inner, surely, owner, now));
+    kept.push_back(last.back());
   }
+  Late late;
+  look_back(last, owner, threshold, now, late);
+  for (const Known& known : kept) keep(known);
+  return late;
+}
+
+// Whether somebody may have waited for the request before saying what the chat says: it runs, or has just
+// ended.
+bool Echo::right_before(const Waiting& waiting, Time chat) {
+  constexpr Duration sent = std::chrono::seconds(2);
+  constexpr Duration answered = std::chrono::seconds(1);
+  if (chat - waiting.since <= sent) return true;
+  if (waiting.ended) return chat - waiting.ended_at <= answered;
+  return !waiting.end_unknown;
+}
+
+// At the requests that quote what this chat says. A request that came before its chat is its title, where it
+// asks for exactly that and has just come; any other somebody waits for, or may.
+void Echo::look_back(const std::vector<Known>& said, const ChatOwner& owner, double threshold, Time now,
+                     Late& late) {
   std::erase_if(waiting_, [&](const Waiting& waiting) {
-    for (const Known& known : last) {
-      if (score_of(judge(known, waiting.frame, waiting.asking, now)) < threshold) continue;
-      unmasked.push_back({waiting.id, waiting.asking.asks ? waiting.asking.asked_class : RequestClass::task});
+    if (waiting.id == owner.request || waiting.tenant != owner.tenant) return false;
+    if (waiting.shape != 0 && right_before(waiting, now)) late.before.push_back(waiting.shape);
+    for (const Known& known : said) {
+      const QuoteEvidence evidence = judge(known, waiting.frame, waiting.asking, now);
+      const bool said_before = by_whole_.contains(whole_key(known));
+      if (evidence.bytes > 0 && !said_before && waiting.shape != 0) late.refuted.push_back(waiting.shape);
+      const bool title = waiting.asking.exact == RequestClass::title && !evidence.asks_in_quote;
+      if (!title || waiting.ended || now - waiting.since > options_.settle || score_of(evidence) < threshold)
+        continue;
+      late.unmasked.push_back({waiting.id, RequestClass::title, Certainty::contract});
       return true;
     }
     return false;
   });
-  return unmasked;
 }
 
 void Echo::keep(Known known) {
   constexpr std::size_t slots_per_window = 32;  // a phrase that many messages share tells nothing
-  const auto seen = by_whole_.find(known.print.whole);
+  const auto seen = by_whole_.find(whole_key(known));
   if (seen != by_whole_.end()) {
     Known& old = known_[seen->second - first_slot_];
     known.surely = known.surely || old.surely;
@@ -248,7 +334,7 @@ void Echo::keep(Known known) {
     return;
   }
   const Slot slot = first_slot_ + static_cast<Slot>(known_.size());
-  by_whole_.emplace(known.print.whole, slot);
+  by_whole_.emplace(whole_key(known), slot);
   for (const std::uint32_t i : {std::uint32_t{0}, known.print.count - 1}) {
     if (known.print.count == 0) break;
     std::vector<Slot>& slots = by_window_[known.print.windows[i]];
@@ -264,12 +350,13 @@ void Echo::keep(Known known) {
 void Echo::forget_old(Time now) {
   while (!known_.empty() && now - known_.front().seen > options_.keep) forget_first();
   while (!waiting_.empty() && now - waiting_.front().since > options_.wait) waiting_.pop_front();
+  while (!chats_.empty() && now - chats_.begin()->second.begun > options_.keep) chats_.erase(chats_.begin());
   if (forgotten_ > options_.messages / 4) remake_filter();
 }
 
 void Echo::forget_first() {
   const MessagePrint& print = known_.front().print;
-  by_whole_.erase(print.whole);
+  by_whole_.erase(whole_key(known_.front()));
   for (const std::uint32_t i : {std::uint32_t{0}, print.count - 1}) {
     if (print.count == 0) break;
     const auto found = by_window_.find(print.windows[i]);

@@ -1,11 +1,12 @@
 // The echo: a task prompt quotes the chat that was just served, or that is about to come. Keyed hashes of
-// recent messages find the quote in any language and any template. Holds no text; bounded in count and in
-// time.
+// recent messages find the quote in any language and any template, among those of the same tenant alone.
+// Holds no text; bounded in count and in time. What a quote allows is not said here (certainty.h).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,7 +25,8 @@ namespace tasklane {
 struct EchoOptions {
   Duration keep = std::chrono::minutes(10);  // how long a chat's messages are known
   std::size_t messages = 4096;
-  Duration wait = std::chrono::seconds(60);  // how long an unrecognised request may wait for its chat
+  Duration wait = std::chrono::seconds(60);          // how long a request is kept for the chat behind it
+  Duration settle = std::chrono::milliseconds(400);  // a title comes no longer before its chat
   std::size_t waiting = 32;
 };
 
@@ -51,12 +53,15 @@ double score_of(const QuoteEvidence& evidence);
 struct Asking {
   bool asks = false;  // for a JSON key that a pack's contract names
   RequestClass asked_class = RequestClass::task;
+  std::optional<RequestClass> exact;  // for the exact contract of this class (match.h)
   std::optional<double> token_limit;
 };
 
 // A prompt that may quote a chat.
 struct EchoPrompt {
-  std::string_view text;  // the last user message
+  Tenant tenant;
+  std::string_view text;    // the last user message
+  std::string_view system;  // beside it; may be empty
   Asking asking;
 };
 
@@ -69,9 +74,9 @@ PromptEnds ends_of(std::string_view text);
 
 // Whose messages they are.
 struct ChatOwner {
-  ChatKey chat = 0;
-  TypistKey typist = 0;
-  std::uint64_t client = 0;  // key of the address
+  Tenant tenant;
+  Typist typist;
+  RequestId request = 0;  // the chat's last turn that held them
 };
 
 // The person's own words in a message, which a front end may have wrapped in retrieved context.
@@ -81,26 +86,43 @@ struct Quote {
   ChatOwner owner;
   double score = 0;
   QuoteEvidence evidence;
+  std::optional<Time> chat_ended;  // nothing: it runs
+};
+
+// What was found of a prompt, whether or not that makes it a task.
+struct Found {
+  std::optional<Quote> quote;
+  std::uint64_t shape = 0;  // of what stands around the quotes; 0: nothing is quoted
+};
+
+// What a chat that comes says of requests that came before it.
+struct Late {
+  std::vector<Unmasked> unmasked;
+  std::vector<std::uint64_t>
+      refuted;  // shapes that quote what the chat says: they were sent before their chat
+  std::vector<std::uint64_t> before;  // shapes of requests that the chat comes right behind
 };
 
 class Echo {
  public:
   Echo(std::uint64_t secret_low, std::uint64_t secret_high, EchoOptions options = {});
 
-  // A keyed hash, as ChatKey and TypistKey are made; never 0.
+  // A keyed hash; never 0.
   [[nodiscard]] std::uint64_t key_of(std::string_view text) const;
 
-  // The best quote of a known message in the prompt; where it is worth less than `threshold`, the prompt
-  // waits for its chat under `id` (0: it does not wait).
-  std::optional<Quote> find(const EchoPrompt& prompt, RequestId id, double threshold, Time now);
-  void ended(RequestId id);
+  // The best quote of a message of the same tenant in the prompt. Under `id` it is kept for the chat that may
+  // come behind it (0: it is not).
+  Found find(const EchoPrompt& prompt, RequestId id, Time now);
+  // Answered or gone: its answer's end, where it is a chat; it can be unmasked no more.
+  void ended(RequestId id, Time now);
+  // The same of a chat whose end is not known, but must have come. Another request may go on.
+  void chat_ended(RequestId id, Time now);
 
-  // Keeps the messages of a chat, and says which waiting requests quote its last user message. `surely`
+  // Keeps the messages of a chat, and says which earlier requests quote its last user message. `surely`
   // means: the request can only be a chat (streamed, with tools, or of several turns).
-  std::vector<Unmasked> remember(const BodyFacts& chat, bool surely, const ChatOwner& owner, double threshold,
-                                 Time now);
+  Late remember(const BodyFacts& chat, bool surely, const ChatOwner& owner, double threshold, Time now);
   // Whose message that is, word for word.
-  [[nodiscard]] std::optional<ChatOwner> owner_of(std::string_view message, Time now) const;
+  [[nodiscard]] std::optional<ChatOwner> owner_of(Tenant tenant, std::string_view message, Time now) const;
 
  private:
   struct Known {
@@ -124,12 +146,28 @@ class Echo {
   };
   struct Waiting {
     RequestId id = 0;
+    Tenant tenant;
     Frame frame;
     Asking asking;
+    std::uint64_t shape = 0;
     Time since;
+    bool ended = false;
+    bool end_unknown = false;
+    Time ended_at{};
+  };
+  // When the answers to chats ended, as far as they have.
+  struct ChatTime {
+    Time begun;
+    std::optional<Time> ended;
   };
   [[nodiscard]] Frame frame_of(std::string_view text) const;
-  void window(std::string_view text, Frame& frame, std::vector<Slot>& candidates) const;
+  void window(std::string_view text, Tenant tenant, Frame& frame, std::vector<Slot>& candidates) const;
+  [[nodiscard]] std::uint64_t shape_of(const EchoPrompt& prompt, std::string_view text, const Frame& frame,
+                                       const std::vector<Slot>& quoted) const;
+  [[nodiscard]] WindowHash whole_key(const Known& known) const;
+  static bool right_before(const Waiting& waiting, Time chat);
+  void look_back(const std::vector<Known>& said, const ChatOwner& owner, double threshold, Time now,
+                 Late& late);
   static QuoteEvidence judge(const Known& known, const Frame& frame, const Asking& asking, Time now);
   Known known_of(std::string_view text, bool surely, const ChatOwner& owner, Time now) const;
   void keep(Known known);
@@ -144,10 +182,11 @@ class Echo {
   std::deque<Known> known_;  // oldest first
   Slot first_slot_ = 0;      // the slot of known_.front(); slots count up
   std::unordered_map<WindowHash, std::vector<Slot>> by_window_;
-  std::unordered_map<WindowHash, Slot> by_whole_;
-  std::vector<std::uint64_t> filter_;  // bits by window hash; a clear bit means: not known
-  std::size_t forgotten_ = 0;          // since the filter was made
+  std::unordered_map<WindowHash, Slot> by_whole_;  // of a message and its tenant
+  std::vector<std::uint64_t> filter_;              // bits by window hash; a clear bit means: not known
+  std::size_t forgotten_ = 0;                      // since the filter was made
   std::deque<Waiting> waiting_;
+  std::map<RequestId, ChatTime> chats_;  // ids count up, so the oldest come first
 };
 
 }  // namespace tasklane

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "shaper/base/trimmed.h"
+#include "shaper/classify/shown_object.h"
 
 namespace tasklane {
 namespace {
@@ -105,20 +106,28 @@ Prompt prompt_of(const BodyFacts& body, const Pack& pack) {
   return prompt;
 }
 
+KeyOrder key_order(const Shape& shape, const BodyFacts& body, Dialect dialect) {
+  const auto& list = shape.model_first;
+  if (body.model_first || std::find(list.begin(), list.end(), dialect) == list.end())
+    return KeyOrder::front_ends;
+  return body.stream_first ? KeyOrder::web_page : KeyOrder::other;
+}
+
 bool shape_fits(const Shape& shape, const BodyFacts& body, Dialect dialect) {
+  if (key_order(shape, body, dialect) == KeyOrder::web_page) return false;
   const auto lists = [&](const std::vector<Dialect>& list) {
     return std::find(list.begin(), list.end(), dialect) != list.end();
   };
   if (!shape.dialects.empty() && !lists(shape.dialects)) return false;
   if (shape.stream && *shape.stream != body.streamed) return false;
   if (shape.tools && *shape.tools != body.has_tools) return false;
-  if (shape.images && *shape.images != body.has_images) return false;
-  return !lists(shape.model_first) || body.model_first;
+  return !shape.images || *shape.images == body.has_images;
 }
 
 std::string describe(const Mark& mark) {
   if (!mark.asks.empty())
-    return std::string(name_of(mark.where)) + " asks for the JSON key \"" + mark.asks + "\"";
+    return std::string(name_of(mark.where)) + " asks for an object with the key \"" + mark.asks +
+           "\" and no other";
   const std::string_view verb = mark.pattern ? " matches /" : " has \"";
   return std::string(name_of(mark.where)) + std::string(verb) + mark.text + (mark.pattern ? "/" : "\"");
 }
@@ -126,7 +135,8 @@ std::string describe(const Mark& mark) {
 bool shows(const Mark& mark, const Prompt& prompt) {
   const std::string_view text = window(mark.where, prompt);
   if (!mark.asks.empty() && text.find(mark.asks) == std::string_view::npos)
-    return false;  // sooner than the pattern
+    return false;  // sooner than a look at all objects
+  if (!mark.asks.empty()) return asks_exactly(text.substr(0, system_window), mark.asks);
   if (mark.pattern) return shows_pattern(mark, text);
   switch (mark.where) {
     case Where::start:
@@ -174,6 +184,30 @@ bool speaks_of_json(std::string_view text) {
 }
 
 }  // namespace
+
+std::optional<RequestClass> exact_contract(std::initializer_list<std::string_view> places) {
+  struct Own {
+    std::string_view key;
+    RequestClass request_class;
+  };
+  constexpr Own own[]{{"title", RequestClass::title},
+                      {"tags", RequestClass::tags},
+                      {"follow_ups", RequestClass::follow_up},
+                      {"queries", RequestClass::query}};
+  std::optional<RequestClass> asked;
+  for (const std::string_view place : places) {
+    for (const ShownObject& object : shown_objects(place.substr(0, instructions_window))) {
+      if (object.keys.size() != 1 || object.in_array || !object.whole) return std::nullopt;
+      const ShownKey& key = object.keys.front();
+      const auto found =
+          std::find_if(std::begin(own), std::end(own), [&](const Own& each) { return each.key == key.name; });
+      if (found == std::end(own) || !has_type_of(key)) return std::nullopt;
+      if (asked && *asked != found->request_class) return std::nullopt;
+      asked = found->request_class;
+    }
+  }
+  return asked;
+}
 
 Asked what_it_asks(std::string_view text, const std::vector<std::shared_ptr<const Pack>>& packs) {
   text = text.substr(0, instructions_window);

@@ -37,16 +37,16 @@ struct Mark {
   Where where = Where::start;
   std::string text;                         // plain text, or what `pattern` was compiled from
   std::shared_ptr<const re2::RE2> pattern;  // null: plain text
-  std::string asks;                         // the JSON key that the prompt asks for; `pattern` then finds it
+  std::string asks;  // the one key of the object that the prompt asks for; `pattern` finds it in contracts
 };
 
 // What a request must look like before its words are looked at. An empty list: no condition.
 struct Shape {
-  std::vector<Dialect> dialects{Dialect::ollama_chat, Dialect::openai_chat};
+  std::vector<Dialect> dialects{Dialect::ollama_chat, Dialect::openai_chat, Dialect::openai_responses};
   std::optional<bool> stream = false;
   std::optional<bool> tools = false;
   std::optional<bool> images = false;
-  std::vector<Dialect> model_first;  // dialects in which `model` is the body's first key
+  std::vector<Dialect> model_first;  // dialects in which `model` is the body's first key; else it weighs less
 };
 
 struct PackEntry {

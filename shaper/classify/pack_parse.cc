@@ -23,8 +23,9 @@ constexpr std::array<std::pair<std::string_view, Where>, 7> where_names{
      {"anywhere", Where::anywhere},
      {"system_start", Where::system_start},
      {"system", Where::system}}};
-constexpr std::array<Dialect, 4> dialects{Dialect::ollama_chat, Dialect::ollama_generate,
-                                          Dialect::openai_chat, Dialect::openai_completions};
+constexpr std::array<Dialect, 6> dialects{Dialect::ollama_chat,      Dialect::ollama_generate,
+                                          Dialect::openai_chat,      Dialect::openai_completions,
+                                          Dialect::openai_responses, Dialect::anthropic_messages};
 
 // Thrown inside parse_pack only.
 struct Refusal {
@@ -156,8 +157,10 @@ std::vector<Dialect> dialects_of(const Node& node, std::string_view key) {
     const auto found =
         std::find_if(dialects.begin(), dialects.end(), [&](Dialect d) { return to_text(d) == name; });
     if (found == dialects.end())
-      item.refuse("unknown dialect \"" + name + "\"",
-                  "dialects: ollama_chat, ollama_generate, openai_chat, openai_completions");
+      item.refuse(
+          "unknown dialect \"" + name + "\"",
+          "dialects: ollama_chat, ollama_generate, openai_chat, openai_completions, openai_responses, "
+          "anthropic_messages");
     list.push_back(*found);
   }
   return list;

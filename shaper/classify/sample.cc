@@ -37,14 +37,15 @@ std::optional<TaskSample> sample_of(const Classification& classification, const 
   TaskSample sample;
   sample.request_class = asked.request_class;
   if (asked.mark != nullptr) sample.asks = asked.mark->asks;
-  if (classification.evidence == Evidence::echo) sample.request_class = classification.request_class;
+  if (classification.evidence == Evidence::echo && is_task(classification.request_class))
+    sample.request_class = classification.request_class;
   if (wish.label) sample.request_class = *wish.label;
   const bool shown = wish.label || asked.mark != nullptr || classification.evidence == Evidence::echo;
   if (!shown || !is_task(sample.request_class)) return std::nullopt;
   for (std::size_t i = 0; i < task_frames().size(); ++i)
     if (holds(task_frames()[i].first, task_frames()[i].second, text)) sample.frames.push_back(i);
   const std::string_view start = text.substr(0, same_start);
-  sample.start = XXH3_64bits_withSeed(start.data(), start.size(), wish.seed);
+  sample.start = XXH3_64bits_withSeed(start.data(), start.size(), wish.seed ^ classification.tenant.value());
   if (wish.text) sample.text = text;
   return sample;
 }

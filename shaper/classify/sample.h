@@ -22,7 +22,7 @@ struct TaskSample {
   RequestClass request_class = RequestClass::task;
   std::string asks;                 // the JSON key that it asks for; may be empty
   std::vector<std::size_t> frames;  // of task_frames(): those that it shows
-  std::uint64_t start = 0;          // keyed hash of its first bytes: of one template they are alike
+  std::uint64_t start = 0;          // keyed hash of its first bytes: of one tenant's template they are alike
   std::string text;                 // empty unless asked for
 };
 

@@ -23,8 +23,11 @@ nlohmann::json Statistics::to_json() const {
   }
   nlohmann::json evidence = nlohmann::json::object();
   for (const auto& [kind, count] : evidence_) evidence[std::string(to_text(kind))] = count;
+  nlohmann::json certainty = nlohmann::json::object();
+  for (const auto& [kind, count] : certainty_) certainty[std::string(to_text(kind))] = count;
   return {{"classes", classes},
           {"evidence", evidence},
+          {"certainty", certainty},
           {"percentile_error", Histogram::relative_error},
           {"relay", figures_json(relay_figures, relay_)}};
 }

@@ -105,6 +105,7 @@ class Statistics {
   }
   RelayCounters& relay() { return relay_; }
   void count_evidence(Evidence evidence) { ++evidence_[evidence]; }
+  void count_certainty(Certainty certainty) { ++certainty_[certainty]; }
 
   // {"classes": [{"class","upstream","requests",...,"ttft_ms":{"p50","p95","p99","max"},...}], "relay":
   // {...}, ...}
@@ -112,10 +113,12 @@ class Statistics {
   [[nodiscard]] const std::map<std::pair<RequestClass, std::string>, Row>& rows() const { return rows_; }
   [[nodiscard]] const RelayCounters& relay() const { return relay_; }
   [[nodiscard]] const std::map<Evidence, std::uint64_t>& evidence() const { return evidence_; }
+  [[nodiscard]] const std::map<Certainty, std::uint64_t>& certainty() const { return certainty_; }
 
  private:
   std::map<std::pair<RequestClass, std::string>, Row> rows_;
   std::map<Evidence, std::uint64_t> evidence_;
+  std::map<Certainty, std::uint64_t> certainty_;
   RelayCounters relay_;
 };
 

@@ -183,10 +183,14 @@ Decision decide(const Config& config, const DecideInput& input) {
   Decision decision;
   // Its answer replaces the user's history: nobody else may give it, and nothing of it may change.
   const bool sacred = input.classification.request_class == RequestClass::compaction;
+  // Rules for chats speak of chats that are read as such, not of any POST that counts as one.
+  const RequestClass request_class = input.endpoint.kind == EndpointKind::unknown_post
+                                         ? RequestClass::other
+                                         : input.classification.request_class;
   LazyBody body(input.body);
   for (const Rule& rule : config.rules) {
     if (sacred) break;
-    if (!class_matches(*rule.when, input.classification.request_class)) continue;
+    if (!class_matches(*rule.when, request_class)) continue;
     if (!head_matches(*rule.when, input.head, input.client) || !body_matches(*rule.when, input, body))
       continue;
     decision.rule = &rule;
@@ -202,6 +206,7 @@ bool needs_body(const Config& config, const RequestHead& head, Endpoint endpoint
     const When& when = *rule.when;
     if (!class_matches(when, class_of_path(endpoint.kind)) || !head_matches(when, head, client)) continue;
     if (when.looks_into_body() || when.least_body || when.most_body) return true;
+    if (rule.then.settings.lane && endpoint.kind != EndpointKind::admin) return true;  // held with its body
     const auto route = route_of(config, rule.then);
     return rule.then.patch ||
            std::any_of(route.begin(), route.end(), [](const Upstream* u) { return u->model.has_value(); });

@@ -54,6 +54,7 @@ class Walk {
       if (const auto error = std::move(entry).get(field)) return error;
       const auto name = key(field);
       if (first) facts_.model_first = name == "model";
+      if (first) facts_.stream_first = name == "stream";
       first = false;
       if (const auto error = root_field(name, field.value())) return error;
     }
@@ -66,6 +67,11 @@ class Walk {
       if (draft_.system && !draft_.system->text.empty()) facts_.messages.push_back(*draft_.system);
       if (draft_.prompt) facts_.messages.push_back(*draft_.prompt);
     }
+    if (dialect == Dialect::openai_responses && facts_.messages.empty() && draft_.prompt)
+      facts_.messages.push_back(*draft_.prompt);
+    const bool beside = dialect == Dialect::openai_responses || dialect == Dialect::anthropic_messages;
+    if (beside && draft_.system && !draft_.system->text.empty())
+      facts_.messages.insert(facts_.messages.begin(), *draft_.system);
     facts_.has_tools = draft_.has_tools || draft_.has_functions;
     facts_.has_format = draft_.has_format || draft_.has_response_format;
     facts_.has_images = draft_.root_images || draft_.message_images;
@@ -127,8 +133,10 @@ class Walk {
     } else if (name == "stream") {
       bool flag = false;
       facts_.stream = value.get_bool().get(flag) ? std::optional<bool>() : flag;
-    } else if (name == "system") {
-      draft_.system = Message{Role::system, string(value).value_or(""), false, false};
+    } else if (name == "system" || name == "instructions") {  // a text, or Anthropic's blocks of text
+      return system(value);
+    } else if (name == "input") {
+      return input(value);
     } else if (name == "tools") {
       draft_.has_tools = non_empty_array(value);
     } else if (name == "functions") {
@@ -140,7 +148,7 @@ class Walk {
     } else if (name == "response_format") {
       draft_.has_response_format = !is_null(value);
     } else if (name == "max_tokens" || name == "max_completion_tokens" || name == "num_predict" ||
-               name == "n_predict") {
+               name == "n_predict" || name == "max_output_tokens") {
       if (const auto limit = number(value)) draft_.root_limit = limit;
     }
     return simdjson::SUCCESS;
@@ -168,6 +176,24 @@ class Walk {
       return error;
     }
     draft_.prompt = message;
+    return simdjson::SUCCESS;
+  }
+
+  simdjson::error_code system(od::value value) {
+    Message message{Role::system, {}, false, false};
+    const auto error = content(value, message);
+    draft_.system = message;
+    return error;
+  }
+
+  // Of /responses: a text, or items as messages are written. Other items (calls, their results, thoughts)
+  // have no role; a conversation that holds one is no lone prompt.
+  simdjson::error_code input(od::value value) {
+    od::json_type type;
+    if (const auto error = value.type().get(type)) return error;
+    if (type == od::json_type::array) return messages(value);
+    if (type != od::json_type::string) return simdjson::SUCCESS;
+    draft_.prompt = Message{Role::user, string(value).value_or(""), false, false};
     return simdjson::SUCCESS;
   }
 

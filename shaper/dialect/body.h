@@ -35,6 +35,7 @@ struct BodyFacts {
   bool has_images = false;
   std::optional<double> token_limit;  // num_predict (options or root), max_tokens, max_completion_tokens
   bool model_first = false;           // the first key is `model`
+  bool stream_first = false;          // it is `stream`
 };
 
 // Owns the parser and its buffers, kept from read to read. Not thread-safe: one per thread.

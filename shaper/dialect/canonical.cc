@@ -61,8 +61,8 @@ Canonical::Canonical(std::uint64_t secret_low, std::uint64_t secret_high) {
   XXH3_generateSecret(secret_.data(), secret_.size(), seed.data(), sizeof seed);
 }
 
-Result<CanonicalKey> Canonical::key_of(RequestClass request_class, Dialect dialect, std::string_view model,
-                                       std::string_view body) const {
+Result<CanonicalKey> Canonical::key_of(Tenant tenant, RequestClass request_class, Dialect dialect,
+                                       std::string_view model, std::string_view body) const {
   const auto parsed = parse_object(body);
   if (!parsed) return parsed.error();
   Json json = canonical(*parsed);
@@ -70,9 +70,9 @@ Result<CanonicalKey> Canonical::key_of(RequestClass request_class, Dialect diale
   if (const auto options = json.find("options"); options != json.end() && options->empty())
     json.erase(options);
   const std::optional<Json> said = neutral(json, dialect);
-  const Json whole =
-      Json::array({std::string(to_text(request_class)), said ? std::string() : std::string(to_text(dialect)),
-                   std::string(model), said.value_or(json)});
+  const Json whole = Json::array({tenant.value(), std::string(to_text(request_class)),
+                                  said ? std::string() : std::string(to_text(dialect)), std::string(model),
+                                  said.value_or(json)});
   const std::string text = whole.dump(-1, ' ', false, Json::error_handler_t::replace);
   const XXH128_hash_t hash =
       XXH3_128bits_withSecret(text.data(), text.size(), secret_.data(), secret_.size());

@@ -1,6 +1,7 @@
-// A request's canonical key: equal for requests that a model would answer alike, however they are spelt
-// (order of keys, spaces, escapes, streamed or not). For coalescing and the cache. Keyed, so that nothing of
-// a text can be guessed from it; 128 bits, so that no answer goes to a question that is not its own.
+// A request's canonical key: equal for requests of one tenant that a model would answer alike, however they
+// are spelt (order of keys, spaces, escapes, streamed or not). For coalescing and the cache. Keyed, so that
+// nothing of a text can be guessed from it; 128 bits, so that no answer goes to a question that is not its
+// own.
 #pragma once
 
 #include <array>
@@ -9,6 +10,7 @@
 #include <functional>
 #include <string_view>
 
+#include "shaper/base/identity.h"
 #include "shaper/base/request_class.h"
 #include "shaper/base/result.h"
 #include "shaper/dialect/endpoint.h"
@@ -30,7 +32,7 @@ class Canonical {
   // change the answer: stream, stream_options, keep_alive, chat_id, nulls and empty `options`. `user` counts:
   // a pipeline may answer each person differently. So does the dialect, unless the body can be said without
   // one (neutral.h). Error: no JSON object; such a request shares nothing.
-  [[nodiscard]] Result<CanonicalKey> key_of(RequestClass request_class, Dialect dialect,
+  [[nodiscard]] Result<CanonicalKey> key_of(Tenant tenant, RequestClass request_class, Dialect dialect,
                                             std::string_view model, std::string_view body) const;
 
  private:

@@ -1,40 +1,122 @@
 #include "shaper/dialect/endpoint.h"
 
+#include <algorithm>
 #include <array>
-#include <utility>
+#include <span>
 
 namespace tasklane {
 namespace {
 
-using Known = std::pair<std::string_view, Endpoint>;
+// The last segments of a path, the last one first; what is missing is empty.
+struct Ending {
+  std::array<std::string_view, 3> segments;
+  std::size_t count = 0;
+};
 
-constexpr std::array<Known, 11> posted{{
-    {"/api/chat", {EndpointKind::generation, Dialect::ollama_chat}},
-    {"/api/generate", {EndpointKind::generation, Dialect::ollama_generate}},
-    {"/v1/chat/completions", {EndpointKind::generation, Dialect::openai_chat}},
-    {"/chat/completions", {EndpointKind::generation, Dialect::openai_chat}},
-    {"/v1/completions", {EndpointKind::generation, Dialect::openai_completions}},
-    {"/completions", {EndpointKind::generation, Dialect::openai_completions}},
-    {"/api/embed", {EndpointKind::embedding, Dialect::none}},
-    {"/api/embeddings", {EndpointKind::embedding, Dialect::none}},
-    {"/v1/embeddings", {EndpointKind::embedding, Dialect::none}},
-    {"/embeddings", {EndpointKind::embedding, Dialect::none}},
-    {"/embedding", {EndpointKind::embedding, Dialect::none}},
+Ending ending_of(std::string_view path) {
+  Ending ending;
+  while (ending.count < ending.segments.size()) {
+    const std::size_t last = path.find_last_not_of('/');
+    if (last == std::string_view::npos) break;
+    path = path.substr(0, last + 1);
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string_view::npos) break;
+    ending.segments[ending.count++] = path.substr(slash + 1);
+    path = path.substr(0, slash);
+  }
+  return ending;
+}
+
+// Whether the path ends like `known`, "api/chat" or "completions".
+bool ends_like(const Ending& ending, std::string_view known) {
+  for (std::size_t i = 0; i < ending.segments.size(); ++i) {
+    const std::size_t slash = known.rfind('/');
+    if (ending.segments[i] != (slash == std::string_view::npos ? known : known.substr(slash + 1)))
+      return false;
+    if (slash == std::string_view::npos) return true;
+    known = known.substr(0, slash);
+  }
+  return false;
+}
+
+bool ends_like_any(const Ending& ending, std::span<const std::string_view> known) {
+  return std::any_of(known.begin(), known.end(),
+                     [&](std::string_view each) { return ends_like(ending, each); });
+}
+
+struct Known {
+  std::string_view ends;
+  Dialect dialect;
+};
+
+// The first that fits decides: "chat/completions" before "completions".
+constexpr std::array<Known, 10> generating{{
+    {"api/chat", Dialect::ollama_chat},
+    {"api/generate", Dialect::ollama_generate},
+    {"chat/completions", Dialect::openai_chat},
+    {"completions", Dialect::openai_completions},
+    {"responses", Dialect::openai_responses},
+    {"messages", Dialect::anthropic_messages},
+    {"completion", Dialect::none},  // llama-server's own
+    {"infill", Dialect::none},
+    {"v1/chat", Dialect::none},  // LM Studio's own
+    {"generate", Dialect::none},
 }};
 
-// Model management and status of Ollama and llama-server; nothing here waits for a model to generate.
-constexpr std::array<std::string_view, 15> admin_paths{
-    "/api/tags",  "/api/version", "/api/ps",   "/api/show",   "/api/pull",
-    "/api/push",  "/api/create",  "/api/copy", "/api/delete", "/api/status",
-    "/v1/models", "/models",      "/health",   "/v1/health",  "/slots"};
-constexpr std::array<std::string_view, 3> admin_more{"/props", "/metrics", "/"};
+constexpr std::array<std::string_view, 11> embedding{"embed",     "embeddings",  "embedding",  "rerank",
+                                                     "reranking", "api/pooling", "v1/pooling", "pooling",
+                                                     "score",     "classify",    "v1/classify"};
 
-bool is_admin(std::string_view path) {
-  for (const std::string_view known : admin_paths)
-    if (path == known) return true;
-  for (const std::string_view known : admin_more)
-    if (path == known) return true;
-  return path.starts_with("/api/blobs/") || path.starts_with("/v1/models/");
+constexpr std::array<std::string_view, 3> media{"images/generations", "images/edits", "images/variations"};
+
+// Status and management of models in Ollama, llama-server, vLLM: nothing here has a model generate.
+constexpr std::array<std::string_view, 39> administration{"api/tags",
+                                                          "api/version",
+                                                          "api/ps",
+                                                          "api/show",
+                                                          "api/pull",
+                                                          "api/push",
+                                                          "api/create",
+                                                          "api/copy",
+                                                          "api/delete",
+                                                          "api/status",
+                                                          "api/me",
+                                                          "api/signout",
+                                                          "models",
+                                                          "models/load",
+                                                          "models/unload",
+                                                          "health",
+                                                          "slots",
+                                                          "props",
+                                                          "metrics",
+                                                          "tokenize",
+                                                          "detokenize",
+                                                          "apply-template",
+                                                          "lora-adapters",
+                                                          "messages/count_tokens",
+                                                          "responses/input_tokens",
+                                                          "sleep",
+                                                          "wake_up",
+                                                          "load_lora_adapter",
+                                                          "unload_lora_adapter",
+                                                          "reset_prefix_cache",
+                                                          "reset_mm_cache",
+                                                          "start_profile",
+                                                          "stop_profile",
+                                                          "models/download",
+                                                          "models/copy",
+                                                          "models/delete",
+                                                          "ping",
+                                                          "version",
+                                                          "is_sleeping"};
+
+// One of these before the last segment, which is a name: /api/blobs/<digest>, /v1/models/<model>, /slots/<n>.
+constexpr std::array<std::string_view, 3> of_one{"blobs", "models", "slots"};
+
+bool is_admin(const Ending& ending) {
+  if (ending.count == 0) return true;
+  if (ends_like_any(ending, administration)) return true;
+  return std::find(of_one.begin(), of_one.end(), ending.segments[1]) != of_one.end();
 }
 
 }  // namespace
@@ -51,6 +133,10 @@ std::string_view to_text(Dialect dialect) {
       return "openai_chat";
     case Dialect::openai_completions:
       return "openai_completions";
+    case Dialect::openai_responses:
+      return "openai_responses";
+    case Dialect::anthropic_messages:
+      return "anthropic_messages";
   }
   return "none";
 }
@@ -64,16 +150,22 @@ std::string_view path_of(std::string_view target) {
 }
 
 bool lists_models(std::string_view method, std::string_view target) {
-  const std::string_view path = path_of(target);
-  return method == "GET" && (path == "/api/tags" || path == "/v1/models" || path == "/models");
+  const Ending ending = ending_of(path_of(target));
+  return method == "GET" && (ends_like(ending, "api/tags") || ends_like(ending, "models"));
 }
 
 Endpoint endpoint_of(std::string_view method, std::string_view target) {
   const std::string_view path = path_of(target);
-  if (method == "POST")
-    for (const auto& [known, endpoint] : posted)
-      if (path == known) return endpoint;
-  return {is_admin(path) ? EndpointKind::admin : EndpointKind::other, Dialect::none};
+  if (!path.starts_with('/')) return {};  // of a proxy or of a whole server: "*", "host:443"
+  const Ending ending = ending_of(path);
+  const bool post = method == "POST";
+  if (post)
+    for (const Known& known : generating)
+      if (ends_like(ending, known.ends)) return {EndpointKind::generation, known.dialect};
+  if (post && ends_like_any(ending, embedding)) return {EndpointKind::embedding, Dialect::none};
+  if (post && ends_like_any(ending, media)) return {EndpointKind::media, Dialect::none};
+  if (is_admin(ending)) return {EndpointKind::admin, Dialect::none};
+  return {post ? EndpointKind::unknown_post : EndpointKind::other, Dialect::none};
 }
 
 }  // namespace tasklane

@@ -17,9 +17,9 @@ using testing::HasSubstr;
 using testing::StartsWith;
 using Json = nlohmann::json;
 
-class Conversation : public testing::Test {
+class AControlConversation : public testing::Test {
  protected:
-  Conversation() {
+  AControlConversation() {
     ControlServer::Routes routes;
     routes[{"GET", "/thing"}] = [](const std::string&) {
       return ControlAnswer{200, "text/plain", "a thing"};
@@ -49,7 +49,7 @@ class Conversation : public testing::Test {
   test::RunningControl control_;
 };
 
-TEST_F(Conversation, AHandlerGetsTheBodyAndItsAnswerComesBack) {
+TEST_F(AControlConversation, AHandlerGetsTheBodyAndItsAnswerComesBack) {
   const Result<ControlReply> got = ask_agent(path_, "GET", "/thing");
   ASSERT_TRUE(got) << got.error().text();
   EXPECT_EQ(got->status, 200);
@@ -59,11 +59,11 @@ TEST_F(Conversation, AHandlerGetsTheBodyAndItsAnswerComesBack) {
   EXPECT_EQ(Json::parse(posted->body), Json({{"you_said", "hello"}}));
 }
 
-TEST_F(Conversation, AQueryIsNoPartOfThePath) {
+TEST_F(AControlConversation, AQueryIsNoPartOfThePath) {
   EXPECT_EQ(ask_agent(path_, "GET", "/thing?pretty=1")->status, 200);
 }
 
-TEST_F(Conversation, TwoRequestsInOneWriteAreAnsweredInOrder) {
+TEST_F(AControlConversation, TwoRequestsInOneWriteAreAnsweredInOrder) {
   const std::string said =
       raw("POST /thing HTTP/1.1\r\nContent-Length: 3\r\n\r\none"
           "POST /thing HTTP/1.1\r\nContent-Length: 3\r\nConnection: close\r\n\r\ntwo");
@@ -71,33 +71,33 @@ TEST_F(Conversation, TwoRequestsInOneWriteAreAnsweredInOrder) {
   EXPECT_THAT(said, EndsWith(R"({"you_said":"two"})"));
 }
 
-TEST_F(Conversation, AConnectionServesOneRequestAfterAnother) {
+TEST_F(AControlConversation, AConnectionServesOneRequestAfterAnother) {
   RawClient one = client();
   for (int i = 0; i < 3; ++i)
     EXPECT_THAT(one.send("GET /thing HTTP/1.1\r\n\r\n").until("a thing"), HasSubstr("200 OK"));
 }
 
-TEST_F(Conversation, AnUnknownPathIsNotFoundByName) {
+TEST_F(AControlConversation, AnUnknownPathIsNotFoundByName) {
   const Result<ControlReply> got = ask_agent(path_, "GET", "/nowhere");
   ASSERT_TRUE(got);
   EXPECT_EQ(got->status, 404);
   EXPECT_EQ(Json::parse(got->body), Json({{"error", "nothing at /nowhere"}}));
 }
 
-TEST_F(Conversation, APathThatIsNoUtf8IsNotFoundEither) {
+TEST_F(AControlConversation, APathThatIsNoUtf8IsNotFoundEither) {
   const std::string said = raw("GET /\xff\xfe HTTP/1.1\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(said, StartsWith("HTTP/1.1 404 "));
   EXPECT_THAT(error_in(said), StartsWith("nothing at /"));
 }
 
-TEST_F(Conversation, AWrongMethodIsToldTheRightOnes) {
+TEST_F(AControlConversation, AWrongMethodIsToldTheRightOnes) {
   const std::string said = raw("DELETE /thing HTTP/1.1\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(said, StartsWith("HTTP/1.1 405 "));
   EXPECT_THAT(said, HasSubstr("\r\nAllow: GET, POST\r\n"));
   EXPECT_EQ(error_in(said), "use GET, POST here");
 }
 
-TEST_F(Conversation, AHandlerThatThrowsIsAServerErrorAndTheNextRequestIsServed) {
+TEST_F(AControlConversation, AHandlerThatThrowsIsAServerErrorAndTheNextRequestIsServed) {
   const Result<ControlReply> got = ask_agent(path_, "GET", "/broken");
   ASSERT_TRUE(got) << got.error().text();
   EXPECT_EQ(got->status, 500);
@@ -105,21 +105,21 @@ TEST_F(Conversation, AHandlerThatThrowsIsAServerErrorAndTheNextRequestIsServed) 
   EXPECT_EQ(ask_agent(path_, "GET", "/thing")->status, 200);
 }
 
-TEST_F(Conversation, WhatIsNoHttpIsABadRequestAndTheEnd) {
+TEST_F(AControlConversation, WhatIsNoHttpIsABadRequestAndTheEnd) {
   const std::string said = raw("good morning\r\n\r\n");
   EXPECT_THAT(said, StartsWith("HTTP/1.1 400 "));
   EXPECT_THAT(said, HasSubstr("\r\nConnection: close\r\n"));
   EXPECT_THAT(error_in(said), StartsWith("this is not an HTTP/1.1 request: "));
 }
 
-TEST_F(Conversation, ABodyThatIsTooLargeIsRefusedByItsLength) {
+TEST_F(AControlConversation, ABodyThatIsTooLargeIsRefusedByItsLength) {
   const Result<ControlReply> got = ask_agent(path_, "POST", "/thing", std::string(100000, 'x'));
   ASSERT_TRUE(got) << got.error().text();
   EXPECT_EQ(got->status, 413);
   EXPECT_EQ(Json::parse(got->body), Json({{"error", "the body is longer than 65536 bytes"}}));
 }
 
-TEST_F(Conversation, AChunkedBodyIsBoundedToo) {
+TEST_F(AControlConversation, AChunkedBodyIsBoundedToo) {
   const std::string chunk = "4000\r\n" + std::string(0x4000, 'x') + "\r\n";
   RawClient one = client();
   one.send("POST /thing HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -127,18 +127,18 @@ TEST_F(Conversation, AChunkedBodyIsBoundedToo) {
   EXPECT_THAT(one.rest().value_or("(no end)"), StartsWith("HTTP/1.1 413 "));
 }
 
-TEST_F(Conversation, AHeaderThatIsTooLongIsRefused) {
+TEST_F(AControlConversation, AHeaderThatIsTooLongIsRefused) {
   const std::string said = raw("GET /thing HTTP/1.1\r\nA: " + std::string(20000, 'a') + "\r\n\r\n");
   EXPECT_THAT(said, StartsWith("HTTP/1.1 431 "));
   EXPECT_EQ(error_in(said), "the header is too long");
 }
 
-TEST_F(Conversation, AClientThatLeavesInTheMiddleDisturbsNobody) {
+TEST_F(AControlConversation, AClientThatLeavesInTheMiddleDisturbsNobody) {
   client().send("POST /thing HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf");
   EXPECT_EQ(ask_agent(path_, "GET", "/thing")->status, 200);
 }
 
-TEST_F(Conversation, ASilentClientIsLeftAndOneThatStopsInTheMiddleToo) {
+TEST_F(AControlConversation, ASilentClientIsLeftAndOneThatStopsInTheMiddleToo) {
   test::RunningControl impatient(std::chrono::milliseconds(20));
   const std::string path = folder_.path() / "impatient.sock";
   ASSERT_TRUE(impatient.listen(path));
@@ -148,7 +148,7 @@ TEST_F(Conversation, ASilentClientIsLeftAndOneThatStopsInTheMiddleToo) {
   EXPECT_THAT(RawClient::at(path).send(kept_open).rest().value_or("(no end)"), StartsWith("HTTP/1.1 404 "));
 }
 
-TEST_F(Conversation, TooManyAtOnceAreTurnedAwayUntilOneLeaves) {
+TEST_F(AControlConversation, TooManyAtOnceAreTurnedAwayUntilOneLeaves) {
   std::vector<RawClient> silent;
   for (int i = 0; i < 64; ++i) {
     silent.push_back(client());
@@ -165,7 +165,7 @@ TEST_F(Conversation, TooManyAtOnceAreTurnedAwayUntilOneLeaves) {
   FAIL() << "nobody was let in again";
 }
 
-TEST_F(Conversation, OverTcpOnlyWhatIsOfferedThereIsServed) {
+TEST_F(AControlConversation, OverTcpOnlyWhatIsOfferedThereIsServed) {
   ControlServer::Routes routes;
   routes[{"GET", "/metrics"}] = [](const std::string&) { return ControlAnswer{200, "text/plain", "up 1\n"}; };
   const Result<std::uint16_t> port = control_.listen_tcp("127.0.0.1:0", std::move(routes));
@@ -181,7 +181,7 @@ TEST_F(Conversation, OverTcpOnlyWhatIsOfferedThereIsServed) {
   EXPECT_THAT(said("POST /metrics"), StartsWith("HTTP/1.1 405 "));
 }
 
-TEST_F(Conversation, ATcpAddressThatIsTakenOrNoneIsSaidByName) {
+TEST_F(AControlConversation, ATcpAddressThatIsTakenOrNoneIsSaidByName) {
   const Result<std::uint16_t> port = control_.listen_tcp("127.0.0.1:0", {});
   ASSERT_TRUE(port);
   const std::string taken = "127.0.0.1:" + std::to_string(*port);

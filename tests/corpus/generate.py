@@ -175,7 +175,8 @@ def old_front_end(rec, lang, texts):
     before = [("user", q1), ("assistant", a1)]
     now = before + [("user", q2)]
     rec.add("chat", {"model": "big", "messages": roles(before[:1]), "stream": True}, 6, ollama, language=lang)
-    rec.add("query", task(fill(query, now)), 20, ollama, template="custom", language=lang)
+    # Before its chat nothing tells it from a router's question: "early" templates are left alone.
+    rec.add("query", task(fill(query, now)), 20, ollama, template="early", language=lang)
     rec.add("chat", {"model": "big", "messages": roles(now), "stream": True}, 0.5, ollama, language=lang)
     after = now + [("assistant", a2)]
     rec.add("title", task(fill(title, after[-2:]), system="You are the clerk of a garden club."), 5, ollama,

@@ -68,15 +68,35 @@ TEST_F(Sharing, WhereTheFirstAskerLeftAFailedHopTheOthersGoOn) {
   EXPECT_EQ(rice, content_of(receive_answer(two)));
 }
 
-TEST_F(Sharing, AnErrorOfTheLastHopIsTheErrorOfAll) {
+TEST_F(Sharing, WhoFollowsALeaderThatFailsAsksForItself) {
   start_with(R"({"lane": "background", "settle": "0s"})");
-  auto [one, two, failing] = two_titles(model);
-  failing.send(answer(R"({"error":"model 'big' not found"})", "", "404 Not Found"));
-  for (Peer* each : {&one, &two}) {
-    int status = 0;
-    EXPECT_EQ("model 'big' not found", receive_answer(*each, &status)["error"]);
-    EXPECT_EQ(404, status);
-  }
+  auto [one, two, server] = two_titles(model);
+  server.send(answer(R"({"error":"model 'big' not found"})", "", "404 Not Found"));
+  int status = 0;
+  EXPECT_EQ("model 'big' not found", receive_answer(one, &status)["error"]);
+  EXPECT_EQ(404, status);
+  receive_request(server);
+  stream_answer(server, rice);
+  EXPECT_EQ(rice, content_of(receive_answer(two)));
+}
+
+TEST_F(Sharing, NoTenantGetsAnothersAnswer) {
+  start_with(R"({"lane": "background", "settle": "0s"})");
+  Peer one = client();
+  one.send(title());
+  Peer server = model.accept();
+  receive_request(server);
+  std::string with_key = title();
+  with_key.insert(with_key.find("\r\n") + 2, "Authorization: Bearer another\r\n");
+  Peer two = client();
+  two.send(with_key);
+  EXPECT_TRUE(two.quiet_for(milliseconds(50)));
+  EXPECT_EQ(0u, coalesced());
+  stream_answer(server, rice);
+  EXPECT_EQ(rice, content_of(receive_answer(one)));
+  receive_request(server);
+  stream_answer(server, R"({"title": "Other rice"})");
+  EXPECT_EQ(R"({"title": "Other rice"})", content_of(receive_answer(two)));
 }
 
 TEST_F(Sharing, ARateIsPaidOnceWhereTheNextServerTakesOver) {

@@ -43,17 +43,25 @@ class FrontEnd {
                             std::vector<HeaderField> headers = {}) {
     const RequestHead head{"POST", path, std::move(headers)};
     const Endpoint endpoint = endpoint_of(head.method, head.target);
-    const bool read = endpoint.kind == EndpointKind::generation;
+    const bool read = has_prompt(endpoint);
     const BodyFacts* const facts = read ? &reader_.read(body, endpoint.dialect) : nullptr;
-    return classifier_.classify({++last_id_, head, endpoint, facts, client_, now_, true});
+    Classification result = classifier_.classify({++last_id_, head, endpoint, facts, client_, now_, true});
+    if (answered_at_once_) classifier_.chat_ended(last_id_, now_);
+    return result;
   }
   Classification ollama(const Json& body, std::vector<HeaderField> headers = {}) {
     return send("/api/chat", body, std::move(headers));
+  }
+  Classification responses(const Json& body, std::vector<HeaderField> headers = {}) {
+    return send("/v1/responses", body, std::move(headers));
   }
   Classification openai(const Json& body, std::vector<HeaderField> headers = {}) {
     return send("/v1/chat/completions", body, std::move(headers));
   }
 
+  // From now on answers take their time: each ends where ended() says so.
+  void takes_time() { answered_at_once_ = false; }
+  void ended(RequestId id) { classifier_.ended(id, now_); }
   void wait(Duration time) { now_ += time; }
   void from(std::string client) { client_ = std::move(client); }
   [[nodiscard]] RequestId last_id() const { return last_id_; }
@@ -70,6 +78,7 @@ class FrontEnd {
   BodyReader reader_;
   RequestId last_id_ = 0;
   std::string client_ = "127.0.0.1";
+  bool answered_at_once_ = true;
   Time now_{std::chrono::seconds(1000)};
 };
 

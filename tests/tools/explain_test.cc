@@ -56,7 +56,7 @@ TEST(Explain, SaysInWordsWhatARawRequestIs) {
   EXPECT_THAT(ran.out, HasSubstr("POST /api/chat"));
   EXPECT_THAT(ran.out, HasSubstr("class     title"));
   EXPECT_THAT(ran.out, HasSubstr("evidence  pack open-webui/title"));
-  EXPECT_THAT(ran.out, HasSubstr("asks for the JSON key \"title\""));
+  EXPECT_THAT(ran.out, HasSubstr("asks for an object with the key \"title\" and no other"));
   EXPECT_THAT(ran.out, HasSubstr("rule      none"));
 }
 
@@ -159,6 +159,56 @@ TEST(Explain, SaysInWordsWhyARequestDoesNotWaitAsItsRuleSays) {
   EXPECT_THAT(in_words(title_line()), HasSubstr("lane      background\n"));
   EXPECT_THAT(in_words(title_line(R"("n":2,)")),
               HasSubstr("lane      interactive, whatever the rule says: several answers are asked for\n"));
+}
+
+TEST(Explain, SaysHowCertainItIsAndWhatMayBeDone) {
+  const std::string line = R"({"path":"/api/chat","headers":{},"body":)" + framed_title + "}\n";
+  const auto named = explain(line, lines_as_json()).objects().at(0);
+  EXPECT_EQ(named["certainty"], "named");
+  EXPECT_EQ(named["may"], Json::array({"wait", "cancel", "constrain", "cap", "answer", "share", "redirect"}));
+  ExplainOptions words;
+  words.json_lines = true;
+  const std::string title = explain(line, words).out;
+  EXPECT_THAT(title, HasSubstr("certainty named"));
+  EXPECT_THAT(title, HasSubstr("may wait for chats: a header names it, or a pack entry matched whole"));
+  const std::string chat = explain(chat_line(0), words).out;
+  EXPECT_THAT(chat, HasSubstr("certainty none"));
+  EXPECT_THAT(chat, HasSubstr("may not wait for chats: nothing shows that it is a task"));
+}
+
+// A chat that is answered for so many seconds.
+std::string chat_line_for(double seconds) {
+  std::string line = chat_line(0);
+  return line.insert(1, "\"dur\":" + std::to_string(seconds) + ",");
+}
+
+TEST(Explain, KnowsByItsLineWhenAChatHasEnded) {
+  const auto second = [](const std::string& chat, double title_at) {
+    return explain(chat + custom_title_line(title_at), lines_as_json()).objects().at(1);
+  };
+  EXPECT_EQ(second(chat_line_for(1), 2)["certainty"], "contract");
+  EXPECT_EQ(second(chat_line_for(1), 2)["may"], Json::array({"wait", "cancel", "constrain", "redirect"}));
+  EXPECT_EQ(second(chat_line_for(5), 2)["certainty"], "echo") << "beside the running chat";
+  EXPECT_EQ(second(chat_line_for(5), 2)["class"], "chat");
+  EXPECT_EQ(second(chat_line_for(1), 4.1)["may"], Json::array()) << "long behind it";
+  EXPECT_EQ(second(chat_line(0), 30)["certainty"], "contract") << "it has ended when the next line comes";
+}
+
+TEST(Explain, TellsWhatARulePutsIntoALane) {
+  const auto config = parse_config(
+      R"({"version": 1, "intercept": [{"port": 1}], "packs": ["open-webui"], "rules": [{"name": "job",
+          "when": {"client": "10.0.0.7/32"}, "then": {"lane": "background"}}]})",
+      "test");
+  ASSERT_TRUE(config.has_value()) << config.error().text();
+  const Handle handle = [&](const DecideInput& input) { return by_rules(*config, input); };
+  std::string job = chat_line(0);
+  job.insert(1, "\"client\":\"10.0.0.7\",");
+  const auto objects = explain(job + chat_line(1), lines_as_json(), handle).objects();
+  EXPECT_EQ(objects.at(0)["class"], "chat");
+  EXPECT_EQ(objects.at(0)["lane"], "background");
+  EXPECT_EQ(objects.at(0)["may"], Json::array({"wait", "cancel"}));
+  EXPECT_EQ(objects.at(1)["lane"], "interactive");
+  EXPECT_EQ(objects.at(1)["may"], Json::array());
 }
 
 TEST(Explain, GoesByTheTimesThatAreGiven) {

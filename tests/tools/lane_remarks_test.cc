@@ -57,11 +57,21 @@ TEST(RemarksOnLanes, WarmingAServerThatNoChatGoesTo) {
 }
 
 TEST(RemarksOnLanes, LaneSettingsOfWhatIsNoTask) {
-  EXPECT_THAT(of_rule(R"(["chat", "moa", "title"])", R"({"answer": true, "lane": "background"})"),
-              Contains(StartsWith("rule 'r' says answer, lane of chat, moa, which is no task")));
+  EXPECT_THAT(of_rule(R"(["chat", "moa", "title"])", R"({"answer": true, "quiet": "1s"})"),
+              Contains(StartsWith("rule 'r' says answer, quiet of chat, moa, which is no task")));
   EXPECT_EQ(of_rule(R"("chat")", R"({"patch": {"a": 1}})"), Remarks());
   EXPECT_THAT(of_rule(R"("compaction")", R"({"answer": true})"),
               Contains("rule 'r' names compaction, which no rule ever changes"));
+}
+
+TEST(RemarksOnLanes, WhatCannotTakeEffectOnChatsThatARulePutsIntoALane) {
+  EXPECT_THAT(of_rule(R"("chat")", R"({"lane": "background", "constrain": true, "cache": "1m"})"),
+              Contains(StartsWith("rule 'r': cache, constrain without effect on chat")));
+  EXPECT_EQ(of_rule(R"("chat")", R"({"lane": "background", "quiet": "1s", "max_wait": "5m"})"), Remarks());
+  const Remarks of_client = of_upstreams(
+      "",
+      R"([{"name": "r", "when": {"client": "10.0.0.7/32"}, "then": {"lane": "background", "answer": true}}])");
+  EXPECT_THAT(of_client, Contains(StartsWith("rule 'r': answer without effect on what is no task")));
 }
 
 TEST(RemarksOnLanes, AnEmptyAnswerToWhatHasNone) {

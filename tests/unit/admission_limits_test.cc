@@ -126,11 +126,12 @@ TEST_F(Limits, ARateThatWasPaidAtAnotherServerIsNotTakenAgain) {
 TEST_F(Limits, ATypistsOwnChatEndsTheSuggestionOnAMachineOfItsOwn) {
   for (RequestId id = 1; id <= 2; ++id) {
     Ticket suggestion = ticket(id, Lane::keystroke, "task");
-    suggestion.typist = id;
+    suggestion.typist = Typist(id);
+    suggestion.typist_by = TypistEvidence::header;
     admission_.arrive(suggestion, start);
   }
   Ticket chat = ticket(3, Lane::interactive);
-  chat.typist = 1;
+  chat.typist = Typist(1);
   const Actions sent = admission_.arrive(chat, start + 100ms);
   EXPECT_TRUE(answers(sent, 1));
   EXPECT_FALSE(answers(sent, 2)) << "another's";

@@ -100,8 +100,8 @@ class Schedule {
     if (held_never) chats_at_.insert(one.ticket.upstream);
     obey(admission_.arrive(one.ticket, now_));
     EXPECT_TRUE(one.running || !held_never) << "a chat was held";
-    if (draw(4) == 0) admission_.can_rewarm("m", 7, now_ + 5000ms);
-    if (draw(4) == 0) admission_.suggested(one.ticket.typist, "a", "aa", now_);
+    if (draw(4) == 0) admission_.can_rewarm("m", Conversation({7}), now_ + 5000ms);
+    if (draw(4) == 0) admission_.suggested(one.ticket.editor, "a", "aa", now_);
   }
 
   Ticket ticket(RequestId id) {
@@ -114,8 +114,9 @@ class Schedule {
                          : made.lane == Lane::keystroke ? RequestClass::autocomplete
                          : draw(2) == 0                 ? RequestClass::title
                                                         : RequestClass::tags;
-    made.typist = static_cast<TypistKey>(draw(3));
-    made.chat = static_cast<ChatKey>(draw(8));
+    made.typist = Typist(static_cast<std::uint64_t>(draw(3)));
+    made.editor = Editor(made.typist.value());
+    made.chat = Conversation({static_cast<std::uint64_t>(draw(8))});
     if (draw(2) == 0) made.canonical = CanonicalKey{static_cast<std::uint64_t>(draw(5)), 1};
     made.typed = std::string(static_cast<std::size_t>(1 + draw(4)), 'a');
     LaneSettings& settings = made.settings;

@@ -6,9 +6,9 @@ namespace {
 
 class Sharing : public Admitting {
  protected:
-  static Ticket suggestion(RequestId id, TypistKey typist, std::uint64_t question = 1) {
+  static Ticket suggestion(RequestId id, std::uint64_t editor, std::uint64_t question = 1) {
     Ticket made = ticket(id, Lane::keystroke);
-    made.typist = typist;
+    made.editor = Editor(editor);
     made.canonical = CanonicalKey{question, 1};
     return made;
   }

@@ -107,13 +107,13 @@ TEST_F(Admitting, BehindOtherWorkTheLastChatIsAskedAgainOnce) {
 
 TEST_F(Admitting, AChatWaitsForItsOwnRewarmInTheOneSlotButNeverComputesTheSameInAnother) {
   Ticket next_turn = ticket(9, Lane::interactive);
-  next_turn.chat = 7;
+  next_turn.chat = Conversation({7});
   answer_a_chat_and_then_a_task();
   RequestId own = std::get<Rewarm>(admission_.tick(start + 4s).at(0)).id;
   EXPECT_FALSE(cancels(admission_.arrive(next_turn, start + 5s), own));
   admission_.finished(own, start + 6s);
   admission_.use_slots("model", 2);
-  admission_.can_rewarm("model", 7, start + 600s);
+  admission_.can_rewarm("model", Conversation({7}), start + 600s);
   admission_.finished(9, start + 7s);
   admission_.arrive(ticket(10, Lane::background), start + 7s);
   admission_.tick(start + 9s);
@@ -125,7 +125,7 @@ TEST_F(Admitting, AChatWaitsForItsOwnRewarmInTheOneSlotButNeverComputesTheSameIn
 
 TEST_F(Admitting, TheTurnRightBehindARewarmOfItsChatIsKnown) {
   Ticket next_turn = ticket(9, Lane::interactive);
-  next_turn.chat = 7;
+  next_turn.chat = Conversation({7});
   answer_a_chat_and_then_a_task();
   admission_.finished(std::get<Rewarm>(admission_.tick(start + 4s).at(0)).id, start + 5s);
   admission_.arrive(next_turn, start + 6s);
@@ -139,13 +139,13 @@ TEST_F(Admitting, TheTurnRightBehindARewarmOfItsChatIsKnown) {
 
 TEST_F(Admitting, ATurnThatWaitedForItsRewarmIsBehindItAndTheNextOneIsNot) {
   Ticket next_turn = ticket(9, Lane::interactive);
-  next_turn.chat = 7;
+  next_turn.chat = Conversation({7});
   answer_a_chat_and_then_a_task();
   const RequestId own = std::get<Rewarm>(admission_.tick(start + 4s).at(0)).id;
   admission_.arrive(next_turn, start + 5s);
   admission_.finished(own, start + 6s);
   EXPECT_TRUE(admission_.behind_rewarm("model", 9));
-  admission_.can_rewarm("model", 7, start + 600s);
+  admission_.can_rewarm("model", Conversation({7}), start + 600s);
   admission_.finished(9, start + 7s);
   next_turn.id = 10;
   admission_.arrive(next_turn, start + 8s);
@@ -154,7 +154,7 @@ TEST_F(Admitting, ATurnThatWaitedForItsRewarmIsBehindItAndTheNextOneIsNot) {
 
 TEST_F(Admitting, ATurnBehindATaskThatCameAfterTheRewarmIsNotBehindIt) {
   Ticket next_turn = ticket(9, Lane::interactive);
-  next_turn.chat = 7;
+  next_turn.chat = Conversation({7});
   answer_a_chat_and_then_a_task();
   admission_.finished(std::get<Rewarm>(admission_.tick(start + 4s).at(0)).id, start + 5s);
   admission_.arrive(ticket(8, Lane::blocking), start + 5s);

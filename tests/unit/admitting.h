@@ -54,7 +54,7 @@ class Admitting : public testing::Test {
   // From the start to 4 s behind it.
   void answer_a_chat_and_then_a_task() {
     admission_.arrive(ticket(1, Lane::interactive), start);
-    admission_.can_rewarm("model", 7, start + 600s);
+    admission_.can_rewarm("model", Conversation({7}), start + 600s);
     admission_.finished(1, start + 1s);
     admission_.arrive(ticket(2, Lane::background), start + 1s);
     admission_.tick(start + 2500ms);

@@ -15,7 +15,7 @@ class CanonicalKeys : public testing::Test {
  protected:
   CanonicalKey key(std::string_view body, std::string_view model = "m",
                    RequestClass request_class = RequestClass::title, Dialect dialect = Dialect::openai_chat) {
-    return *canonical_.key_of(request_class, dialect, model, body);
+    return *canonical_.key_of(tenant_, request_class, dialect, model, body);
   }
   // The usual question with further members.
   CanonicalKey in_dialect(Dialect dialect, const std::string& more) {
@@ -23,10 +23,17 @@ class CanonicalKeys : public testing::Test {
                dialect);
   }
   Canonical canonical_{1, 2};
+  Tenant tenant_{1};
 };
 
 constexpr std::string_view usual =
     R"({"model":"m","messages":[{"role":"user","content":"Brötchen \"7\""}],"stream":false})";
+
+TEST_F(CanonicalKeys, OfTwoTenantsNeverCoincide) {
+  const CanonicalKey one = key(usual);
+  tenant_ = Tenant(2);
+  EXPECT_NE(key(usual), one);
+}
 
 TEST_F(CanonicalKeys, OtherSpellingsOfTheSameQuestionCoincide) {
   for (
@@ -98,11 +105,11 @@ TEST_F(CanonicalKeys, WhatOneDialectCannotSayKeepsThemApart) {
 
 TEST_F(CanonicalKeys, WithAnotherSecretAreOthers) {
   const Canonical other(1, 3);
-  EXPECT_NE(*other.key_of(RequestClass::title, Dialect::openai_chat, "m", usual), key(usual));
+  EXPECT_NE(*other.key_of(tenant_, RequestClass::title, Dialect::openai_chat, "m", usual), key(usual));
 }
 
 TEST_F(CanonicalKeys, ABrokenBodySharesNothing) {
-  EXPECT_TRUE(canonical_.key_of(RequestClass::title, Dialect::openai_chat, "m", "{").has_error());
+  EXPECT_TRUE(canonical_.key_of(tenant_, RequestClass::title, Dialect::openai_chat, "m", "{").has_error());
 }
 
 }  // namespace

@@ -48,6 +48,35 @@ TEST_F(AChat, InTheKeyOrderOfTheWebPageStaysOneOnOpenAiConnections) {
   EXPECT_EQ(front_end_.openai(task_body(framed_title)).request_class, RequestClass::title);
 }
 
+TEST_F(AChat, IsNotWhatAGatewayWritesInAnotherOrder) {
+  const Json gateway{
+      {"messages", Json::array({message("user", framed_title)})}, {"model", "m"}, {"max_tokens", 50}};
+  const Classification title = front_end_.openai(gateway);
+  EXPECT_EQ(title.request_class, RequestClass::title);
+  EXPECT_EQ(title.certainty, Certainty::named);
+  EXPECT_LT(title.score, front_end_.openai(task_body(framed_title)).score) << "the order weighs";
+}
+
+TEST_F(AChat, IsWhatShowsAPacksKeyAmongOthers) {
+  const std::string more =
+      "### Task:\nName it.\n### Output:\n{ \"title\": \"x\", \"author\": \"y\" }\n"
+      "<chat_history>\nUSER: Where do swifts sleep?\n</chat_history>";
+  const Classification result = front_end_.ollama(task_body(more));
+  EXPECT_EQ(result.request_class, RequestClass::chat);
+  EXPECT_TRUE(result.power().nothing());
+}
+
+TEST_F(AChat, AtResponsesOrMessagesIsOneToo) {
+  const Json said{{"model", "m"}, {"input", "Where do swifts sleep?"}, {"stream", true}};
+  EXPECT_EQ(front_end_.responses(said).request_class, RequestClass::chat);
+  EXPECT_EQ(front_end_.send("/v1/messages", chat_body({{"user", "Where do swifts sleep?"}})).request_class,
+            RequestClass::chat);
+  const Json part{{"type", "input_text"}, {"text", framed_title}};
+  const Json item{{"type", "message"}, {"role", "user"}, {"content", Json::array({part})}};
+  const Json title{{"model", "m"}, {"input", Json::array({item})}, {"stream", false}};
+  EXPECT_EQ(front_end_.responses(title).request_class, RequestClass::title);
+}
+
 TEST_F(AChat, OfASubAgentOrAChannelStaysOne) {
   for (const std::string system : {"You are a sub-agent working for a lead agent.",
                                    "You are m, participating in a threaded conversation. Be concise."}) {
@@ -111,10 +140,12 @@ TEST(APath, DecidesWhereNothingIsGenerated) {
   EXPECT_EQ(front_end.send("/v1/embeddings", Json::object()).request_class, RequestClass::embedding);
   EXPECT_EQ(front_end.send("/api/show", Json::object()).request_class, RequestClass::admin);
   EXPECT_EQ(front_end.send("/v1/images/generations", Json::object()).request_class, RequestClass::other);
+  EXPECT_EQ(front_end.send("/v1/audio/transcriptions", Json::object()).request_class, RequestClass::chat)
+      << "a POST that nobody knows counts as a chat";
   EXPECT_EQ(front_end.send("/api/generate", {{"model", "m"}, {"keep_alive", 0}}).request_class,
             RequestClass::admin);
   EXPECT_EQ(front_end.send("/api/generate", {{"prompt", "hi"}, {"stream", false}}).request_class,
-            RequestClass::other);
+            RequestClass::chat);
   EXPECT_EQ(front_end.send("/api/generate", {{"prompt", "hi"}}).request_class, RequestClass::chat);
 }
 

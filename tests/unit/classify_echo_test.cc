@@ -34,9 +34,9 @@ TEST_F(AnEcho, OfAChatJustServedMakesATaskOfItsClass) {
   const Classification task = front_end_.openai(task_body(titled(question, "Elfenblumen, Waldsteinia.")));
   EXPECT_EQ(task.request_class, RequestClass::title);
   EXPECT_EQ(task.evidence, Evidence::echo);
+  EXPECT_EQ(task.certainty, Certainty::contract);
   EXPECT_GE(task.score, 0.9);
-  EXPECT_EQ(task.chat, served.chat);
-  EXPECT_NE(task.chat, 0u);
+  EXPECT_EQ(task.tenant, served.tenant);
   EXPECT_EQ(task.typist, served.typist);
 }
 
@@ -65,18 +65,67 @@ TEST_F(AnEcho, ComesTooLateForARequestThatHasEnded) {
   EXPECT_TRUE(front_end_.openai(chat_body({{"user", question}})).unmasked.empty());
 }
 
-TEST_F(AnEcho, ComesTooLateAfterAMinute) {
+TEST_F(AnEcho, ComesTooLateBehindTheSettleTime) {
   front_end_.openai(task_body(titled(question)));
-  front_end_.wait(61s);
+  front_end_.wait(401ms);
   EXPECT_TRUE(front_end_.openai(chat_body({{"user", question}})).unmasked.empty());
 }
 
-TEST_F(AnEcho, FadesAfterTenMinutes) {
+TEST_F(AnEcho, ComesLateForATitleAlone) {
+  front_end_.openai(task_body("Schlagwörter als JSON {\"tags\": []}\n\nUSER: " + std::string(question)));
+  EXPECT_TRUE(front_end_.openai(chat_body({{"user", question}})).unmasked.empty())
+      << "a person may wait for it";
+}
+
+TEST_F(AnEcho, ComesLateWhereTheQuestionWasAskedBefore) {
   chat(question);
-  front_end_.wait(9min);
+  front_end_.wait(60s);
+  ASSERT_EQ(front_end_.openai(task_body(titled(question))).request_class, RequestClass::chat);
+  front_end_.wait(5ms);
+  EXPECT_EQ(front_end_.openai(chat_body({{"user", question}})).unmasked.size(), 1u);
+}
+
+TEST_F(AnEcho, HasItsTimeRightBehindTheChat) {
+  chat(question);
+  front_end_.wait(3s);
   EXPECT_EQ(front_end_.openai(task_body(titled(question))).request_class, RequestClass::title);
-  front_end_.wait(2min);
-  EXPECT_EQ(front_end_.openai(task_body(titled(question))).request_class, RequestClass::chat);
+  front_end_.wait(1ms);
+  const Classification late = front_end_.openai(task_body(titled(question)));
+  EXPECT_EQ(late.request_class, RequestClass::chat);
+  EXPECT_EQ(late.certainty, Certainty::echo);
+}
+
+TEST_F(AnEcho, BesideItsRunningChatShowsNothing) {
+  front_end_.takes_time();
+  chat(question);
+  const RequestId running = front_end_.last_id();
+  EXPECT_TRUE(front_end_.openai(task_body(titled(question))).power().nothing());
+  front_end_.ended(running);
+  EXPECT_TRUE(front_end_.openai(task_body(titled(question))).power().may(May::wait));
+}
+
+TEST_F(AnEcho, OfAnotherTenantIsNotHeard) {
+  chat(question);
+  const std::vector<HeaderField> key{{"Authorization", "Bearer other"}};
+  const std::vector<HeaderField> program{{"User-Agent", "another/1.0"}};
+  const std::vector<HeaderField> person{{"X-OpenWebUI-User-Id", "bea"}};
+  for (const auto& headers : {key, program, person}) {
+    const Classification task = front_end_.openai(task_body(titled(question)), headers);
+    EXPECT_EQ(task.request_class, RequestClass::chat) << headers.front().name;
+    EXPECT_EQ(task.certainty, Certainty::none) << headers.front().name;
+  }
+  front_end_.from("10.0.0.9");
+  EXPECT_EQ(front_end_.openai(task_body(titled(question))).certainty, Certainty::none);
+}
+
+TEST_F(AnEcho, OfAContractWithMoreInItHasNoPower) {
+  chat(question);
+  const Classification outline = front_end_.ollama(
+      task_body("Plane einen Bericht, als JSON {\"title\": \"...\", \"sections\": []}.\n\nFrage: " +
+                std::string(question)));
+  EXPECT_EQ(outline.request_class, RequestClass::chat);
+  EXPECT_EQ(outline.certainty, Certainty::echo);
+  EXPECT_TRUE(outline.power().nothing());
 }
 
 TEST_F(AnEcho, OfTwoWordsCountsOnlyAsALineOfAConversation) {
@@ -98,11 +147,12 @@ TEST_F(AnEcho, OfAShortMessageComesLateToo) {
 TEST_F(AnEcho, IsHeardInScriptsWithoutSpaces) {
   const std::string asked = "梅雨の時期に洗濯物を早く乾かすにはどうすればいいですか。";
   chat(asked);
-  EXPECT_EQ(front_end_
-                .openai(task_body("次の会話に合うタグを「tags」をキーとするJSONで答えてください。\n\nUSER: " +
-                                  asked + "\nASSISTANT: 扇風機を使いましょう。"))
-                .request_class,
-            RequestClass::tags);
+  EXPECT_EQ(
+      front_end_
+          .openai(task_body("次の会話に合うタグを {\"tags\": [\"…\"]} の形で答えてください。\n\nUSER: " +
+                            asked + "\nASSISTANT: 扇風機を使いましょう。"))
+          .request_class,
+      RequestClass::tags);
 }
 
 TEST_F(AnEcho, IsHeardInAPromptThatHoldsTheMessageAlone) {
@@ -136,12 +186,77 @@ TEST_F(AnEcho, IsHeardThroughRetrievedContext) {
   EXPECT_EQ(front_end_.openai(task_body(titled(asked, "1998."))).request_class, RequestClass::title);
 }
 
-TEST_F(AnEcho, WithoutAKnownJsonKeyIsATaskInGeneral) {
+TEST_F(AnEcho, WithoutAContractHasNoPower) {
   chat(question);
   const auto task =
       front_end_.ollama(task_body("Fasse in drei Worten zusammen, worum es geht: " + std::string(question)));
-  EXPECT_EQ(task.request_class, RequestClass::task);
-  EXPECT_LT(task.score, 0.7);
+  EXPECT_EQ(task.request_class, RequestClass::chat);
+  EXPECT_EQ(task.certainty, Certainty::echo);
+  EXPECT_TRUE(task.power().nothing());
+  EXPECT_TRUE(task.unmasked.empty());
+}
+
+// The front end is known by its tags; its titles are in nobody's contract.
+class AShapeOfOnesOwn : public AnEcho {
+ protected:
+  void SetUp() override {
+    const std::string framed =
+        "### Task:\nTags. { \"tags\": [\"a\"] }\n<chat_history>\nUSER: hi\n</chat_history>";
+    ASSERT_EQ(front_end_.openai(task_body(framed)).certainty, Certainty::named);
+  }
+  static std::string asked(int turn) { return std::string(question) + " Nummer " + std::to_string(turn); }
+  Classification title(int turn) {
+    return front_end_.openai(task_body("Gib einen Titel, nur den Titel.\n\nUSER: " + asked(turn) +
+                                       "\nASSISTANT: Ja " + std::to_string(turn)));
+  }
+  Classification after_its_chat(int turn, Duration wait = 1s) {
+    chat(asked(turn));
+    front_end_.wait(wait);
+    Classification result = title(turn);
+    front_end_.wait(60s);
+    return result;
+  }
+};
+
+TEST_F(AShapeOfOnesOwn, IsLearntTheFourthTimeAndOnlyWaits) {
+  for (int turn = 0; turn < 3; ++turn) EXPECT_TRUE(after_its_chat(turn).power().nothing()) << turn;
+  const Classification fourth = after_its_chat(3);
+  EXPECT_EQ(fourth.certainty, Certainty::learnt);
+  EXPECT_EQ(fourth.request_class, RequestClass::task);
+  EXPECT_TRUE(fourth.power().may(May::wait));
+  EXPECT_FALSE(fourth.power().may(May::cancel));
+}
+
+TEST_F(AShapeOfOnesOwn, ThatCameLongBehindItsChatIsNeverLearnt) {
+  after_its_chat(0, 4s);
+  for (int turn = 1; turn < 9; ++turn) EXPECT_TRUE(after_its_chat(turn).power().nothing()) << turn;
+}
+
+TEST_F(AShapeOfOnesOwn, ThatCameBeforeItsChatIsNeverLearnt) {
+  for (int turn = 0; turn < 3; ++turn) after_its_chat(turn);
+  title(10);
+  front_end_.ended(front_end_.last_id());
+  front_end_.wait(2s);
+  chat(asked(10));
+  for (int turn = 20; turn < 26; ++turn) EXPECT_TRUE(after_its_chat(turn).power().nothing()) << turn;
+}
+
+TEST_F(AShapeOfOnesOwn, BesideARunningChatIsNeverLearnt) {
+  front_end_.takes_time();
+  chat(asked(0));
+  title(0);
+  front_end_.ended(front_end_.last_id() - 1);
+  for (int turn = 1; turn < 9; ++turn) {
+    chat(asked(turn));
+    front_end_.ended(front_end_.last_id());
+    EXPECT_TRUE(title(turn).power().nothing()) << turn;
+    front_end_.wait(60s);
+  }
+}
+
+TEST_F(AShapeOfOnesOwn, OfWhoIsNoFrontEndIsNeverLearnt) {
+  front_end_.from("10.0.0.9");
+  for (int turn = 0; turn < 9; ++turn) EXPECT_TRUE(after_its_chat(turn).power().nothing()) << turn;
 }
 
 TEST_F(AnEcho, NeverMakesATaskOfACompaction) {
@@ -229,8 +344,10 @@ TEST_F(AnEcho, TellsTheChatsOfTwoPeopleApart) {
   const auto second = front_end_.openai(chat_body({{"user", other}}), {{"X-OpenWebUI-User-Id", "bea"}});
   EXPECT_NE(first.typist, second.typist);
   EXPECT_NE(first.chat, second.chat);
-  EXPECT_EQ(front_end_.openai(task_body(titled(question))).typist, first.typist);
-  EXPECT_EQ(front_end_.openai(task_body(titled(other))).chat, second.chat);
+  EXPECT_EQ(front_end_.openai(task_body(titled(question)), {{"X-OpenWebUI-User-Id", "anna"}}).typist,
+            first.typist);
+  EXPECT_EQ(front_end_.openai(task_body(titled(other)), {{"X-OpenWebUI-User-Id", "anna"}}).certainty,
+            Certainty::none);
 }
 
 TEST_F(AnEcho, StaysWithinItsBoundsUnderManyMessages) {

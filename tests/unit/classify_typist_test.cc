@@ -52,7 +52,9 @@ TEST_F(ATypist, IsWhomAHeaderNamesWhateverIsQuoted) {
   EXPECT_EQ(in_it.typist, chat.typist);
   EXPECT_EQ(elsewhere.typist, chat.typist);
   EXPECT_EQ(in_it.typist_by, TypistEvidence::header);
-  EXPECT_EQ(in_it.editor, 0u) << "a person types in one place at a time";
+  EXPECT_TRUE(in_it.editor.known());
+  EXPECT_TRUE(elsewhere.editor.known()) << "nobody else types there";
+  EXPECT_NE(in_it.editor, elsewhere.editor);
   EXPECT_NE(types("And", user(beeches) + model("Ivy."), by("bea")).typist, chat.typist);
 }
 
@@ -82,7 +84,7 @@ TEST_F(ATypist, IsToldWhileTheAnswerIsStillEmpty) {
 TEST_F(ATypist, StaysTheSameWhileTheChatGrows) {
   std::vector<std::pair<std::string, std::string>> messages;
   std::vector<std::string> lines;
-  TypistKey typist = 0;
+  Typist typist;
   for (int turn = 0; turn < 6; ++turn) {
     const std::string said = "Question number " + std::to_string(turn) + " about ferns and ivy?";
     messages.emplace_back("user", said);
@@ -120,11 +122,23 @@ TEST_F(ATypist, OfAChatThatBeginsLikeAnothersHasAnEditorOfTheirOwn) {
   EXPECT_NE(anna.editor, bea.editor);
 }
 
+TEST_F(ATypist, InANewChatThatAHeaderNamesHasAnEditorOfTheirOwn) {
+  const auto one = types("How do I", "\n", {{"X-OpenWebUI-Chat-Id", "7"}});
+  EXPECT_TRUE(one.editor.known());
+  EXPECT_NE(types("How do I", "\n", {{"X-OpenWebUI-Chat-Id", "8"}}).editor, one.editor);
+}
+
+TEST_F(ATypist, WithAHistoryThatIsNotUnderstoodIsNotKnown) {
+  const auto one = types("How do I", "<turn who=7>Hello</turn>\n");
+  EXPECT_FALSE(one.editor.known());
+  EXPECT_FALSE(one.typist.known());
+}
+
 TEST_F(ATypist, InANewChatIsTheAddressAlone) {
   sends({{"user", beeches}});
   const auto one = types("How do I");
   EXPECT_EQ(one.typist_by, TypistEvidence::address);
-  EXPECT_EQ(one.editor, 0u);
+  EXPECT_FALSE(one.editor.known()) << "anybody may type there";
   EXPECT_EQ(types(beeches).typist, one.typist) << "the text itself quotes nobody";
   EXPECT_EQ(types(user(beeches)).typist, one.typist);
 }
@@ -134,8 +148,9 @@ TEST_F(ATypist, OfANewChatIsKnownAgainInItsFirstTurnAlone) {
   const auto chat = sends({{"user", "How do I cook rice?"}});
   EXPECT_EQ(chat.newcomer, before.typist);
   EXPECT_EQ(
-      sends({{"user", "How do I cook rice?"}, {"assistant", "Slowly."}, {"user", "And then?"}}).newcomer, 0u);
-  EXPECT_EQ(sends({{"user", "How do I cook rice?"}}, by("anna")).newcomer, 0u);
+      sends({{"user", "How do I cook rice?"}, {"assistant", "Slowly."}, {"user", "And then?"}}).newcomer,
+      Typist());
+  EXPECT_EQ(sends({{"user", "How do I cook rice?"}}, by("anna")).newcomer, Typist());
 }
 
 TEST_F(ATypist, WithATemplateOfTheirOwnIsToldByItsLines) {
@@ -148,7 +163,7 @@ TEST_F(ATypist, WithATemplateOfTheirOwnIsToldByItsLines) {
   ASSERT_EQ(one.request_class, RequestClass::autocomplete);
   EXPECT_EQ(one.typist, sends({{"user", beeches}}).typist);
   EXPECT_EQ(own(user(beeches) + model("Ivy."), "And then").editor, one.editor);
-  EXPECT_NE(one.editor, 0u);
+  EXPECT_TRUE(one.editor.known());
 }
 
 }  // namespace

@@ -21,11 +21,31 @@ TEST(EndpointOf, APostToAGenerationPathSpeaksThatPathsDialect) {
   EXPECT_EQ(dialect("http://localhost:11434/api/chat"), Dialect::ollama_chat);
 }
 
-TEST(EndpointOf, OtherMethodsAndPathsAskForNoGeneration) {
+TEST(EndpointOf, APathIsKnownByItsEndBehindAnyBase) {
+  const auto dialect = [](const char* target) { return endpoint_of("POST", target).dialect; };
+  for (const char* target : {"/engines/v1/chat/completions", "/api/chat/completions", "/v1//chat/completions",
+                             "/v1/chat/completions/", "/openai/deployments/m/chat/completions?v=1"})
+    EXPECT_EQ(dialect(target), Dialect::openai_chat) << target;
+  for (const char* target : {"/ollama/api/chat", "//api/chat", "/olla/ollama/api/chat/"})
+    EXPECT_EQ(dialect(target), Dialect::ollama_chat) << target;
+  EXPECT_EQ(dialect("/v1/responses"), Dialect::openai_responses);
+  EXPECT_EQ(dialect("/v1/messages"), Dialect::anthropic_messages);
+  EXPECT_EQ(dialect("/x/v1/completions"), Dialect::openai_completions);
+}
+
+TEST(EndpointOf, EveryPostThatIsNotKnownMayGenerate) {
+  for (const char* target : {"/completion", "/infill", "/api/v1/chat", "/v1/audio/transcriptions",
+                             "/api/chats", "/API/CHAT", "/x?/api/chat", "/invocations", "/v1/images/generations"})
+    EXPECT_TRUE(may_generate(endpoint_of("POST", target))) << target;
+  for (const char* target : {"/tokenize", "/apply-template", "/slots/0?action=save", "/v1/rerank",
+                             "/api/pull", "/models/unload", "/v1/messages/count_tokens", "/proxy/api/embed"})
+    EXPECT_FALSE(may_generate(endpoint_of("POST", target))) << target;
+}
+
+TEST(EndpointOf, OtherMethodsAskForNoGeneration) {
   for (const char* method : {"GET", "HEAD", "OPTIONS", "PUT", "post"})
     EXPECT_EQ(endpoint_of(method, "/api/chat").kind, EndpointKind::other) << method;
-  for (const char* target :
-       {"/api/chat/", "/API/CHAT", "/api/chats", "/x?/api/chat", "*", "", "/v1/responses"})
+  for (const char* target : {"*", "", "host:443"})
     EXPECT_EQ(endpoint_of("POST", target).kind, EndpointKind::other) << target;
 }
 

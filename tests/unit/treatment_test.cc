@@ -25,6 +25,7 @@ class Treating : public testing::Test {
                const std::string& path = "/api/chat") {
     Classification classification;
     classification.request_class = request_class;
+    classification.certainty = Certainty::named;
     const RequestHead head{"POST", path, {}};
     const Endpoint endpoint = endpoint_of(head.method, head.target);
     const BodyFacts* facts = body.empty() ? nullptr : &reader_.read(body, endpoint.dialect);

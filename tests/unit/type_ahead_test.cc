@@ -11,56 +11,57 @@ const Time start{};
 
 class TypingAlong : public testing::Test {
  protected:
-  void SetUp() override { ahead_.remember(1, "How do I", " cook rice", start); }
+  void SetUp() override { ahead_.remember(Editor(1), "How do I", " cook rice", start); }
   TypeAhead ahead_;
 };
 
 TEST_F(TypingAlong, GetsTheRest) {
-  EXPECT_EQ(ahead_.rest(1, "How do I co", start), "ok rice");
-  EXPECT_EQ(ahead_.rest(1, "How do I", start), " cook rice");
+  EXPECT_EQ(ahead_.rest(Editor(1), "How do I co", start), "ok rice");
+  EXPECT_EQ(ahead_.rest(Editor(1), "How do I", start), " cook rice");
 }
 
 TEST_F(TypingAlong, ElsewhereOrToItsEndGetsNothing) {
-  EXPECT_EQ(ahead_.rest(1, "How do I bake", start), std::nullopt);
-  EXPECT_EQ(ahead_.rest(1, "How do", start), std::nullopt);
-  EXPECT_EQ(ahead_.rest(1, "How do I cook rice", start), std::nullopt);
-  EXPECT_EQ(ahead_.rest(1, "How do I cook rice well", start), std::nullopt);
+  EXPECT_EQ(ahead_.rest(Editor(1), "How do I bake", start), std::nullopt);
+  EXPECT_EQ(ahead_.rest(Editor(1), "How do", start), std::nullopt);
+  EXPECT_EQ(ahead_.rest(Editor(1), "How do I cook rice", start), std::nullopt);
+  EXPECT_EQ(ahead_.rest(Editor(1), "How do I cook rice well", start), std::nullopt);
 }
 
-TEST_F(TypingAlong, IsForTheTypistAlone) {
-  EXPECT_EQ(ahead_.rest(2, "How do I co", start), std::nullopt);
-  ahead_.remember(0, "Who", " is it", start);
-  EXPECT_EQ(ahead_.rest(0, "Who", start), std::nullopt) << "nobody knows who that is";
+TEST_F(TypingAlong, IsForItsEditorAlone) {
+  EXPECT_EQ(ahead_.rest(Editor(2), "How do I co", start), std::nullopt);
+  ahead_.remember(Editor(0), "Who", " is it", start);
+  EXPECT_EQ(ahead_.rest(Editor(0), "Who", start), std::nullopt) << "nobody knows who that is";
 }
 
 TEST_F(TypingAlong, IsForgottenAfterTwoMinutes) {
-  EXPECT_TRUE(ahead_.rest(1, "How do I", start + 120s).has_value());
-  EXPECT_FALSE(ahead_.rest(1, "How do I", start + 121s).has_value());
+  EXPECT_TRUE(ahead_.rest(Editor(1), "How do I", start + 120s).has_value());
+  EXPECT_FALSE(ahead_.rest(Editor(1), "How do I", start + 121s).has_value());
 }
 
 TEST_F(TypingAlong, ANewerSuggestionTakesThePlaceOfTheOlder) {
-  ahead_.remember(1, "What", " time", start + 1s);
-  EXPECT_EQ(ahead_.rest(1, "How do I co", start + 1s), std::nullopt);
+  ahead_.remember(Editor(1), "What", " time", start + 1s);
+  EXPECT_EQ(ahead_.rest(Editor(1), "How do I co", start + 1s), std::nullopt);
 }
 
-TEST_F(TypingAlong, OfManyTypistsTheOldestIsForgotten) {
-  for (TypistKey typist = 2; typist <= 1025; ++typist) ahead_.remember(typist, "a", "b", start + 1s);
-  EXPECT_FALSE(ahead_.rest(1, "How do I co", start + 1s).has_value());
-  EXPECT_TRUE(ahead_.rest(1025, "a", start + 1s).has_value());
+TEST_F(TypingAlong, OfManyEditorsTheOldestIsForgotten) {
+  for (std::uint64_t editor = 2; editor <= 1025; ++editor)
+    ahead_.remember(Editor(editor), "a", "b", start + 1s);
+  EXPECT_FALSE(ahead_.rest(Editor(1), "How do I co", start + 1s).has_value());
+  EXPECT_TRUE(ahead_.rest(Editor(1025), "a", start + 1s).has_value());
 }
 
 TEST_F(TypingAlong, LongTextsAreNotKept) {
-  ahead_.remember(2, std::string(8192, 'a'), "b", start);
-  EXPECT_FALSE(ahead_.rest(2, std::string(8192, 'a'), start).has_value());
+  ahead_.remember(Editor(2), std::string(8192, 'a'), "b", start);
+  EXPECT_FALSE(ahead_.rest(Editor(2), std::string(8192, 'a'), start).has_value());
 }
 
 TEST(TypeAheadSweep, ForgetsASuggestionThatIsTooOldToBeGoneAlong) {
   TypeAhead last;
-  last.remember(1, "How do I", " cook rice", start);
-  last.remember(2, "Why is", " the sky blue", start + 60s);
+  last.remember(Editor(1), "How do I", " cook rice", start);
+  last.remember(Editor(2), "Why is", " the sky blue", start + 60s);
   last.sweep(start + 121s);
   EXPECT_EQ(last.size(), 1u);
-  EXPECT_EQ(last.rest(2, "Why is the", start + 121s), " sky blue");
+  EXPECT_EQ(last.rest(Editor(2), "Why is the", start + 121s), " sky blue");
 }
 
 }  // namespace

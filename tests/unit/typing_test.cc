@@ -10,8 +10,10 @@ namespace {
 
 using std::chrono_literals::operator""ms;
 
-constexpr TypistKey anna = 3;
-constexpr TypistKey address = 5;
+constexpr Typist anna(3);
+constexpr Typist address(5);
+constexpr Typist other_address(7);
+constexpr Typist bea(4);
 const Time start{};
 
 TEST(AText, GoesOnFromAnotherThatItContinuesOrMends) {
@@ -32,20 +34,20 @@ TEST(AText, DoesNotGoOnFromSomebodyElses) {
 
 class Typing : public testing::Test {
  protected:
-  static Ticket keystroke(RequestId id, const std::string& typed, TypistKey typist, bool known) {
+  static Ticket keystroke(RequestId id, const std::string& typed, Typist typist, TypistEvidence by) {
     Ticket made;
     made.id = id;
     made.lane = Lane::keystroke;
     made.request_class = RequestClass::autocomplete;
     made.upstream = "model";
     made.typist = typist;
-    made.typist_known = known;
+    made.typist_by = by;
     made.typed = typed;
     return made;
   }
-  static Ticket in_chat(RequestId id, const std::string& typed, TypistKey typist, TypistKey editor) {
-    Ticket made = keystroke(id, typed, typist, true);
-    made.editor = editor;
+  static Ticket in_chat(RequestId id, const std::string& typed, Typist typist, std::uint64_t editor) {
+    Ticket made = keystroke(id, typed, typist, TypistEvidence::chat);
+    made.editor = Editor(editor);
     return made;
   }
   static const AnswerNow* answered(const Actions& actions, RequestId id) {
@@ -59,15 +61,34 @@ class Typing : public testing::Test {
 };
 
 TEST_F(Typing, OfAKnownPersonReplacesWhateverTheyTypedBefore) {
-  admission_.arrive(keystroke(1, "How do", anna, true), start);
-  EXPECT_NE(answered(admission_.arrive(keystroke(2, "Tell me", anna, true), start + 1ms), 1), nullptr);
+  Ticket older = keystroke(1, "How do", anna, TypistEvidence::header);
+  Ticket newer = keystroke(2, "Tell me", anna, TypistEvidence::header);
+  older.editor = newer.editor = Editor(9);
+  admission_.arrive(older, start);
+  EXPECT_NE(answered(admission_.arrive(newer, start + 1ms), 1), nullptr);
+}
+
+TEST_F(Typing, InAnEditorThatIsNotKnownReplacesNothing) {
+  admission_.arrive(keystroke(1, "How do", {}, TypistEvidence::address), start);
+  const Actions newer = admission_.arrive(keystroke(2, "How do I", {}, TypistEvidence::address), start + 1ms);
+  EXPECT_EQ(answered(newer, 1), nullptr) << "it quotes a history that was not understood";
+}
+
+TEST_F(Typing, OfOneTenantNeverMeetsAnothers) {
+  Ticket older = in_chat(1, "How do", anna, 31);
+  Ticket newer = in_chat(2, "How do I", anna, 31);
+  newer.tenant = Tenant(2);
+  admission_.arrive(older, start);
+  EXPECT_EQ(answered(admission_.arrive(newer, start + 1ms), 1), nullptr);
 }
 
 TEST_F(Typing, BehindOneAddressReplacesWhatItGoesOnFromAlone) {
-  admission_.arrive(keystroke(1, "How do", address, false), start);
-  const Actions other = admission_.arrive(keystroke(2, "Tell me", address, false), start + 1ms);
+  admission_.arrive(keystroke(1, "How do", address, TypistEvidence::address), start);
+  const Actions other =
+      admission_.arrive(keystroke(2, "Tell me", address, TypistEvidence::address), start + 1ms);
   EXPECT_EQ(answered(other, 1), nullptr) << "somebody else's";
-  const Actions further = admission_.arrive(keystroke(3, "How do I", address, false), start + 2ms);
+  const Actions further =
+      admission_.arrive(keystroke(3, "How do I", address, TypistEvidence::address), start + 2ms);
   EXPECT_NE(answered(further, 1), nullptr);
   EXPECT_EQ(answered(further, 2), nullptr);
 }
@@ -80,7 +101,7 @@ TEST_F(Typing, InOneChatNeverReplacesWhatIsTypedInAnother) {
 }
 
 TEST_F(Typing, InAChatIsNeverAnsweredFromASuggestionInAnother) {
-  admission_.suggested(editor_of(in_chat(1, "My name", anna, 31)), "My name", " is Anna", start);
+  admission_.suggested(Editor(31), "My name", " is Anna", start);
   EXPECT_EQ(answered(admission_.arrive(in_chat(2, "My name i", anna, 32), start), 2), nullptr);
   const Actions own = admission_.arrive(in_chat(3, "My name i", anna, 31), start);
   ASSERT_NE(answered(own, 3), nullptr);
@@ -88,17 +109,20 @@ TEST_F(Typing, InAChatIsNeverAnsweredFromASuggestionInAnother) {
 }
 
 TEST_F(Typing, OfWhichNothingIsKnownIsNeverAnsweredFromASuggestion) {
-  admission_.suggested(address, "", " cook rice", start);
-  EXPECT_EQ(answered(admission_.arrive(keystroke(1, "", address, false), start), 1), nullptr);
+  admission_.suggested(Editor(31), "", " cook rice", start);
+  EXPECT_EQ(answered(admission_.arrive(in_chat(1, "", anna, 31), start), 1), nullptr);
 }
 
 TEST_F(Typing, EndsInTheChatOfItsTypist) {
   Ticket chat;
   chat.typist = anna;
+  chat.typed = "And then?";
   EXPECT_TRUE(sends_it(chat, in_chat(1, "And", anna, 31)));
-  EXPECT_FALSE(sends_it(chat, in_chat(1, "And", anna + 1, 31)));
-  EXPECT_FALSE(sends_it(chat, keystroke(1, "And", address, false)));
-  EXPECT_FALSE(sends_it(Ticket{}, keystroke(1, "And", 0, true)));
+  EXPECT_FALSE(sends_it(chat, in_chat(1, "My name", anna, 31))) << "of a chat that begins alike";
+  EXPECT_TRUE(sends_it(chat, keystroke(1, "My name", anna, TypistEvidence::header)));
+  EXPECT_FALSE(sends_it(chat, in_chat(1, "And", bea, 31)));
+  EXPECT_FALSE(sends_it(chat, keystroke(1, "And", address, TypistEvidence::address)));
+  EXPECT_FALSE(sends_it(Ticket{}, keystroke(1, "And", {}, TypistEvidence::chat)));
   chat.request_class = RequestClass::query;
   EXPECT_FALSE(sends_it(chat, in_chat(1, "And", anna, 31))) << "no chat";
 }
@@ -108,10 +132,12 @@ TEST_F(Typing, InANewChatEndsInTheFirstTurnThatGoesOnFromIt) {
   chat.typist = anna;
   chat.newcomer = address;
   chat.typed = "Hello you.\nHow does one cook rice?";
-  EXPECT_TRUE(sends_it(chat, keystroke(1, "How do", address, false))) << "the paragraph that was typed last";
-  EXPECT_TRUE(sends_it(chat, keystroke(1, "Hello", address, false)));
-  EXPECT_FALSE(sends_it(chat, keystroke(1, "Tell me", address, false))) << "somebody else's";
-  EXPECT_FALSE(sends_it(chat, keystroke(1, "How do", address + 2, false)));
+  EXPECT_TRUE(sends_it(chat, keystroke(1, "How do", address, TypistEvidence::address)))
+      << "the paragraph that was typed last";
+  EXPECT_TRUE(sends_it(chat, keystroke(1, "Hello", address, TypistEvidence::address)));
+  EXPECT_FALSE(sends_it(chat, keystroke(1, "Tell me", address, TypistEvidence::address)))
+      << "somebody else's";
+  EXPECT_FALSE(sends_it(chat, keystroke(1, "How do", other_address, TypistEvidence::address)));
 }
 
 }  // namespace

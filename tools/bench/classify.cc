@@ -126,7 +126,7 @@ void echo_of_a_new_chat(benchmark::State& state) {
     state.PauseTiming();
     auto echo = std::make_unique<Echo>(1, 2);
     state.ResumeTiming();
-    benchmark::DoNotOptimize(echo->remember(facts, true, {1, 1, 1}, 0.5, now));
+    benchmark::DoNotOptimize(echo->remember(facts, true, {Tenant(1), Typist(1), 1}, 0.5, now));
     state.PauseTiming();
     echo.reset();
     state.ResumeTiming();
@@ -139,9 +139,9 @@ void echo_of_a_prompt(benchmark::State& state) {
   BodyReader reader;
   for (unsigned i = 0; i < 400; ++i)
     echo.remember(reader.read(chat(8 << 10, 9, 1000 + 10 * i).dump(), Dialect::openai_chat), true,
-                  {i + 1, 1, 1}, 0.5, Time{});
+                  {Tenant(1), Typist(i + 1), i + 1}, 0.5, Time{});
   const std::string text = prose(static_cast<std::size_t>(state.range(0)), 3);
-  for (auto _ : state) benchmark::DoNotOptimize(echo.find({text, {}}, 1, 0.5, Time{}));
+  for (auto _ : state) benchmark::DoNotOptimize(echo.find({Tenant(1), text, {}, {}}, 1, Time{}));
 }
 BENCHMARK(echo_of_a_prompt)
     ->Name("echo/find in a prompt")

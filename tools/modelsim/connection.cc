@@ -135,7 +135,7 @@ class Connection {
     const std::string path(path_of(request.head.target));
     const Endpoint endpoint = endpoint_of(request.head.method, request.head.target);
     if (foreign_host(request)) co_return co_await reply(request, 403, "text/plain", "", false);
-    if (endpoint.kind != EndpointKind::generation) {
+    if (!writes_answers(endpoint.dialect)) {
       if (!path.starts_with("/sim/")) note(request, nullptr, 0);
       const StatusAnswer said = status_answer(state_, request.head.method, path, request.body);
       co_return co_await reply(request, said.status, said.content_type, said.body,

@@ -24,14 +24,14 @@ namespace {
 constexpr std::size_t longest_answer = 64u << 20;
 
 // How far a conversation got; the coroutine that fills it may be given up at any point.
-struct Conversation {
+struct ControlTalk {
   Request request;
   http::response_parser<http::string_body> parser;
   bool connected = false;
   std::optional<error_code> ended;
 };
 
-asio::awaitable<void> converse(Socket& socket, const std::string& path, Conversation& conversation) {
+asio::awaitable<void> converse(Socket& socket, const std::string& path, ControlTalk& conversation) {
   error_code error;
   auto token = asio::redirect_error(asio::use_awaitable, error);
   co_await socket.async_connect(path, token);
@@ -44,7 +44,7 @@ asio::awaitable<void> converse(Socket& socket, const std::string& path, Conversa
   conversation.ended = error;
 }
 
-Error failure_of(const Conversation& conversation, const std::string& path) {
+Error failure_of(const ControlTalk& conversation, const std::string& path) {
   if (!conversation.ended)
     return {"the agent does not answer", path, "it may be stopped or overloaded: look at its log and state",
             ExitCode::found};
@@ -65,7 +65,7 @@ Result<ControlReply> ask_agent(const std::string& socket_path, const std::string
                                std::chrono::milliseconds patience) {
   if (socket_path.empty() || socket_path.size() > 107)
     return Error{"a UNIX socket's path has 1 to 107 characters", socket_path, "give another with --control"};
-  Conversation conversation;
+  ControlTalk conversation;
   conversation.request = Request(http::string_to_verb(method), path, 11);
   conversation.request.set(http::field::host, "tasklane");
   conversation.request.body() = body;

@@ -25,8 +25,18 @@ struct Account {
   std::optional<RequestClass> class_late;
   Treatment late;                      // as what a later chat showed it to be
   std::optional<RequestLine> request;  // kept where one may still show that
+  std::optional<Certainty> certainty_late;
+
   // Of what it is known to be in the end.
   [[nodiscard]] const Treatment& treatment() const { return class_late ? late : handling.treatment; }
+  [[nodiscard]] RequestClass request_class() const {
+    return class_late.value_or(classification.request_class);
+  }
+  [[nodiscard]] Certainty certainty() const { return certainty_late.value_or(classification.certainty); }
+  // By its evidence, or by a rule that puts it into a lane whatever it is.
+  [[nodiscard]] Power power() const {
+    return treatment().by_rule ? treatment().power : power_of(certainty(), request_class());
+  }
 };
 
 void write_json(const Account& account, std::ostream& out) {
@@ -38,6 +48,8 @@ void write_json(const Account& account, std::ostream& out) {
   json["lane"] = to_text(account.treatment().lane);
   json["evidence"] = to_text(found.evidence);
   json["score"] = found.score;
+  json["certainty"] = to_text(account.certainty());
+  json["may"] = account.power().names();
   if (!found.mark.empty()) json["mark"] = found.mark;
   json["task_shaped"] = found.task_shaped;
   json["rule"] = account.handling.rule.empty() ? nlohmann::ordered_json()
@@ -59,6 +71,14 @@ void write_text(const Account& account, std::ostream& out) {
   out << "\n  evidence  " << to_text(found.evidence);
   if (!found.mark.empty()) out << " " << found.mark;
   out << ", score " << std::fixed << std::setprecision(2) << found.score << "\n";
+  out << "  certainty " << to_text(account.certainty()) << "\n";
+  const char* power = "  power     ";
+  for (const std::string& line : powers_in_words(account.certainty(), account.request_class())) {
+    out << power << line << "\n";
+    power = "            ";
+  }
+  if (account.treatment().by_rule)
+    out << power << "put into its lane by a rule: it waits, and passes as it came\n";
   const char* head = "  why       ";
   for (const std::string& reason : found.reasons) {
     out << head << reason << "\n";
@@ -90,8 +110,7 @@ class Explanation {
                                 seen.classification, seen.request.client});
     if (seen.classification.may_be_unmasked) account.request = seen.request;
     accounts_.push_back(std::move(account));
-    for (const Unmasked& earlier : seen.classification.unmasked)
-      show(accounts_.at(earlier.id - 1), earlier.request_class);
+    for (const Unmasked& earlier : seen.classification.unmasked) show(accounts_.at(earlier.id - 1), earlier);
   }
 
   void write(bool json, std::ostream& out) const {
@@ -119,11 +138,12 @@ class Explanation {
 
  private:
   // The agent decides anew, and lets the request wait from there on.
-  void show(Account& account, RequestClass request_class) {
-    account.class_late = request_class;
+  void show(Account& account, const Unmasked& unmasked) {
+    account.class_late = unmasked.request_class;
+    account.certainty_late = unmasked.certainty;
     if (!account.request) return;
     const RequestLine& request = *account.request;
-    const Classification shown = shown_to_be(request_class, account.classification);
+    const Classification shown = shown_to_be(unmasked, account.classification);
     BodyReader reader;
     const DecideInput input{request.head,
                             endpoint_of(request.head.method, request.head.target),

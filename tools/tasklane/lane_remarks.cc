@@ -1,9 +1,11 @@
 #include "tools/tasklane/lane_remarks.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <string_view>
 
+#include "shaper/decide/treatment.h"
 #include "shaper/decide/when.h"
 #include "shaper/dialect/empty_answer.h"
 
@@ -35,10 +37,25 @@ std::string listed(const Names& names) {
   return all;
 }
 
+// What a rule puts into a lane that is no task waits, and passes as it came: nothing that makes, shares or
+// shapes an answer can take effect on it.
+void note_passing(const Rule& rule, const std::string& others, std::vector<std::string>& remarks) {
+  static const Names shapes{"answer",   "deadline",   "constrain", "cache",      "coalesce", "supersede",
+                            "debounce", "type_ahead", "share",     "while_chat", "slices",   "align"};
+  Names given;
+  std::set_intersection(rule.then.given.begin(), rule.then.given.end(), shapes.begin(), shapes.end(),
+                        std::inserter(given, given.end()));
+  if (!given.empty())
+    remarks.push_back("rule '" + rule.name + "': " + listed(given) + " without effect on " +
+                      (others.empty() ? "what is no task" : others) +
+                      ": it waits in its lane, and passes as it came");
+}
+
 void note_not_tasks(const Rule& rule, std::vector<std::string>& remarks) {
   std::string others;
   for (const RequestClass each : rule.when->classes)
     if (!is_task(each) && each != RequestClass::compaction) list(others, to_text(each));
+  if (puts_chats_into_lane(rule)) return note_passing(rule, others, remarks);
   if (!others.empty())
     remarks.push_back("rule '" + rule.name + "' says " + listed(rule.then.given) + " of " + others +
                       ", which is no task: it goes at once, and never gets an answer of Tasklane's");

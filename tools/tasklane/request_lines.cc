@@ -82,6 +82,14 @@ simdjson::error_code field_into(std::string_view name, od::value value, RequestL
     if (const auto error = value.get_double().get(seconds)) return error;
     request.at = from_seconds(seconds);
   }
+  if (name == "dur") {
+    od::json_type type;
+    double seconds = 0;
+    if (const auto error = value.type().get(type)) return error;
+    if (type == od::json_type::null) return simdjson::SUCCESS;
+    if (const auto error = value.get_double().get(seconds)) return error;
+    request.lasts = from_seconds(seconds);
+  }
   return simdjson::SUCCESS;
 }
 

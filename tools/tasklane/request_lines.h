@@ -1,5 +1,5 @@
 // Requests as files hold them: one raw HTTP request, or JSON lines of {"path", "headers", "body"} with, where
-// given, "method", "t" (seconds), "client", "label" and "ambiguous".
+// given, "method", "t" and "dur" (seconds), "client", "label" and "ambiguous".
 #pragma once
 
 #include <optional>
@@ -17,6 +17,7 @@ struct RequestLine {
   std::string body;
   std::string client;
   std::optional<Duration> at;        // since the first request
+  std::optional<Duration> lasts;     // to its answer's end; none: a chat has ended when the next line comes
   std::optional<std::string> label;  // what a person says it is
   bool ambiguous = false;            // nothing in the request tells which it is
   std::string group;                 // "release" or "version", for scores

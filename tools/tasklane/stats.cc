@@ -217,6 +217,7 @@ std::string stats_table(const Json& stats) {
   out += servers_line(lanes.value("servers", Json::object()));
   out += counts_line("re-warms", nonzero(lanes.value("rewarm", Json::object())));
   out += counts_line("evidence", stats.value("evidence", Json::object()));
+  out += counts_line("certainty", stats.value("certainty", Json::object()));
   out += counts_line("relay", stats.value("relay", Json::object()));
   char note[64];
   std::snprintf(note, sizeof(note), "percentiles are within %.1f %%\n",

@@ -1,6 +1,8 @@
 #include "tools/tasklane/traffic.h"
 
+#include <algorithm>
 #include <istream>
+#include <utility>
 
 namespace tasklane {
 
@@ -20,17 +22,34 @@ Time TrafficReader::next_time(const RequestLine& request) {
 
 const BodyFacts* body_of(const RequestLine& request, BodyReader& reader) {
   const Endpoint endpoint = endpoint_of(request.head.method, request.head.target);
-  if (endpoint.kind != EndpointKind::generation) return nullptr;
+  if (!has_prompt(endpoint)) return nullptr;
   const std::string* const encoding = request.head.field("Content-Encoding");
   return &reader.read(request.body, endpoint.dialect, encoding != nullptr ? *encoding : std::string());
+}
+
+void TrafficReader::end_what_has(Time now) {
+  while (!ends_.empty() && ends_.begin()->first <= now) {
+    classifier_.ended(ends_.begin()->second, ends_.begin()->first);
+    ends_.erase(ends_.begin());
+  }
+  if (open_ != 0) classifier_.chat_ended(std::exchange(open_, 0), now);
 }
 
 Classification TrafficReader::classify(const RequestLine& request,
                                        const std::function<void(const SeenRequest&)>& visit) {
   const Endpoint endpoint = endpoint_of(request.head.method, request.head.target);
   const BodyFacts* body = body_of(request, reader_);
-  Classification classification = classifier_.classify(
-      {++last_id_, request.head, endpoint, body, request.client, next_time(request), true});
+  const Time now = next_time(request);
+  end_what_has(now);
+  Classification classification =
+      classifier_.classify({++last_id_, request.head, endpoint, body, request.client, now, true});
+  // A title that was answered before its chat came is one all the same.
+  constexpr Duration settle = std::chrono::milliseconds(400);
+  const Duration kept = classification.may_be_unmasked ? settle : Duration::zero();
+  if (request.lasts)
+    ends_.emplace(now + std::max(*request.lasts, kept), last_id_);
+  else
+    open_ = last_id_;
   visit({request, endpoint, body, classification});
   return classification;
 }

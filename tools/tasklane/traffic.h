@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <iosfwd>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,12 +39,15 @@ class TrafficReader {
 
  private:
   Time next_time(const RequestLine& request);
+  void end_what_has(Time now);
 
   Classifier classifier_;
   BodyReader reader_;
   RequestId last_id_ = 0;
   Time now_{};
   Duration last_at_{};
+  std::multimap<Time, RequestId> ends_;  // of answers, where lines tell
+  RequestId open_ = 0;                   // the last request, where its line tells no end
 };
 
 }  // namespace tasklane

@@ -141,6 +141,11 @@ std::string prometheus_text(const Statistics& statistics, const SteeringState& s
       family("tasklane_evidence_total", "Requests by what told their class", MetricType::Counter));
   for (const auto& [kind, count] : statistics.evidence())
     add(evidence, count, {{"evidence", std::string(to_text(kind))}});
+  MetricFamily& certainty = families.emplace_back(
+      family("tasklane_certainty_total", "Requests by how sure it is that nobody waits for them",
+             MetricType::Counter));
+  for (const auto& [kind, count] : statistics.certainty())
+    add(certainty, count, {{"certainty", std::string(to_text(kind))}});
   MetricFamily& verdicts =
       families.emplace_back(family("tasklane_steering_connections_total",
                                    "New connections seen by the kernel program", MetricType::Counter));

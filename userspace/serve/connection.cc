@@ -6,6 +6,7 @@
 
 #include "shaper/dialect/error_answer.h"
 #include "shaper/dialect/quoted.h"
+#include "userspace/serve/held_exchange.h"
 #include "userspace/serve/slot_probe.h"
 #include "userspace/serve/target.h"
 #include "userspace/serve/task_plan.h"
@@ -26,9 +27,15 @@ std::string address_text(const TcpEndpoint& peer) {
 }
 
 ChatSender sender_of(const Classification& classification, const BodyFacts* body) {
-  ChatSender sender{
-      classification.request_class, classification.chat, classification.typist, classification.newcomer, {}};
-  if (sender.newcomer == 0 || body == nullptr) return sender;
+  // What only quotes a chat is no turn of one: it says nothing of what was being typed.
+  const bool turn = classification.certainty != Certainty::echo;
+  ChatSender sender{turn ? classification.request_class : RequestClass::other,
+                    classification.tenant,
+                    classification.chat,
+                    classification.typist,
+                    classification.newcomer,
+                    {}};
+  if (body == nullptr) return sender;
   sender.sent = prompt_text(*body);
   if (sender.sent.size() > longest_paragraph)
     sender.sent.remove_prefix(sender.sent.size() - longest_paragraph);
@@ -152,8 +159,7 @@ Awaitable<void> Connection::linger() {
 
 bool Connection::wants_body(const ReceivedRequest& request, const Config& config) const {
   if (context_.bypass) return false;
-  return request.endpoint.kind == EndpointKind::generation ||
-         needs_body(config, request.head(), request.endpoint, client_);
+  return has_prompt(request.endpoint) || needs_body(config, request.head(), request.endpoint, client_);
 }
 
 const BodyFacts* Connection::read_body(const Request& request) {
@@ -169,6 +175,7 @@ Classification Connection::classify(Request& request, const BodyFacts* body) {
                             request.arrived, false};
   Classification classification = context_.classifier.classify(input);
   context_.statistics.count_evidence(classification.evidence);
+  context_.statistics.count_certainty(classification.certainty);
   return classification;
 }
 
@@ -188,10 +195,14 @@ Awaitable<bool> Connection::forward(Request& request) {
     ++context_.statistics.relay().task_shaped_unrecognised;
   if (body != nullptr)
     context_.samples.see(classification, *body, context_.classifier.packs(), request.arrived);
-  std::optional<TaskPlan> plan = plan_task({request, body, classification, decision, client_});
+  const PlanInput wish{request, body, classification, decision, client_};
+  std::optional<TaskPlan> plan = plan_task(wish);
+  std::optional<Ticket> held = plan_hold(wish);
   bool keep = false;
   if (plan) {
     keep = co_await run_task(request, std::move(*plan));
+  } else if (held) {
+    keep = co_await run_held(request, body, classification, decision, std::move(*held));
   } else {
     remember_load_options(request, body, classification);
     keep = co_await run_exchange(request, body, classification, decision);
@@ -200,24 +211,26 @@ Awaitable<bool> Connection::forward(Request& request) {
   co_return keep;
 }
 
-Awaitable<bool> Connection::run_unmasked(Request& request, Classification classification,
-                                         RequestClass unmasked) {
+Awaitable<bool> Connection::run_unmasked(Request& request, Classification classification, Unmasked unmasked) {
   ++context_.statistics.relay().gave_way;
   classification = shown_to_be(unmasked, std::move(classification));
   const BodyFacts* body = read_body(request);
   const Decision decision = decide(
       *request.config,
       DecideInput{request.head(), request.endpoint, body, request.body().size(), classification, client_});
-  std::optional<TaskPlan> plan = plan_task({request, body, classification, decision, client_});
+  const PlanInput wish{request, body, classification, decision, client_};
+  std::optional<TaskPlan> plan = plan_task(wish);
   if (plan) co_return co_await run_task(request, std::move(*plan));
+  std::optional<Ticket> held = plan_hold(wish);
+  if (held) co_return co_await run_held(request, body, classification, decision, std::move(*held));
   co_return co_await run_exchange(request, body, classification, decision);
 }
 
 // What a task for the same model must not change, or the model is loaded anew.
 void Connection::remember_load_options(const Request& request, const BodyFacts* body,
                                        const Classification& classification) {
-  if (classification.request_class != RequestClass::chat || body == nullptr || !body->readable ||
-      !request.config->aligns())
+  if (classification.request_class != RequestClass::chat || classification.certainty == Certainty::echo ||
+      body == nullptr || !body->readable || !request.config->aligns())
     return;
   Result<LoadOptions> options = load_options_of(body->json, request.endpoint.dialect);
   if (!options) return;
@@ -233,6 +246,7 @@ std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const Bo
   const Upstream& upstream = *decision.route.front();
   const bool untouched = decision.rule == nullptr && (upstream.rewarm || upstream.prewarm);
   if (context_.rewarmer == nullptr || !untouched || classification.request_class != RequestClass::chat ||
+      classification.certainty == Certainty::echo || !writes_answers(request.endpoint.dialect) ||
       body == nullptr || !body->readable || !Rewarmer::keeps(body->json.size()))
     return std::nullopt;
   return ChatPrompt{origin_,
@@ -254,16 +268,16 @@ Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body
                     body == nullptr ? std::string() : std::string(body->model));
   std::optional<ChatPrompt> prompt = prompt_of(request, body, classification, decision);
   if (prompt) exchange.keep_copy();
-  std::optional<RequestClass> unmasked;
+  std::optional<Unmasked> unmasked;
   std::optional<LateEcho::Watch> watch;
   if (classification.may_be_unmasked && request.whole && request.config->has_lanes())
-    watch.emplace(context_.late_echo, request.id, [&exchange, &unmasked](RequestClass shown) {
+    watch.emplace(context_.late_echo, request.id, [&exchange, &unmasked](const Unmasked& shown) {
       if (exchange.give_way()) unmasked = shown;
     });
   Row& row = context_.statistics.row(request_class, first);
   ++row.requests;
   ++row.in_flight;
-  const bool generates = request.endpoint.kind == EndpointKind::generation && !context_.bypass;
+  const bool generates = may_generate(request.endpoint) && !context_.bypass;
   if (generates)
     context_.lanes.chat_begins(request.id, sender_of(classification, body),
                                server_key(origin_, *decision.route.front()));
@@ -282,6 +296,39 @@ Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body
   }
   count(request_class, report, request);
   co_return co_await conclude(request, report);
+}
+
+// A learnt shape goes as it came; what a rule puts into a lane is changed and routed as the rule says.
+Awaitable<bool> Connection::run_held(Request& request, const BodyFacts* body,
+                                     const Classification& classification, const Decision& decision,
+                                     Ticket ticket) {
+  const Power power = classification.power();
+  const bool untouched = power.may(May::wait) && !power.may(May::redirect);
+  const Decision as_it_came = pass_untouched(*request.config);
+  const Decision& taken = untouched ? as_it_came : decision;
+  std::vector<Outgoing> outgoing;
+  for (const Upstream* upstream : taken.route)
+    outgoing.push_back(outgoing_bytes(request, taken, *upstream, body));
+  const RequestClass request_class = classification.request_class;
+  const std::string first = taken.route.front()->name;
+  Row& row = context_.statistics.row(request_class, first);
+  ++row.requests;
+  ++row.in_flight;
+  HeldExchange held({context_, socket_, input_, origin_, request, taken,
+                     body == nullptr ? std::string() : std::string(body->model)},
+                    std::move(ticket));
+  context_.late_echo.unmask(classification.unmasked);
+  HeldExchange::Report report = co_await held.run(std::move(outgoing));
+  --context_.statistics.row(request_class, first).in_flight;
+  if (report.over_rate) {
+    constexpr int over_rate = 429;
+    const std::string message = "over the rate of rule '" + decision.rule->name + "'";
+    co_await refuse(over_rate, message, request.endpoint, path_of(request.head().target));
+    co_return false;
+  }
+  note_slots(report.exchange, *taken.route.front());
+  count(request_class, report.exchange, request);
+  co_return co_await conclude(request, report.exchange);
 }
 
 void Connection::note_slots(const Exchange::Report& report, const Upstream& first) {

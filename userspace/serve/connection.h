@@ -35,8 +35,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Awaitable<bool> run_exchange(Request& request, const BodyFacts* body, const Classification& classification,
                                const Decision& decision);
   // Shown to be a task while it was on its way as a chat.
-  Awaitable<bool> run_unmasked(Request& request, Classification classification, RequestClass unmasked);
+  Awaitable<bool> run_unmasked(Request& request, Classification classification, Unmasked unmasked);
   Awaitable<bool> run_task(Request& request, TaskPlan plan);
+  Awaitable<bool> run_held(Request& request, const BodyFacts* body, const Classification& classification,
+                           const Decision& decision, Ticket ticket);
   // What is kept of a chat to ask its prompt again; none where its upstream does not want that.
   std::optional<ChatPrompt> prompt_of(const Request& request, const BodyFacts* body,
                                       const Classification& classification, const Decision& decision) const;

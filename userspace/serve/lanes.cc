@@ -10,6 +10,7 @@ void Lanes::chat_begins(RequestId id, const ChatSender& sender, const std::strin
   ticket.id = id;
   ticket.request_class = sender.request_class;
   ticket.lane = Lane::interactive;
+  ticket.tenant = sender.tenant;
   ticket.chat = sender.chat;
   ticket.typist = sender.typist;
   ticket.newcomer = sender.newcomer;

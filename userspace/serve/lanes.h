@@ -37,10 +37,11 @@ class WaitingTask {
 // Whose chat it is that comes, to find what they were typing.
 struct ChatSender {
   RequestClass request_class = RequestClass::chat;
-  ChatKey chat = 0;
-  TypistKey typist = 0;
-  TypistKey newcomer = 0;  // the typist's key before the chat was there to be quoted
-  std::string_view sent;   // what the person sends; where there is a newcomer
+  Tenant tenant;
+  Conversation chat;
+  Typist typist;
+  Typist newcomer;        // the typist before the chat was there to be quoted
+  std::string_view sent;  // what the person sends
 };
 
 // Lives as long as its event loop runs.

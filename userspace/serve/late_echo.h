@@ -1,5 +1,5 @@
-// Requests that went on as chats and may turn out to be tasks: a chat that comes behind quotes them (late
-// echo). Each can be told so while it is on its way.
+// Requests that went on as chats and may turn out to be titles of a chat that comes right behind (late echo).
+// Each can be told so while it is on its way; its certainty then is one that lets it be cancelled.
 #pragma once
 
 #include <functional>
@@ -12,8 +12,8 @@ namespace tasklane {
 
 class LateEcho {
  public:
-  // Called at most once, from the event loop, with the class that the request turns out to have.
-  using Action = std::function<void(RequestClass)>;
+  // Called at most once, from the event loop, with what the request turns out to be.
+  using Action = std::function<void(const Unmasked&)>;
 
   // Ends with its scope.
   class Watch {
@@ -35,7 +35,7 @@ class LateEcho {
 
   void unmask(const std::vector<Unmasked>& unmasked) {
     for (const Unmasked& each : unmasked)
-      if (auto found = watched_.extract(each.id)) found.mapped()(each.request_class);
+      if (auto found = watched_.extract(each.id)) found.mapped()(each);
   }
 
  private:

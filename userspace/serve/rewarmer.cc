@@ -90,7 +90,7 @@ void Rewarmer::remember(const std::string& server, RequestId id, ChatPrompt prom
   const std::string text = known.refuses_answers ? std::string() : text_of(said);
   Result<std::string> body = rewarm_body(prompt.body, prompt.dialect, text);
   if (!body) return;
-  const ChatKey chat = prompt.chat;
+  const Conversation chat = prompt.chat;
   prompt.body = std::move(*body);
   known.prompt = std::make_shared<const ChatPrompt>(std::move(prompt));
   known.prompt_until = now() + oldest_chat;

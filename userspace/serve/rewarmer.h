@@ -22,7 +22,7 @@ struct ChatPrompt {
   std::string head;  // of its request, as it came
   std::string body;
   Dialect dialect = Dialect::none;
-  ChatKey chat = 0;
+  Conversation chat;
   std::string model;
 };
 

@@ -23,10 +23,10 @@ std::uint64_t bucket_of(const PlanInput& input, const RateLimit& rate) {
   switch (rate.per) {
     case RatePer::client:  // everybody behind one front end shares its address
       if (input.classification.typist_by == TypistEvidence::header)
-        return mixed({rule, "person", input.client, std::to_string(input.classification.typist)});
+        return mixed({rule, "person", input.client, std::to_string(input.classification.typist.value())});
       return mixed({rule, "client", input.client});
     case RatePer::model:
-      return mixed({rule, "model", input.body->model});
+      return mixed({rule, "model", input.body == nullptr ? std::string_view() : input.body->model});
     case RatePer::request_class:
       return mixed({rule, "class", to_text(input.classification.request_class)});
   }
@@ -40,22 +40,33 @@ Ticket ticket_for(const PlanInput& input, const Treatment& treatment) {
   ticket.lane = treatment.lane;
   ticket.settings = treatment.settings;
   // What must reach a model is nobody's typing, which a newer one or a chat could end.
-  ticket.typist = treatment.may_be_answered ? input.classification.typist : 0;
-  ticket.typist_known = input.classification.typist_by != TypistEvidence::address;
-  ticket.editor = input.classification.editor;
-  ticket.prompt_tokens = static_cast<std::uint64_t>(TokenEstimate().of(input.body->json));
+  ticket.tenant = input.classification.tenant;
+  if (treatment.may_be_answered) {
+    ticket.typist = input.classification.typist;
+    ticket.typist_by = input.classification.typist_by;
+    ticket.editor = input.classification.editor;
+  }
+  if (input.body != nullptr)
+    ticket.prompt_tokens = static_cast<std::uint64_t>(TokenEstimate().of(input.body->json));
   if (treatment.settings.rate) ticket.bucket = bucket_of(input, *treatment.settings.rate);
-  if (ticket.request_class == RequestClass::autocomplete)
+  if (ticket.request_class == RequestClass::autocomplete && input.body != nullptr)
     if (const std::optional<Typed> typed = typed_text(*input.body)) ticket.typed = typed->text;
   return ticket;
 }
 
 }  // namespace
 
+std::optional<Ticket> plan_hold(const PlanInput& input) {
+  const Treatment treatment =
+      treatment_of(input.decision, input.classification, input.request.endpoint, input.body);
+  if (!treatment.waits() || treatment.put_together || !input.request.whole) return std::nullopt;
+  return ticket_for(input, treatment);
+}
+
 std::optional<TaskPlan> plan_task(const PlanInput& input) {
   const Endpoint& endpoint = input.request.endpoint;
   const Treatment treatment = treatment_of(input.decision, input.classification, endpoint, input.body);
-  if (!treatment.waits()) return std::nullopt;
+  if (!treatment.waits() || !treatment.put_together || !input.request.whole) return std::nullopt;
   TaskPlan plan;
   plan.ticket = ticket_for(input, treatment);
   plan.form = form_of(*input.body, endpoint.dialect);
@@ -63,6 +74,8 @@ std::optional<TaskPlan> plan_task(const PlanInput& input) {
   plan.body = input.body->json;
   plan.model = input.body->model;
   plan.json_contract = asks_for_json(plan.ticket.request_class, *input.body);
+  const Power& power = treatment.power;
+  plan.allowed = {power.may(May::constrain), power.may(May::cap), power.may(May::cap)};
   if (!treatment.may_be_answered) return plan;
   const EmptyAnswerInput wish{
       plan.ticket.request_class, *input.body, plan.form, std::chrono::system_clock::now(), {}};

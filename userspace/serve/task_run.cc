@@ -318,7 +318,7 @@ void TaskRun::count_if_json(const Answer& answer) {
 void TaskRun::remember_suggestion(const Answer& answer) {
   if (plan_.ticket.request_class != RequestClass::autocomplete) return;
   if (const std::optional<std::string> suggestion = suggestion_in(answer.content))
-    context_.lanes.admission().suggested(editor_of(plan_.ticket), plan_.ticket.typed, *suggestion, now());
+    context_.lanes.admission().suggested(plan_.ticket.editor, plan_.ticket.typed, *suggestion, now());
 }
 
 bool TaskRun::answered_from_cache(const Ticket& ticket) {
@@ -343,7 +343,7 @@ Ticket TaskRun::ticket_for(const Upstream& upstream, Sharing sharing) const {
     ticket.compute = server_key(origin_, request_.config->original());
   if (sharing == Sharing::allowed)
     if (const Result<CanonicalKey> key =
-            context_.canonical.key_of(ticket.request_class, plan_.form.dialect,
+            context_.canonical.key_of(ticket.tenant, ticket.request_class, plan_.form.dialect,
                                       upstream.model.value_or(plan_.model), body_for(upstream).body))
       ticket.canonical = *key;
   if (in_first_lane_) return ticket;
@@ -371,6 +371,8 @@ Awaitable<TaskRun::Attempt> TaskRun::ask(const Upstream& upstream) {
   const bool constrain = plan_.ticket.settings.constrain;
   wanted_ =
       constrain ? context_.constraints.taken(key_of(upstream), now()) : Constraints{false, false, false};
+  wanted_ = {wanted_.schema && plan_.allowed.schema, wanted_.cap && plan_.allowed.cap,
+             wanted_.no_thinking && plan_.allowed.no_thinking};
   fewer_ = false;
   for (Sharing sharing = Sharing::allowed;; sharing = Sharing::no) {
     if (!enter_lane(upstream, sharing)) co_return Attempt::answered;
@@ -379,15 +381,15 @@ Awaitable<TaskRun::Attempt> TaskRun::ask(const Upstream& upstream) {
   }
 }
 
-// Asks when its turn has come, and waits again where a chat came in between. `again`: it shared the failure
-// of a request in another dialect, which says nothing of its own.
+// Asks when its turn has come, and waits again where a chat came in between. `again`: whom it followed
+// failed, which says nothing of its own: it asks for itself.
 Awaitable<TaskRun::Attempt> TaskRun::ask_in_turn(const Upstream& upstream) {
   for (;;) {
     if (!co_await wait_for_turn()) {
       if (!result_) co_return Attempt::cancelled;
       if (result_->answer) co_return Attempt::answered;
-      last_error_ = std::exchange(result_, nullptr);
-      co_return last_error_->dialect == plan_.form.dialect ? Attempt::failed : Attempt::again;
+      result_.reset();
+      co_return Attempt::again;
     }
     cancelled_ = false;
     const Constrained asked = body_for(upstream);

@@ -27,6 +27,7 @@ struct TaskPlan {
   std::optional<LocalAnswer> empty;  // the class's empty answer, where it has one
   std::string model;                 // as the client wrote it
   bool json_contract = false;        // the prompt asks for its class's JSON key
+  Constraints allowed;               // what its certainty lets it carry
 };
 
 class TaskRun : public WaitingTask {

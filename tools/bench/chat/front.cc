@@ -65,7 +65,9 @@ void Shaped::ask(Asked asked, Done done) {
   ticket.settings = rule->then.settings;
   ticket.lane = ticket.settings.lane.value_or(default_lane(asked.request_class));
   ticket.upstream = upstream;
-  ticket.typist = asked.typist;
+  ticket.typist = Typist(asked.typist);
+  ticket.typist_by = TypistEvidence::header;
+  ticket.editor = Editor(asked.typist);
   ticket.typed = asked.typed;
   if (without_.settle) ticket.settings.settle = {};
   if (without_.quiet) ticket.settings.quiet = {};
@@ -87,8 +89,10 @@ void Shaped::ask_chat(Asked asked, Done done) {
   Ticket ticket;
   ticket.id = ++last_id_;
   ticket.lane = Lane::interactive;
-  ticket.chat = asked.chat;
-  ticket.typist = asked.typist;
+  ticket.chat = Conversation({asked.chat});
+  ticket.typist = Typist(asked.typist);
+  ticket.typist_by = TypistEvidence::header;
+  ticket.editor = Editor(asked.typist);
   ticket.upstream = "model";
   const RequestId id = ticket.id;
   carry_out(admission_.arrive(std::move(ticket), world_.now()));
@@ -104,7 +108,7 @@ void Shaped::ask_chat(Asked asked, Done done) {
                    next_rewarm_ = RewarmOf::answer;
                    slice_worth_["model"].chat(figures_of(usage));
                    if (config_.original().rewarm && !without_.rewarm && rewarm_worth_.pays(RewarmOf::answer))
-                     admission_.can_rewarm("model", asked.chat, world_.now() + oldest_chat);
+                     admission_.can_rewarm("model", Conversation({asked.chat}), world_.now() + oldest_chat);
                    carry_out(admission_.finished(id, world_.now()));
                    done(watch->outcome);
                  }});
@@ -180,7 +184,7 @@ void Shaped::answered(RequestId id) {
   const std::string text = text_of(task.asked);
   if (task.asked.request_class == RequestClass::autocomplete) {
     slice_worth_[task.upstream].suggested(beginning_of(task.asked.prompt));
-    admission_.suggested(task.asked.typist, task.asked.typed, task.asked.suggestion, world_.now());
+    admission_.suggested(Editor(task.asked.typist), task.asked.typed, task.asked.suggestion, world_.now());
   }
   const Actions actions = admission_.finished(id, world_.now());
   finish(id, text);

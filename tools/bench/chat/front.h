@@ -21,9 +21,9 @@ struct Asked {
   std::size_t known = 0;  // of the prompt's tokens: the system prompt or the template, the same each time
   std::vector<sim::Tokens> said;  // the chatter's messages so far
   std::size_t answer_tokens = 0;
-  sim::Tokens answer;  // of a chat: what the next turn will quote
-  ChatKey chat = 0;    // tasks name the one that they quote
-  TypistKey typist = 0;
+  sim::Tokens answer;      // of a chat: what the next turn will quote
+  std::uint64_t chat = 0;  // tasks name the one that they quote
+  std::uint64_t typist = 0;
   std::string typed;       // autocomplete: the text so far
   std::string suggestion;  // and what a model would add
 };
@@ -102,7 +102,7 @@ class Shaped : public Front, public World::Part {
   std::map<std::string, SliceWorth> slice_worth_;
   RewarmWorth rewarm_worth_;
   RewarmOf next_rewarm_ = RewarmOf::answer;
-  ChatKey last_key_ = 0;
+  std::uint64_t last_key_ = 0;
   std::map<RequestId, Task> tasks_;
   std::map<RequestId, std::uint64_t> rewarming_;
   sim::Tokens last_chat_;

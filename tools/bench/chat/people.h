@@ -41,7 +41,7 @@ class People {
  private:
   using Random = std::mt19937_64;
   struct Conversation {
-    ChatKey key = 0;
+    std::uint64_t key = 0;
     int turn = 0, turns = 0;
     sim::Tokens prompt;
     std::vector<sim::Tokens> said;

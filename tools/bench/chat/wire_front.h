@@ -33,7 +33,7 @@ class WireFront : public Front {
 
   asio::io_context& io_;
   std::uint16_t port_;
-  std::map<ChatKey, std::vector<std::string>> answers_;  // what the model said in each chat
+  std::map<std::uint64_t, std::vector<std::string>> answers_;  // what the model said in each chat
   std::map<std::string, std::uint64_t> asked_;
   std::size_t failed_ = 0;
 };

@@ -27,9 +27,9 @@ Duration moment_of(std::size_t number, Duration pace) {
   return from_seconds(seconds_of(pace) * (static_cast<double>(number / burst * burst) + within));
 }
 
-class Typist : public std::enable_shared_from_this<Typist> {
+class TypingPerson : public std::enable_shared_from_this<TypingPerson> {
  public:
-  Typist(asio::io_context& io, std::uint16_t port, unsigned number, EditorTally& tally, bool eager)
+  TypingPerson(asio::io_context& io, std::uint16_t port, unsigned number, EditorTally& tally, bool eager)
       : io_(io),
         port_(port),
         name_("typist " + std::to_string(number)),
@@ -69,7 +69,7 @@ class Typist : public std::enable_shared_from_this<Typist> {
       text_ += random_() % 6 == 0 ? ' ' : static_cast<char>('a' + random_() % 26);
   }
 
-  static Awaitable<void> ask(std::shared_ptr<Typist> self, std::string typed, std::size_t number) {
+  static Awaitable<void> ask(std::shared_ptr<TypingPerson> self, std::string typed, std::size_t number) {
     ++self->tally_.asked;
     const auto client = std::make_shared<Client>(self->io_);
     self->open_.insert(client);
@@ -134,14 +134,14 @@ const char* to_text(Completion completion) {
 
 Awaitable<Typed> type(asio::io_context& io, Typing typing) {
   Typed typed;
-  std::vector<std::shared_ptr<Typist>> typists;
+  std::vector<std::shared_ptr<TypingPerson>> typists;
   const std::size_t each = typing.keystrokes / typing.typists;
   const Duration pace = typing.time / static_cast<Duration::rep>(std::max<std::size_t>(1, each));
   const Time begin = now();
   for (unsigned i = 0; i < typing.typists; ++i) {
     const bool eager = i % 2 == 1;
     typists.push_back(
-        std::make_shared<Typist>(io, typing.port, i, eager ? typed.eager : typed.one_in_flight, eager));
+        std::make_shared<TypingPerson>(io, typing.port, i, eager ? typed.eager : typed.one_in_flight, eager));
     // By turns, not all at one moment.
     asio::co_spawn(io, typists.back()->type(each, begin + i * pace / typing.typists, pace), asio::detached);
   }

@@ -143,6 +143,40 @@ TEST_F(Leaving, ARequestAndItsEndInOneBreathGetAnAnswer) {
   }
 }
 
+// The end stands behind the last of them, and is passed on behind that.
+TEST_F(Leaving, PipelinedRequestsAndTheirEndInOneBreathAreAllAnswered) {
+  start();
+  const std::string get = "GET /api/version HTTP/1.1\r\nHost: m\r\n\r\n";
+  Peer person = client();
+  person.send(get + get);
+  person.half_close();
+  Peer server = model.accept();
+  for (int time = 0; time < 2; ++time) {
+    EXPECT_EQ(get, server.until("\r\n\r\n"));
+    if (time == 0) EXPECT_TRUE(server.quiet_for(std::chrono::milliseconds(20))) << "half-closed too soon";
+    server.send(answer("{}"));
+    EXPECT_EQ(answer("{}"), person.receive(answer("{}").size()));
+  }
+  EXPECT_EQ("", server.rest());
+  EXPECT_EQ("", person.rest());
+}
+
+TEST_F(Leaving, AHalfClosedConnectionToAServerIsNotUsedAgain) {
+  start();
+  Peer person = client();
+  person.send("GET /x HTTP/1.1\r\nHost: m\r\n\r\n");
+  person.half_close();
+  Peer server = model.accept();
+  server.until("\r\n\r\n");
+  EXPECT_EQ("", server.rest());
+  server.send(answer("{}"));
+  EXPECT_EQ(answer("{}"), person.rest());
+  Peer next = client();
+  next.send("GET /y HTTP/1.1\r\nHost: m\r\n\r\n");
+  Peer other = model.accept();
+  EXPECT_EQ("GET /y HTTP/1.1\r\nHost: m\r\n\r\n", other.until("\r\n\r\n"));
+}
+
 TEST_F(Leaving, AnAnswerThatIsResetIsResetForTheClient) {
   start();
   for (const std::string head :

@@ -68,10 +68,15 @@ void Exchange::client_closed() {
   if (!upstream_) return;
   if (input_->reset()) return upstream_->abort();
   if (!upload_->ended()) return input_->when_closed([this] { client_closed(); });  // it tells when it has
-  if (request_.endpoint.kind == EndpointKind::generation) return upstream_->abort();
-  error_code ignored;
-  upstream_->socket().shutdown(TcpSocket::shutdown_send, ignored);
-  input_->when_closed([this] { client_closed(); });  // a reset may follow
+  if (client_has_left()) return upstream_->abort();
+  if (input_->bytes().empty()) upstream_->half_close();  // else it stands behind a next request
+  input_->when_closed([this] { client_closed(); });      // a reset may follow
+}
+
+// A FIN behind a next request's bytes is not this one's.
+bool Exchange::client_has_left() const {
+  const bool cancels = request_.endpoint.kind == EndpointKind::generation;
+  return input_->reset() || (cancels && input_->closed() && input_->bytes().empty());
 }
 
 // To ask twice is to ask once (RFC 9110 section 9.2.2).
@@ -111,15 +116,14 @@ Awaitable<AnswerReport> Exchange::talk(const Outgoing& outgoing, bool last) {
     if (input_->closed()) client_closed();
   });
   relay_.emplace(client_, *upstream_, wishes_for(outgoing, last));
-  AnswerReport answer = co_await relay_->run();
+  AnswerReport answer;
+  if (!upload_->nothing_sent()) answer = co_await relay_->run();
   may_ask_again_ = may_repeat() || upload_->cannot_have_been_read(answer.reset);
   const bool goes_on = answer.end == AnswerEnd::complete && answer.spent;
   co_await upload_->finish(goes_on ? patience_behind_answer : Duration::zero());
   input_->when_closed(nullptr);
   report_.ambiguous = upload_->ambiguous();
-  const bool cancelled = request_.endpoint.kind == EndpointKind::generation && input_->closed();
-  if ((cancelled || input_->reset()) && answer.end != AnswerEnd::complete)
-    answer.end = AnswerEnd::client_gone;
+  if (client_has_left() && answer.end != AnswerEnd::complete) answer.end = AnswerEnd::client_gone;
   co_return answer;
 }
 
@@ -147,7 +151,7 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
     }
     // A kept connection that the server had closed meanwhile: not the server's word on this request.
     const bool stale = report_.answer.end == AnswerEnd::no_answer && upstream_->reused();
-    if (!stale || !may_ask_again_ || input_->closed()) break;
+    if (!stale || !may_ask_again_ || client_has_left()) break;
     ++context_.statistics.relay().upstream_reconnects;
     if (context_.slot_probe != nullptr)
       context_.slot_probe->lost(server_key(origin_, *decision_.route[index]));
@@ -167,7 +171,7 @@ Awaitable<Exchange::Report> Exchange::run(std::vector<Outgoing> outgoing) {
     if (!decision_.route[index]->original) ++row.redirected;
     row.bytes_up += outgoing[index].bytes.size();
     if (co_await attempt(index, outgoing[index])) break;
-    if (input_->closed() && request_.endpoint.kind == EndpointKind::generation) {
+    if (client_has_left()) {
       report_.answer.end = AnswerEnd::client_gone;
       break;
     }

@@ -51,6 +51,7 @@ class Exchange {
   [[nodiscard]] AnswerWishes wishes_for(const Outgoing& outgoing, bool last) const;
   void keep_connection();
   void client_closed();
+  [[nodiscard]] bool client_has_left() const;
   [[nodiscard]] bool may_repeat() const;
   [[nodiscard]] bool may_reuse() const;
 

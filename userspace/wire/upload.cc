@@ -35,6 +35,7 @@ bool Upload::send_at_once() {
         ::send(upstream_->socket().native_handle(), left_.data(), left_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
     left_.remove_prefix(static_cast<std::size_t>(count));
+    nothing_sent_ = false;
   }
   return true;
 }

@@ -33,6 +33,8 @@ class Upload : public std::enable_shared_from_this<Upload> {
   [[nodiscard]] bool ended() const { return ended_; }
   // The proof that all of it went out.
   [[nodiscard]] std::optional<SentWhole> sent() const { return sent_; }
+  // Not a byte of it went out: what the server says is no answer to it.
+  [[nodiscard]] bool nothing_sent() const { return ended_ && nothing_sent_; }
   // Its body could be read in two ways: the upstream was given up, the scanner says why.
   [[nodiscard]] bool ambiguous() const { return ambiguous_; }
   // The server cannot have read it whole: asking again does nothing twice. `reset`: that is how its
@@ -54,6 +56,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
   std::uint64_t passed_ = 0;  // bytes of the rest
   bool stopped_ = false;
   bool ambiguous_ = false;
+  bool nothing_sent_ = true;
   bool ended_ = false;
 };
 

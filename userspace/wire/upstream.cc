@@ -54,6 +54,12 @@ void UpstreamConnection::abort() {
   socket_.close(ignored);
 }
 
+void UpstreamConnection::half_close() {
+  half_closed_ = true;
+  error_code ignored;
+  socket_.shutdown(TcpSocket::shutdown_send, ignored);
+}
+
 bool UpstreamConnection::still_idle() {
   char byte = 0;
   const ssize_t count = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -84,6 +90,7 @@ UpstreamPtr UpstreamConnections::take_idle(const TcpEndpoint& to) {
 }
 
 void UpstreamConnections::keep_idle(UpstreamPtr connection, SentWhole, ReadWhole, Time at) {
+  if (connection->half_closed()) return;
   auto& kept = idle_[connection->peer()];
   if (kept.size() >= idle_per_server) kept.pop_front();
   connection->idle_since = at;

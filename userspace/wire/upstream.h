@@ -30,6 +30,9 @@ class UpstreamConnection {
   [[nodiscard]] const TcpEndpoint& peer() const { return peer_; }
   [[nodiscard]] bool reused() const { return reused_; }
   void mark_reused() { reused_ = true; }
+  // Says to the server that nothing more will be asked on this connection.
+  void half_close();
+  [[nodiscard]] bool half_closed() const { return half_closed_; }
   // Ends whatever waits on it, at once.
   void abort();
   // Whether an idle connection is still good: nothing to read, not closed by the peer.
@@ -44,6 +47,7 @@ class UpstreamConnection {
   TcpSocket socket_;
   TcpEndpoint peer_;
   bool reused_ = false;
+  bool half_closed_ = false;
 };
 
 // Shared, for an upload and the answer to it run side by side on one connection.
@@ -56,7 +60,8 @@ class UpstreamConnections {
 
   // An idle connection to the server where there is one, else null.
   UpstreamPtr take_idle(const TcpEndpoint& to);
-  // Whoever calls shows that the last request went out and its answer came in, both whole.
+  // Whoever calls shows that the last request went out and its answer came in, both whole. One that is
+  // half-closed is closed.
   void keep_idle(UpstreamPtr connection, SentWhole sent, ReadWhole read, Time at);
   // A new connection. `steered`: a client was steered away from there, so it is this host's. Error: refused,
   // unreachable, timed out; `what` is the system's word.

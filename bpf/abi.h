@@ -12,7 +12,7 @@
 #define TASKLANE_STATIC_ASSERT _Static_assert
 #endif
 
-#define TASKLANE_ABI_VERSION 1
+#define TASKLANE_ABI_VERSION 2
 
 enum tasklane_family { TASKLANE_IPV4 = 4, TASKLANE_IPV6 = 6 };
 
@@ -36,7 +36,8 @@ enum tasklane_verdict {
   TASKLANE_PASSED_STALE = 4,       /* the agent's heartbeat is too old */
   TASKLANE_PASSED_NO_LISTENER = 5, /* the agent's socket is gone */
   TASKLANE_PASSED_BUSY = 6,        /* the kernel refused the assignment */
-  TASKLANE_VERDICTS = 7
+  TASKLANE_PASSED_FULL = 7,        /* the agent has no room for another */
+  TASKLANE_VERDICTS = 8
 };
 
 #define TASKLANE_PORT_WORDS (65536 / 64)
@@ -47,8 +48,9 @@ struct tasklane_shared {
   __u64 heartbeat_ns;                   /* CLOCK_MONOTONIC of the agent's last sign of life; 0: never */
   __u64 stale_after_ns;                 /* older than this is a hung agent */
   __u64 bypass;                         /* not 0: pass everything */
+  __s64 room;                           /* connections that may still be steered; each takes one */
   __u64 own_ports[TASKLANE_PORT_WORDS]; /* local ports from which the agent dials, one bit each */
 };
-TASKLANE_STATIC_ASSERT(sizeof(struct tasklane_shared) == 32 + 8192, "abi");
+TASKLANE_STATIC_ASSERT(sizeof(struct tasklane_shared) == 40 + 8192, "abi");
 
 #endif

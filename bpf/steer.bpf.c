@@ -76,16 +76,30 @@ static __always_inline int is_stale(void) {
   return heartbeat == 0 || age > bound || age < -bound;
 }
 
-/* The agent dials a local model from loopback only, which no packet from outside can carry as its source: a
- * host elsewhere that happens to use the same port is steered all the same. */
+/* The agent dials a local model from loopback, or from the very address that it dials. No packet from outside
+ * can carry either as its source, so a host elsewhere that happens to use the same port is steered all the
+ * same. */
 static __always_inline int is_own_dial(struct bpf_sk_lookup* ctx) {
   __u32 port = bpf_ntohs(ctx->remote_port);
 
   if (!(tasklane_shared.own_ports[port / 64] & (1ull << (port % 64)))) return 0;
   if (ctx->family == AF_INET)
-    return (ctx->remote_ip4 & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000); /* 127/8 */
+    return (ctx->remote_ip4 & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000) || /* 127/8 */
+           ctx->remote_ip4 == ctx->local_ip4;
+  if (ctx->remote_ip6[0] == ctx->local_ip6[0] && ctx->remote_ip6[1] == ctx->local_ip6[1] &&
+      ctx->remote_ip6[2] == ctx->local_ip6[2] && ctx->remote_ip6[3] == ctx->local_ip6[3])
+    return 1;
   return ctx->remote_ip6[0] == 0 && ctx->remote_ip6[1] == 0 && ctx->remote_ip6[2] == 0 &&
          ctx->remote_ip6[3] == bpf_htonl(1);
+}
+
+/* The agent says how many it can still take, so that a burst between two of its signs of life fills neither
+ * its accept queue nor its descriptors. Two processors at once may take the same last place; the agent keeps
+ * some to spare. */
+static __always_inline int takes_room(void) {
+  if (tasklane_shared.room <= 0) return 0;
+  __sync_fetch_and_add(&tasklane_shared.room, -1);
+  return 1;
 }
 
 static __always_inline enum tasklane_verdict assign_listener(struct bpf_sk_lookup* ctx) {
@@ -104,6 +118,7 @@ static __always_inline enum tasklane_verdict judge(struct bpf_sk_lookup* ctx) {
   if (tasklane_shared.bypass) return TASKLANE_PASSED_BYPASS;
   if (is_stale()) return TASKLANE_PASSED_STALE;
   if (is_own_dial(ctx)) return TASKLANE_PASSED_OWN_DIAL;
+  if (!takes_room()) return TASKLANE_PASSED_FULL;
   return assign_listener(ctx);
 }
 

@@ -68,8 +68,9 @@ bool Admission::rewarmed_for(const Ticket& ticket, const Upstream& upstream) {
 }
 
 void Admission::arrive_chat(const Ticket& ticket, Time now, Actions& out) {
-  make_way(ticket, now, out);
   Upstream& upstream = upstreams_[ticket.upstream];
+  chats_.emplace(ticket.id, ticket.upstream);
+  make_way(ticket, now, out);  // counts it before anything can fail
   upstream.has_chats = true;
   const bool behind = rewarmed_for(ticket, upstream) && (upstream.warm || rewarm_on(upstream));
   upstream.warm_turn = behind ? ticket.id : 0;
@@ -78,7 +79,6 @@ void Admission::arrive_chat(const Ticket& ticket, Time now, Actions& out) {
   upstream.warm_until = {};  // another chat's prompt is of no use now
   ++counters_[ticket.lane].started;
   out.emplace_back(std::in_place_type<Start>, ticket.id, ticket.upstream);
-  chats_.emplace(ticket.id, ticket.upstream);
 }
 
 // For a chat, or a task that a person waits for.
@@ -89,7 +89,7 @@ void Admission::make_way(const Ticket& ticket, Time now, Actions& out) {
   // from the server's slot and from its cache (seen with Ollama: 1.1 s). In another slot it would not wait,
   // and both would compute the same.
   if (!rewarmed_for(ticket, upstream) || upstream.slots > 1) drop_rewarm(upstream, now, out);
-  yield_to(ticket, upstream, now, out);
+  if (!released_) yield_to(ticket, upstream, now, out);
 }
 
 void Admission::end_foreground(Upstream& upstream, Time now) {
@@ -163,7 +163,7 @@ void Admission::arrive_task(Job job, Time now, Actions& out) {
         std::max(job.not_before, now + (keystroke ? ticket.settings.debounce : ticket.settings.settle));
   if (keystroke && ticket.settings.supersede) supersede(ticket, now, out);
   if (follows(job, out)) return keep(std::move(job));
-  if (keystroke && chats_beside(job) > 0 && ticket.settings.while_chat == WhileChat::answer) {
+  if (!released_ && keystroke && chats_beside(job) > 0 && ticket.settings.while_chat == WhileChat::answer) {
     ++counters_[ticket.lane].answered_empty;
     spared(ticket);
     out.emplace_back(std::in_place_type<AnswerNow>, id, AnswerKind::empty, "");
@@ -172,7 +172,7 @@ void Admission::arrive_task(Job job, Time now, Actions& out) {
   Upstream& upstream = *job.upstream;
   if (ticket.settings.coalesce && ticket.canonical) upstream.leaders[*ticket.canonical] = id;
   upstream.waiting.push_back(id);
-  upstream.changed |= over_share(job, now) || std::min(due_at(job), forced_at(job)) <= now;
+  upstream.changed |= released_ || over_share(job, now) || std::min(due_at(job), forced_at(job)) <= now;
   keep(std::move(job));
 }
 
@@ -334,6 +334,17 @@ void Admission::expire(Time now, Actions& out) {
     ++counters_[found->second.ticket.lane].expired;
     answer(id, AnswerKind::empty, now, out);
   }
+}
+
+Actions Admission::release(bool on, Time now) {
+  Actions out;
+  released_ = on;
+  for (auto& [name, upstream] : upstreams_) {
+    if (on) drop_rewarm(upstream, now, out);
+    upstream.changed = true;
+  }
+  start_what_may(now, out);
+  return out;
 }
 
 Actions Admission::tick(Time now) {

@@ -103,6 +103,9 @@ class Admission {
   void answered_from_cache(const Ticket& ticket);
   // Lets go of what is too old to be of use. About once a second.
   void forget(Time now) { type_ahead_.sweep(now); }
+  // Bypassed: all that waits goes at once, whatever comes goes at once, and no re-warm is asked for; until
+  // told to go on as before.
+  Actions release(bool on, Time now);
   // What time alone brings. Nothing happens before next_wakeup().
   Actions tick(Time now);
   [[nodiscard]] std::optional<Time> next_wakeup(Time now) const;
@@ -189,12 +192,12 @@ class Admission {
   void start(Job& job, Time now, Actions& out);
   static void stop(const Job& job, Time now);
   [[nodiscard]] static std::size_t rank(const Job& job, Time now);
-  [[nodiscard]] static bool may_start(const Job& job, Time now);
+  [[nodiscard]] bool may_start(const Job& job, Time now) const;
   [[nodiscard]] bool overdue_waits(const Upstream& upstream, Time now) const;
   [[nodiscard]] static bool may_be_forced(const Job& job, Time now);
   [[nodiscard]] static bool room_for(const Job& job);
   [[nodiscard]] static bool at_class_limit(const Job& job);
-  [[nodiscard]] static bool over_share(const Job& job, Time now);
+  [[nodiscard]] bool over_share(const Job& job, Time now) const;
   [[nodiscard]] static unsigned chats_beside(const Job& job);
   [[nodiscard]] static Time due_at(const Job& job);
   [[nodiscard]] static Time overdue_at(const Job& job);
@@ -215,6 +218,7 @@ class Admission {
   std::map<Lane, LaneCounters> counters_;
   RewarmCounters rewarm_counters_;
   RequestId next_own_id_ = own_ids;
+  bool released_ = false;
 };
 
 }  // namespace tasklane

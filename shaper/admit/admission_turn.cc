@@ -75,15 +75,16 @@ Time Admission::due_at(const Job& job) {
   return due;
 }
 
-bool Admission::may_start(const Job& job, Time now) {
+bool Admission::may_start(const Job& job, Time now) const {
+  if (released_) return true;
   // Past its longest wait no chat cancels it: so two never run at once, also where there is room.
   if (rank(job, now) == overdue_rank) return may_be_forced(job, now);
   return (now >= due_at(job) && room_for(job)) || may_be_forced(job, now);
 }
 
 // A chat meets suggestions in no more than their share of the time.
-bool Admission::over_share(const Job& job, Time now) {
-  return job.ticket.lane == Lane::keystroke && job.ticket.settings.share &&
+bool Admission::over_share(const Job& job, Time now) const {
+  return !released_ && job.ticket.lane == Lane::keystroke && job.ticket.settings.share &&
          job.upstream->keystrokes.spent(now);
 }
 
@@ -180,6 +181,7 @@ bool Admission::overdue_waits(const Upstream& upstream, Time now) const {
 
 // Behind all other work: the last chat's next turn shall find its prompt.
 bool Admission::wants_rewarm(const Upstream& upstream, Time now) const {
+  if (released_) return false;
   if (upstream.foreground > 0 || !upstream.running.empty()) return false;
   if (!upstream.prompt_lost || now >= upstream.warm_until) return false;
   return std::none_of(upstream.waiting.begin(), upstream.waiting.end(), [&](RequestId id) {

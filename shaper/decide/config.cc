@@ -212,6 +212,7 @@ void set_limits(const JsonCursor& at, Limits& limits) {
   };
   at.members({{"max_body", size(limits.max_body, 1024)},
               {"max_header", size(limits.max_header, 1024)},
+              {"memory", size(limits.memory, 1ULL << 20)},
               {"max_connections",
                [&](const JsonCursor& c) {
                  if (const auto value = c.integer(1, 1000000))

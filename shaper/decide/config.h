@@ -65,6 +65,7 @@ struct Rule {
 struct Limits {
   ByteSize max_body{64ull << 20};    // past it a body streams through unclassified
   ByteSize max_header{64ull << 10};  // past it: 431
+  ByteSize memory{512ull << 20};     // for all requests together; past it bodies stream through unclassified
   std::uint32_t max_connections =
       4096;  // past it new connections pass the agent by (steered) or wait (listen)
   Duration idle_timeout = std::chrono::minutes(10);    // between two requests of a connection

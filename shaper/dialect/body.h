@@ -47,8 +47,10 @@ class BodyReader {
   BodyReader& operator=(const BodyReader&) = delete;
 
   // Duplicate keys: the last one wins. `content_encoding` is the header's value ("" or "identity", "gzip");
-  // a decoded body is at most 64 MiB.
+  // unpacked it is at most 16 MiB, what a prompt of a million words takes twice over.
   const BodyFacts& read(std::string_view body, Dialect dialect, std::string_view content_encoding = {});
+  // Gives back the memory that a large body took. The facts of the last one go with it.
+  void rest();
 
  private:
   struct Storage;

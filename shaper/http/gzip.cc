@@ -10,6 +10,9 @@ namespace {
 
 constexpr int gzip_window_bits = 16 + MAX_WBITS;  // zlib.h: "Add 16 to decode only the gzip format"
 
+constexpr std::size_t largest_ratio = 100;
+constexpr std::size_t always_allowed = 1U << 20;
+
 class Inflater {
  public:
   Inflater() { ready_ = inflateInit2(&stream_, gzip_window_bits) == Z_OK; }
@@ -39,6 +42,7 @@ GunzipResult gunzip(std::string_view packed, std::size_t limit, std::string& out
   out.clear();
   if (!inflater.ready() || packed.empty() || packed.size() > std::numeric_limits<uInt>::max())
     return GunzipResult::broken;
+  limit = std::min(limit, std::max(always_allowed, packed.size() * largest_ratio));
   z_stream& stream = inflater.stream();
   // zlib takes its input as Bytef*, without const in this build, and does not write to it.
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
@@ -50,7 +54,10 @@ GunzipResult gunzip(std::string_view packed, std::size_t limit, std::string& out
     stream.avail_out = static_cast<uInt>(out.size() - used);
     const int state = inflate(&stream, Z_NO_FLUSH);
     used = out.size() - stream.avail_out;
-    if (used > limit) return GunzipResult::too_large;
+    if (used > limit) {
+      out = {};  // nobody reads it
+      return GunzipResult::too_large;
+    }
     if (state == Z_STREAM_END) {
       if (stream.avail_in == 0) break;
       if (inflateReset(&stream) != Z_OK) return GunzipResult::broken;

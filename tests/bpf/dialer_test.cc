@@ -42,6 +42,23 @@ TEST_F(DialerTest, TheAgentsOwnDialReachesAModelAtAnyAddressOfTheHost) {
     EXPECT_EQ(who_answers(host(), agent->dialer(), at(address, model_port)), "model") << address;
 }
 
+TEST_F(DialerTest, TheAgentsOwnDialMayLeaveFromTheAddressThatItGoesTo) {
+  host().add_address("10.1.2.3/32");
+  host().add_address("fd01::3/128");
+  host().ip("route add local 10.9.0.0/16 dev lo");
+  const Greeter everywhere = model("::", DualStack::yes);
+  const BareAgent agent(host());
+  for (const char* address : {"10.1.2.3", "fd01::3", "10.9.8.7"}) {
+    const SocketAddress there = at(address, model_port);
+    OwnDial dial = host().run([&] { return agent->dialer().socket_from(there.address, ""); }).value();
+    EXPECT_EQ(local_address_of(dial.socket.get()).value().address, there.address);
+    EXPECT_EQ(who_answers(dial, there), "model") << address;
+    OwnDial late = host().run([&] { return agent->dialer().socket_from(there.address, ""); }).value();
+    late.lease.give_up();
+    EXPECT_EQ(who_answers(late, there), "agent") << "it is the port that tells";
+  }
+}
+
 TEST_F(DialerTest, OnlyAConnectionThatCouldComeBackIsMarked) {
   const test::Namespace other;
   const test::Cable cable = connect(host(), other);

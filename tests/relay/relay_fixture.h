@@ -21,8 +21,10 @@
 
 #include "shaper/classify/pack.h"
 #include "userspace/serve/acceptor.h"
+#include "userspace/serve/bypass.h"
 #include "userspace/serve/rewarmer.h"
 #include "userspace/serve/slot_probe.h"
+#include "userspace/wire/spawn.h"
 
 namespace tasklane {
 
@@ -194,7 +196,8 @@ class RelayTest : public ::testing::Test {
   }
 
   Peer client() { return Peer::to(port_); }
-  Lanes& lanes() { return lanes_; }  // in the relay's thread alone
+  Lanes& lanes() { return lanes_; }            // in the relay's thread alone
+  Acceptor& acceptor() { return *acceptor_; }  // likewise
 
   // Runs in the relay's thread, where the relay's state may be read.
   template <class F>
@@ -242,7 +245,33 @@ class RelayTest : public ::testing::Test {
     });
   }
   void bypass(bool on) {
-    in_relay([&] { return context_->bypass = on; });
+    in_relay([&] {
+      set_bypass(*context_, on);
+      return 0;
+    });
+  }
+
+  // What escapes a coroutine from here on is counted, where it would end the agent.
+  void count_escapes() {
+    in_relay([this] {
+      asio::use_service<Escapes>(io_).react_with(
+          [this](const char*, const std::exception_ptr&) { ++escaped_; });
+      return 0;
+    });
+  }
+  unsigned escaped() {
+    return in_relay([this] { return escaped_; });
+  }
+  // Requests under way, by the rows, the lanes and the connections.
+  std::uint64_t under_way() {
+    return in_relay([this] {
+      std::uint64_t count = context_->open_connections + context_->memory.held();
+      for (const auto& [key, row] : statistics_.rows()) count += row.in_flight;
+      return count + lanes_.admission().held();
+    });
+  }
+  std::uint64_t memory_held() {
+    return in_relay([this] { return context_->memory.held(); });
   }
 
   void TearDown() override { end(); }
@@ -271,8 +300,8 @@ class RelayTest : public ::testing::Test {
     ASSERT_TRUE(packs.has_value()) << packs.error().text();
     classifier_ = std::make_unique<Classifier>(std::move(*packs));
     upstreams_ = std::make_unique<UpstreamConnections>(io_, Dialer(), config_->limits.connect_timeout);
-    context_ = std::make_unique<RelayContext>(RelayContext{
-        io_, config_, *classifier_, body_reader_, statistics_, *upstreams_, lanes_, Canonical(1, 2)});
+    context_.reset(new RelayContext{io_, config_, *classifier_, body_reader_, statistics_, *upstreams_,
+                                    lanes_, Canonical(1, 2)});
     rewarmer_ = std::make_unique<Rewarmer>(*context_, prewarm_pause);
     context_->rewarmer = rewarmer_.get();
     slot_probe_ = std::make_unique<SlotProbe>(*context_);
@@ -283,10 +312,21 @@ class RelayTest : public ::testing::Test {
     const Result<std::uint16_t> listening = acceptor_->add_listener(listen);
     ASSERT_TRUE(listening.has_value()) << listening.error().text();
     port_ = *listening;
-    thread_ = std::thread([this] { io_.run(); });
+    thread_ = std::thread([this] { run_to_its_end(); });
+  }
+
+  // A handler that is out of memory, which would end the agent, ends no test.
+  void run_to_its_end() {
+    for (;;) try {
+        io_.run();
+        return;
+      } catch (const std::bad_alloc&) {
+        ++escaped_;
+      }
   }
 
   asio::io_context io_{1};
+  unsigned escaped_ = 0;
   asio::executor_work_guard<Executor> guard_{io_.get_executor()};
   std::shared_ptr<const Config> config_;
   std::unique_ptr<Classifier> classifier_;

@@ -99,9 +99,24 @@ TEST_F(ReadBody, ReadsGzip) {
                   .readable);
 }
 
+TEST_F(ReadBody, ReadsARepeatedPromptOfAMegabyteFromAFewKilobytes) {
+  const std::string body =
+      R"({"model":"m","messages":[{"role":"user","content":")" + std::string(1000000, 'a') + R"("}]})";
+  EXPECT_TRUE(reader_.read(gzip(body), Dialect::ollama_chat, "gzip").readable);
+}
+
+TEST_F(ReadBody, ReadsASmallGzipBodyBehindALargeOne) {
+  const std::string large = R"({"model":"m","prompt":")" + std::string(20U << 20, 'a') + R"("})";
+  ASSERT_TRUE(reader_.read(large, Dialect::ollama_generate).readable);
+  EXPECT_EQ(reader_.read(gzip(R"({"model":"small"})"), Dialect::ollama_chat, "gzip").model, "small");
+  reader_.rest();
+  EXPECT_EQ(reader_.read(gzip(R"({"model":"small"})"), Dialect::ollama_chat, "gzip").model, "small");
+}
+
 TEST_F(ReadBody, RefusesAGzipBombAndBrokenGzip) {
-  EXPECT_EQ(reader_.read(gzip(std::string(65U << 20, ' ')), Dialect::ollama_chat, "gzip").problem,
-            "unpacks to more than 64 MiB");
+  for (const std::size_t size : {17U << 20, 2U << 20})  // too long, and packed as no prompt is
+    EXPECT_EQ(reader_.read(gzip(std::string(size, ' ')), Dialect::ollama_chat, "gzip").problem,
+              "unpacks to more than a prompt takes");
   const std::string good = gzip(R"({"model":"m"})");
   EXPECT_EQ(reader_.read(good.substr(0, good.size() - 9), Dialect::ollama_chat, "gzip").problem,
             "not a gzip stream");

@@ -172,7 +172,10 @@ std::string heartbeat_line(const Json& steering) {
 std::string steering_lines(const Json& steering) {
   if (!steering.value("attached", false))
     return steering.value("bypassed", false) ? "bypass on: everything goes to the model untouched\n" : "";
-  std::string out = steering.value("bypassed", false) ? "steering: bypassed" : "steering: on";
+  const std::string suspended = steering.value("suspended", "");
+  std::string out = steering.value("bypassed", false) ? "steering: bypassed"
+                    : suspended.empty()               ? "steering: on"
+                                                      : "steering: suspended (" + suspended + ")";
   const Json endpoints = steering.value("endpoints", Json::array());
   out += endpoints.empty() ? ", no model listens\n" : ", models at";
   for (const Json& endpoint : endpoints) out += " " + endpoint.get<std::string>();

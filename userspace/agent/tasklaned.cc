@@ -1,10 +1,14 @@
 // tasklaned: the agent. Exit codes: 0 ended cleanly, 2 bad usage or configuration, 3 not permitted or not
 // supported here.
+#include <fcntl.h>
 #include <malloc.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <iostream>
 
 #include "userspace/agent/agent.h"
@@ -21,10 +25,25 @@ void keep_freed_memory() {
   ::mallopt(M_MMAP_THRESHOLD, kept);
 }
 
+// A descriptor that a closed one of the standard three leaves free would be the next socket's, and log lines
+// would go to a client.
+void keep_standard_streams() {
+  int fd = 0;
+  do fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) ::close(fd);
+}
+
+// No prompt is to reach a core file, or whoever may trace this user's processes.
+void keep_prompts_in() { ::prctl(PR_SET_DUMPABLE, 0); }
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace tasklane;
+  keep_standard_streams();
+  keep_prompts_in();
+  ::signal(SIGPIPE, SIG_IGN);  // whoever read the log has gone
   keep_freed_memory();
   CLI::App app{"Keeps a local model's chat fast: steers the model port's connections through lanes",
                "tasklaned"};

@@ -5,8 +5,6 @@
 
 #include <array>
 #include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -15,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "userspace/control/unix_listener.h"
+#include "userspace/wire/spawn.h"
 
 namespace tasklane {
 
@@ -138,7 +137,7 @@ Awaitable<void> ControlServer::Listening::accept_all(std::shared_ptr<Listening> 
       continue;
     }
     if (self->conversations >= most_conversations) continue;
-    asio::co_spawn(self->acceptor.get_executor(), converse(self, std::move(socket)), asio::detached);
+    spawn(self->acceptor.get_executor(), "a conversation", converse(self, std::move(socket)));
   }
 }
 
@@ -169,7 +168,7 @@ void ControlServer::close() {
 
 void ControlServer::serve(std::shared_ptr<Listening> listening) {
   listening_.push_back(listening);
-  asio::co_spawn(io_, Listening::accept_all(std::move(listening)), asio::detached);
+  spawn(io_, "the control socket", Listening::accept_all(std::move(listening)));
 }
 
 Result<void> ControlServer::listen_unix(const std::string& path, Routes routes) {

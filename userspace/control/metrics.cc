@@ -133,6 +133,25 @@ std::string prometheus_text(const Statistics& statistics, const SteeringState& s
   add_figures(families, relay_figures, {{{}, &statistics.relay()}});
   add(families.emplace_back(family("tasklane_bypassed", "1 while bypassed", MetricType::Gauge)),
       steering.bypassed ? 1 : 0);
+  add(families.emplace_back(
+          family("tasklane_suspended", "1 while new connections pass the agent", MetricType::Gauge)),
+      steering.suspended.empty() ? 0 : 1, {{"reason", steering.suspended}});
+  add(families.emplace_back(family("tasklane_suspensions_total",
+                                   "How often new connections began to pass the agent", MetricType::Counter)),
+      steering.suspensions);
+  add(families.emplace_back(family("tasklane_loop_late_seconds",
+                                   "How late the event loop was at most within the last minute",
+                                   MetricType::Gauge)),
+      seconds_of(steering.longest_late));
+  add(families.emplace_back(
+          family("tasklane_max_connections", "Client connections that have room", MetricType::Gauge)),
+      steering.max_connections);
+  add(families.emplace_back(
+          family("tasklane_memory_held_bytes", "Held of requests that are read whole", MetricType::Gauge)),
+      steering.memory_held);
+  add(families.emplace_back(family("tasklane_memory_limit_bytes",
+                                   "Past it bodies stream through unclassified", MetricType::Gauge)),
+      steering.memory_limit);
   if (steering.heartbeat_age)
     add(families.emplace_back(family("tasklane_heartbeat_age_seconds", "Since the agent's last sign of life",
                                      MetricType::Gauge)),
@@ -176,8 +195,14 @@ nlohmann::json stats_json(const Statistics& statistics, const SteeringState& ste
   nlohmann::json json = statistics.to_json();
   json["steering"] = {{"attached", steering.attached},
                       {"bypassed", steering.bypassed},
+                      {"suspended", steering.suspended},
+                      {"suspensions", steering.suspensions},
+                      {"loop_late_seconds", seconds_of(steering.longest_late)},
+                      {"stale_after_seconds", seconds_of(steering.stale_after)},
+                      {"max_connections", steering.max_connections},
                       {"connections", steering.connections},
                       {"endpoints", steering.endpoints}};
+  json["memory"] = {{"held_bytes", steering.memory_held}, {"limit_bytes", steering.memory_limit}};
   if (steering.heartbeat_age) json["steering"]["heartbeat_age_seconds"] = seconds_of(*steering.heartbeat_age);
   if (steering.admission != nullptr) json["lanes"] = lanes_json(*steering.admission);
   return json;

@@ -20,6 +20,13 @@ struct SteeringState {
   std::vector<std::string> endpoints;                // where models listen, "address:port"
   std::optional<Duration> heartbeat_age = {};  // since the last sign of life; none: not attached, or silent
   const Admission* admission = nullptr;        // the lanes; null: none
+  std::string suspended = {};                  // why new connections pass the agent now; empty: they do not
+  std::uint64_t suspensions = 0;               // how often that began
+  Duration longest_late{};                     // of the event loop, within the last minute
+  Duration stale_after{};                      // without a heartbeat for so long it is passed by
+  std::uint64_t max_connections = 0;           // as the descriptors allow
+  std::uint64_t memory_held = 0;               // by requests that are read whole
+  std::uint64_t memory_limit = 0;
 };
 
 inline constexpr const char* prometheus_content_type = "text/plain; version=0.0.4; charset=utf-8";

@@ -1,12 +1,15 @@
 #include "userspace/serve/acceptor.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
+#include <netinet/tcp.h>
+
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <utility>
 
+#include "userspace/steer/dialer.h"
 #include "userspace/steer/steering.h"
+#include "userspace/wire/spawn.h"
 
 namespace tasklane {
 namespace {
@@ -15,6 +18,8 @@ using asio::ip::tcp;
 constexpr int backlog = 4096;
 // Out of descriptors: the kernel keeps what we cannot take; ask again after a moment.
 constexpr auto accept_pause = std::chrono::milliseconds(20);
+// A listener that failed counts as armed again when nothing has gone wrong for so long.
+constexpr Duration sound_again = std::chrono::seconds(1);
 
 Error listen_error(const Listen& listen, const std::string& why) {
   return Error{"cannot listen: " + why, listen.host + ":" + std::to_string(listen.port),
@@ -35,7 +40,7 @@ void Acceptor::open(TcpAcceptor acceptor, Target origin) {
   acceptor.set_option(asio::ip::tcp::no_delay(true), ignored);
   acceptor.set_option(asio::socket_base::keep_alive(true), ignored);
   doors_.push_back(std::make_shared<Door>(Door{std::move(acceptor), std::move(origin)}));
-  asio::co_spawn(context_.io, accept_all(doors_.back()), asio::detached);
+  spawn(context_.io, "an accept loop", accept_all(doors_.back()));
 }
 
 void Acceptor::add_steered(int listening_socket) {
@@ -87,36 +92,83 @@ void Acceptor::hang_up() {
   each_connection([](Connection& connection) { connection.hang_up(); });
 }
 
+void Acceptor::hang_up_tasks() {
+  each_connection([](Connection& connection) {
+    if (connection.runs_task()) connection.hang_up();
+  });
+}
+
 Awaitable<void> Acceptor::accept_all(std::shared_ptr<Door> door) {
   while (door->acceptor.is_open()) {
     error_code error;
+    door->waits = true;
     TcpSocket socket = co_await door->acceptor.async_accept(asio::redirect_error(use_await, error));
     if (error == asio::error::operation_aborted) co_return;
-    if (error) {
-      Timer pause(context_.io.get_executor(), accept_pause);
-      co_await pause.async_wait(asio::redirect_error(use_await, error));
+    if (!error) {
+      admit(std::move(socket), door->origin);
       continue;
     }
-    admit(std::move(socket), door->origin);
+    door->waits = false;
+    door->failed = now();
+    if (when_changed_) when_changed_();
+    Timer pause(context_.io.get_executor(), accept_pause);
+    co_await pause.async_wait(asio::redirect_error(use_await, error));
   }
 }
 
-void Acceptor::admit(TcpSocket socket, Target origin) {
+bool Acceptor::armed() const {
+  const Time at = now();
+  return std::all_of(doors_.begin(), doors_.end(), [at](const auto& door) {
+    return door->waits && (door->failed == Time{} || at - door->failed > sound_again);
+  });
+}
+
+// Where the client wanted to go, and how its server shall see it come. False: it was reset while it waited.
+bool Acceptor::tell_origin(TcpSocket& socket, Target& origin) const {
   error_code error;
-  if (origin.steered) origin.destination = unmapped(socket.local_endpoint(error));
-  if (error) return;  // reset while it waited
-  if (origin.steered && context_.steering != nullptr)
-    if (const auto wanted = original_destination(socket.native_handle()))
-      context_.steering->give_to_model(socket.native_handle(), *wanted);
+  origin.destination = unmapped(socket.local_endpoint(error));
+  if (error) return false;
+  const TcpEndpoint peer = unmapped(socket.remote_endpoint(error));
+  if (error) return false;
+  origin.stead.own_address = !origin.destination.address().is_loopback() && !peer.address().is_loopback();
+  if (context_.steering == nullptr) return true;
+  const auto wanted = original_destination(socket.native_handle());
+  if (!wanted) return true;
+  context_.steering->give_to_model(socket.native_handle(), *wanted);
+  if (origin.stead.own_address)
+    origin.stead.device = context_.steering->device_of(socket.native_handle(), *wanted);
+  return true;
+}
+
+void Acceptor::admit(TcpSocket socket, Target origin) {
+  if (origin.steered && !tell_origin(socket, origin)) return;
   const bool pass_through = crowded();
   auto connection = std::make_shared<Connection>(context_, std::move(socket), std::move(origin));
   connections_.push_back(connection);
-  asio::co_spawn(
-      context_.io, [connection, pass_through]() { return connection->run(pass_through); }, asio::detached);
+  spawn(context_.io, "a connection", [connection, pass_through]() { return connection->run(pass_through); });
+  if (when_changed_) when_changed_();
 }
 
-bool Acceptor::crowded() const {
-  return context_.open_connections >= context_.config->limits.max_connections;
+std::uint64_t Acceptor::room() const {
+  const std::uint64_t most = std::min(context_.config->limits.max_connections, ceiling_);
+  return most - std::min<std::uint64_t>(most, context_.open_connections);
+}
+
+// tcp(7): of a listening socket these two tell its accept queue.
+std::uint64_t Acceptor::room_to_steer() const {
+  std::uint64_t waiting = 0;
+  std::uint64_t places = std::numeric_limits<std::uint64_t>::max();
+  for (const auto& door : doors_) {
+    tcp_info info{};
+    socklen_t length = sizeof(info);
+    if (::getsockopt(door->acceptor.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &length) != 0) continue;
+    waiting += info.tcpi_unacked;
+    if (door->origin.steered)
+      places =
+          std::min<std::uint64_t>(places, info.tcpi_sacked - std::min(info.tcpi_sacked, info.tcpi_unacked));
+  }
+  const std::uint64_t all = room();
+  return std::min(places, all - std::min(all, waiting));
 }
 
 template <class F>

@@ -2,6 +2,9 @@
 // ones in sight.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <limits>
 #include <list>
 #include <memory>
 #include <vector>
@@ -24,20 +27,36 @@ class Acceptor {
   void finish();
   // Ends every connection now.
   void hang_up();
+  // Ends those whose request waits in a lane or is asked for from one: nobody reads along.
+  void hang_up_tasks();
 
-  // Once a second: ends connections that waited too long. At the connection limit the agent lets new
-  // connections pass.
+  // Once a second: ends connections that waited too long.
   void sweep(Time at);
-  [[nodiscard]] bool crowded() const;
+
+  // What the descriptors allow, beside limits.max_connections.
+  void allow_at_most(std::uint32_t connections) { ceiling_ = connections; }
+  // How many more connections have room, and behind the last one none: then new ones shall pass the agent.
+  [[nodiscard]] std::uint64_t room() const;
+  [[nodiscard]] bool crowded() const { return room() == 0; }
+  // How many of these may still be steered: what waits to be accepted has its place already, and a full
+  // accept queue would drop the next.
+  [[nodiscard]] std::uint64_t room_to_steer() const;
+  // Whether every listener waits for its next connection, or has just taken one.
+  [[nodiscard]] bool armed() const;
+  // Called when a connection was taken, or could not be.
+  void when_changed(std::function<void()> action) { when_changed_ = std::move(action); }
 
  private:
   struct Door {
     TcpAcceptor acceptor;
     Target origin;
+    Time failed = {};  // when a connection could not be taken; none since: nothing
+    bool waits = false;
   };
   void open(TcpAcceptor acceptor, Target origin);
   Awaitable<void> accept_all(std::shared_ptr<Door> door);
   void admit(TcpSocket socket, Target origin);
+  [[nodiscard]] bool tell_origin(TcpSocket& socket, Target& origin) const;
 
   RelayContext& context_;
   std::vector<std::shared_ptr<Door>> doors_;
@@ -45,6 +64,8 @@ class Acceptor {
   void each_connection(const F& action);
 
   std::list<std::weak_ptr<Connection>> connections_;
+  std::uint32_t ceiling_ = std::numeric_limits<std::uint32_t>::max();
+  std::function<void()> when_changed_;
 };
 
 }  // namespace tasklane

@@ -8,6 +8,7 @@
 #include "shaper/dialect/quoted.h"
 #include "userspace/serve/held_exchange.h"
 #include "userspace/serve/slot_probe.h"
+#include "userspace/serve/stay.h"
 #include "userspace/serve/target.h"
 #include "userspace/serve/task_plan.h"
 #include "userspace/wire/reach.h"
@@ -45,8 +46,8 @@ ChatSender sender_of(const Classification& classification, const BodyFacts* body
 // What a request gets while Tasklane is bypassed.
 const Classification unclassified{};
 
-ReadLimits read_limits(const Limits& limits) {
-  return {limits.max_body, limits.max_header, limits.idle_timeout, limits.header_timeout};
+ReadLimits read_limits(const Limits& limits, MemoryBudget& memory) {
+  return {limits.max_body, limits.max_header, limits.idle_timeout, limits.header_timeout, &memory};
 }
 
 Decision pass_untouched(const Config& config) {
@@ -99,10 +100,11 @@ Awaitable<void> Connection::run(bool pass_through) {
   }
   while (!pass_through) {
     std::shared_ptr<const Config> config = context_.config;
-    RequestReader reader(socket_, *input_, read_limits(config->limits), [&](const ReceivedRequest& head) {
-      config = context_.config;  // it may have been read again while the connection was idle
-      return wants_body(head, *config);
-    });
+    RequestReader reader(
+        socket_, *input_, read_limits(config->limits, context_.memory), [&](const ReceivedRequest& head) {
+          config = context_.config;  // it may have been read again while the connection was idle
+          return wants_body(head, *config);
+        });
     ReadOutcome outcome = co_await reader.read(deadline_);
     deadline_ = Time::max();
     serving_ = true;
@@ -128,7 +130,15 @@ Awaitable<void> Connection::run(bool pass_through) {
 
 Awaitable<void> Connection::run_tunnel() {
   ++context_.statistics.relay().tunnels;
-  Result<UpstreamPtr> upstream = co_await reach(context_.upstreams, origin_, false);
+  const auto dialling = std::make_shared<Dialling>();
+  // A FIN may only say that nothing more is asked.
+  input_->when_closed([this, dialling] {
+    if (input_->reset()) return dialling->give_up();
+    input_->when_closed([dialling] { dialling->give_up(); });
+  });
+  Result<UpstreamPtr> upstream =
+      co_await reach(context_.upstreams, origin_, ReachWishes{.patient = true, .dialling = dialling});
+  input_->when_closed(nullptr);
   if (!upstream) co_return reset_client();
   co_await tunnel(socket_, input_, *upstream);
 }
@@ -183,6 +193,7 @@ Classification Connection::classify(Request& request, const BodyFacts* body) {
 // that live until the reader's next body.
 Awaitable<bool> Connection::forward(Request& request) {
   const BodyFacts* body = read_body(request);
+  const ClassifierStay known(context_.classifier, request.id);
   const Classification classification = classify(request, body);
   const Decision decision =
       context_.bypass ? pass_untouched(*request.config)
@@ -207,7 +218,6 @@ Awaitable<bool> Connection::forward(Request& request) {
     remember_load_options(request, body, classification);
     keep = co_await run_exchange(request, body, classification, decision);
   }
-  context_.classifier.ended(request.id, now());
   co_return keep;
 }
 
@@ -276,19 +286,18 @@ Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body
     });
   Row& row = context_.statistics.row(request_class, first);
   ++row.requests;
-  ++row.in_flight;
+  std::optional<InFlight> in_flight(std::in_place, row);
   const bool generates = may_generate(request.endpoint) && !context_.bypass;
-  if (generates)
-    context_.lanes.chat_begins(request.id, sender_of(classification, body),
-                               server_key(origin_, *decision.route.front()));
+  ChatStay stay(context_.lanes, request.id);
+  if (generates) stay.begin(sender_of(classification, body), server_key(origin_, *decision.route.front()));
   context_.late_echo.unmask(classification.unmasked);
   Exchange::Report report = co_await exchange.run(std::move(outgoing));
   if (prompt && report.answer.end == AnswerEnd::complete && report.answer.status == 200)
     context_.rewarmer->remember(server_key(origin_, *decision.route.front()), request.id, std::move(*prompt),
                                 report.answer.copy);
-  if (generates) context_.lanes.chat_ends(request.id);
+  stay.end();
   if (generates) note_slots(report, *decision.route.front());
-  --context_.statistics.row(request_class, first).in_flight;
+  in_flight.reset();
   watch.reset();
   if (report.gave_way && unmasked) {
     --context_.statistics.row(request_class, first).requests;
@@ -313,13 +322,13 @@ Awaitable<bool> Connection::run_held(Request& request, const BodyFacts* body,
   const std::string first = taken.route.front()->name;
   Row& row = context_.statistics.row(request_class, first);
   ++row.requests;
-  ++row.in_flight;
+  std::optional<InFlight> in_flight(std::in_place, row);
   HeldExchange held({context_, socket_, input_, origin_, request, taken,
                      body == nullptr ? std::string() : std::string(body->model)},
                     std::move(ticket));
   context_.late_echo.unmask(classification.unmasked);
   HeldExchange::Report report = co_await held.run(std::move(outgoing));
-  --context_.statistics.row(request_class, first).in_flight;
+  in_flight.reset();
   if (report.over_rate) {
     constexpr int over_rate = 429;
     const std::string message = "over the rate of rule '" + decision.rule->name + "'";
@@ -347,10 +356,11 @@ Awaitable<bool> Connection::run_task(Request& request, TaskPlan plan) {
   const std::string first = plan.decision.route.front()->name;
   Row& begun = context_.statistics.row(request_class, first);
   ++begun.requests;
-  ++begun.in_flight;
+  std::optional<InFlight> in_flight(std::in_place, begun);
+  const Flag task(runs_task_);
   TaskRun run(context_, input_, origin_, request, std::move(plan));
   const TaskRun::Report report = co_await run.run();
-  --context_.statistics.row(request_class, first).in_flight;
+  in_flight.reset();
   Row& row = context_.statistics.row(request_class, report.upstream);
   row.bytes_up += report.bytes_up;
   if (report.asked && !request.config->upstreams.find(report.upstream)->second.original) ++row.redirected;

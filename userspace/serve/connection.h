@@ -28,6 +28,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void finish();
   // Ends now, whatever is on its way.
   void hang_up() { input_->hang_up(); }
+  // Whether its request waits in a lane, or is asked for from one.
+  [[nodiscard]] bool runs_task() const { return runs_task_; }
 
  private:
   [[nodiscard]] bool wants_body(const ReceivedRequest& request, const Config& config) const;
@@ -65,6 +67,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Time deadline_ = Time::max();
   bool serving_ = false;
   bool finishing_ = false;
+  bool runs_task_ = false;
 };
 
 }  // namespace tasklane

@@ -54,9 +54,12 @@ Exchange::Exchange(RelayContext& context, TcpSocket& client, const std::shared_p
       class_(request_class),
       client_model_(std::move(client_model)) {}
 
+Exchange::~Exchange() { input_->when_closed(nullptr); }
+
 bool Exchange::give_way() {
   if (relay_ && relay_->sent_anything()) return false;
   gave_way_ = true;
+  if (dialling_) dialling_->give_up();
   if (upstream_) upstream_->abort();
   return true;
 }
@@ -65,6 +68,7 @@ bool Exchange::give_way() {
 // stands behind the bytes. One that only half-closes a request which generates nothing still gets its answer,
 // as from the model server itself: the half-close is passed on.
 void Exchange::client_closed() {
+  if (dialling_) return leave_dial();
   if (!upstream_) return;
   if (input_->reset()) return upstream_->abort();
   if (!upload_->ended()) return input_->when_closed([this] { client_closed(); });  // it tells when it has
@@ -77,6 +81,17 @@ void Exchange::client_closed() {
 bool Exchange::client_has_left() const {
   const bool cancels = request_.endpoint.kind == EndpointKind::generation;
   return input_->reset() || (cancels && input_->closed() && input_->bytes().empty());
+}
+
+// Whoever is gone needs no server. A FIN says less than a reset: what was sent may still be meant to be read,
+// but then the server has no more than the time of one that is not the last.
+void Exchange::leave_dial() {
+  if (input_->reset()) return dialling_->give_up();
+  input_->when_closed([this] { client_closed(); });  // a reset may follow
+  if (request_.endpoint.kind != EndpointKind::generation) return;
+  const auto timer =
+      std::make_shared<Timer>(context_.io.get_executor(), request_.config->limits.connect_timeout);
+  timer->async_wait([timer, dialling = dialling_](const error_code&) { dialling->give_up(); });
 }
 
 // To ask twice is to ask once (RFC 9110 section 9.2.2).
@@ -139,16 +154,22 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
   const bool last = index + 1 == decision_.route.size();
   report_.upstream = decision_.route[index]->name;
   for (bool allow_idle = may_reuse();; allow_idle = false) {
+    dialling_ = std::make_shared<Dialling>();
+    input_->when_closed([this] { client_closed(); });
+    if (input_->closed()) client_closed();
+    const ReachWishes wishes{.allow_idle = allow_idle, .patient = last, .dialling = dialling_};
     Result<UpstreamPtr> reached =
-        co_await reach(context_.upstreams, target_of(origin_, *decision_.route[index]), allow_idle);
+        co_await reach(context_.upstreams, target_of(origin_, *decision_.route[index]), wishes);
+    dialling_.reset();
+    input_->when_closed(nullptr);
     report_.dialled = reached ? Result<void>() : Result<void>(reached.error());
-    if (!reached) co_return false;
-    upstream_ = std::move(*reached);
-    if (!gave_way_) report_.answer = co_await talk(outgoing, last || !request_.whole);
+    if (reached) upstream_ = std::move(*reached);
+    if (reached && !gave_way_) report_.answer = co_await talk(outgoing, last || !request_.whole);
     if (gave_way_ && !(relay_ && relay_->sent_anything())) {
       report_.gave_way = true;
       co_return true;
     }
+    if (!reached) co_return false;
     // A kept connection that the server had closed meanwhile: not the server's word on this request.
     const bool stale = report_.answer.end == AnswerEnd::no_answer && upstream_->reused();
     if (!stale || !may_ask_again_ || client_has_left()) break;

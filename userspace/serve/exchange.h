@@ -29,6 +29,9 @@ class Exchange {
   Exchange(RelayContext& context, TcpSocket& client, const std::shared_ptr<ClientInput>& input,
            const Target& origin, Request& request, const Decision& decision, RequestClass request_class,
            std::string client_model);
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
 
   struct Report {
     AnswerReport answer;
@@ -52,6 +55,7 @@ class Exchange {
   void keep_connection();
   void client_closed();
   [[nodiscard]] bool client_has_left() const;
+  void leave_dial();
   [[nodiscard]] bool may_repeat() const;
   [[nodiscard]] bool may_reuse() const;
 
@@ -63,6 +67,7 @@ class Exchange {
   const Decision& decision_;
   RequestClass class_;
   std::string client_model_;
+  std::shared_ptr<Dialling> dialling_;  // while one is under way
   UpstreamPtr upstream_;
   std::shared_ptr<Upload> upload_;  // to `upstream_`
   std::optional<AnswerRelay> relay_;

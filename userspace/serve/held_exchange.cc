@@ -14,6 +14,7 @@ HeldExchange::HeldExchange(Parts parts, Ticket ticket)
 HeldExchange::~HeldExchange() {
   parts_.input->when_closed(nullptr);
   parts_.context.lanes.leave(ticket_.id);
+  parts_.context.lanes.finished(ticket_.id, nullptr);  // where an exception ended it: else it has left
 }
 
 void HeldExchange::place() {

@@ -67,6 +67,8 @@ void Lanes::prewarm(const std::string& upstream, Time until) {
   carry_out(admission_.tick(now()));
 }
 
+void Lanes::release(bool on) { carry_out(admission_.release(on, now())); }
+
 void Lanes::use_slots(const std::string& upstream, unsigned slots, unsigned reserve) {
   admission_.use_slots(upstream, slots, reserve);
   carry_out(admission_.tick(now()));
@@ -93,11 +95,12 @@ void Lanes::carry_out(const Actions& actions) {
 
 // Once for all that comes in one round of the loop, and behind what was decided: it looks at every task.
 void Lanes::set_timer_soon() {
-  if (std::exchange(timer_to_be_set_, true)) return;
+  if (timer_to_be_set_) return;
   asio::post(timer_.get_executor(), [this] {
     timer_to_be_set_ = false;
     set_timer();
   });
+  timer_to_be_set_ = true;
 }
 
 void Lanes::set_timer() {

@@ -71,6 +71,9 @@ class Lanes {
   // In force at once, for what waits too.
   void use_slots(const std::string& upstream, unsigned slots, unsigned reserve);
 
+  // All that waits goes at once, and nothing waits, while this is on.
+  void release(bool on);
+
   Admission& admission() { return admission_; }
   [[nodiscard]] const Admission& admission() const { return admission_; }
 

@@ -21,6 +21,7 @@
 #include "userspace/serve/late_echo.h"
 #include "userspace/serve/sample_collector.h"
 #include "userspace/wire/io.h"
+#include "userspace/wire/memory_budget.h"
 #include "userspace/wire/upstream.h"
 
 namespace tasklane {
@@ -49,7 +50,8 @@ struct RelayContext {
   AnswerCache answers{};
   LateEcho late_echo{};
   SampleCollector samples{};
-  bool bypass = false;  // everything passes untouched
+  MemoryBudget memory{config->limits.memory.bytes};  // for requests that are read whole
+  bool bypass = false;                               // everything passes untouched; see set_bypass()
   RequestId last_request_id = 0;
   std::uint64_t open_connections = 0;
   Rewarmer* rewarmer = nullptr;        // null: no prompt is kept in mind
@@ -67,6 +69,7 @@ struct RelayContext {
   // Whoever reads the configuration again may have changed a server too.
   void use(std::shared_ptr<const Config> read_again) {
     config = std::move(read_again);
+    memory.set_limit(config->limits.memory.bytes);
     constraints.clear();
     slice_worth.clear();
   }

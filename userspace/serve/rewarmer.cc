@@ -1,7 +1,6 @@
 #include "userspace/serve/rewarmer.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
+#include <optional>
 #include <utility>
 
 #include "shaper/dialect/assemble.h"
@@ -9,6 +8,7 @@
 #include "shaper/task/rewarm.h"
 #include "userspace/serve/target.h"
 #include "userspace/wire/answer_collector.h"
+#include "userspace/wire/spawn.h"
 
 namespace tasklane {
 namespace {
@@ -47,27 +47,37 @@ std::optional<bool> in_cache(const UpstreamFigures& turn, Duration rewarm) {
 
 }  // namespace
 
-// Stands in the lane for the request, to be told that it must give way.
+// Stands in the lane for the request, to be told that it must give way; leaves it however the asking ends.
 class Rewarmer::Run : public WaitingTask {
  public:
-  Run(Lanes& lanes, RequestId id) : lanes_(lanes), id_(id) { lanes_.enter(id_, *this); }
-  ~Run() override { lanes_.leave(id_); }
+  Run(Lanes& lanes, std::set<Run*>& running, RequestId id) : lanes_(lanes), running_(running), id_(id) {
+    running_.insert(this);
+    lanes_.enter(id_, *this);
+  }
+  ~Run() override {
+    running_.erase(this);
+    lanes_.leave(id_);
+    lanes_.finished(id_, nullptr);
+  }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
   void on_start() override {}
   void on_cancel() override {
     cancelled = true;
+    dialling->give_up();
     if (upstream) upstream->abort();
   }
   void on_answer(AnswerKind, const std::string&) override {}
   void on_result(std::shared_ptr<const TaskResult>) override {}
 
   bool cancelled = false;
+  std::shared_ptr<Dialling> dialling = std::make_shared<Dialling>();
   UpstreamPtr upstream;
 
  private:
   Lanes& lanes_;
+  std::set<Run*>& running_;
   RequestId id_;
 };
 
@@ -127,6 +137,7 @@ std::vector<Rewarmer::PromptPtr> Rewarmer::to_ask_ahead(const std::string& serve
 }
 
 void Rewarmer::page_opened(const std::string& server) {
+  if (paused_) return;
   sweep(now());
   const auto found = known_.find(server);
   if (found == known_.end() || found->second.common.empty() || now() - found->second.last_used < pause_)
@@ -154,8 +165,9 @@ std::size_t Rewarmer::kept() const {
   return count;
 }
 
-void Rewarmer::stop() {
-  stopped_ = true;
+void Rewarmer::pause(bool on) {
+  paused_ = on;
+  if (!on) return;
   for (Run* run : running_) run->on_cancel();
 }
 
@@ -167,16 +179,14 @@ void Rewarmer::begin(const Rewarm& wish) {
     known.ahead.pop_back();
   }
   known.last_took = {};
-  if (stopped_ || !prompt) return context_.lanes.finished(wish.id, nullptr);
-  asio::co_spawn(context_.io, ask(wish, std::move(prompt)), asio::detached);
+  if (paused_ || !prompt) return context_.lanes.finished(wish.id, nullptr);
+  spawn(context_.io, "a re-warm", ask(wish, std::move(prompt)));
 }
 
 Awaitable<void> Rewarmer::ask(Rewarm wish, PromptPtr prompt) {
-  Run run(context_.lanes, wish.id);
-  running_.insert(&run);
-  const bool answered = co_await ask_now(run, wish.upstream, std::move(prompt));
-  running_.erase(&run);
-  context_.lanes.finished(wish.id, nullptr);
+  std::optional<Run> run(std::in_place, context_.lanes, running_, wish.id);
+  const bool answered = co_await ask_now(*run, wish.upstream, std::move(prompt));
+  run.reset();
   Known& known = known_[wish.upstream];
   if (!answered)
     known.ahead.clear();  // the person was faster, or the server is not there
@@ -192,8 +202,9 @@ Awaitable<bool> Rewarmer::ask_now(Run& run, const std::string& server, PromptPtr
   changes.without = {"Content-Encoding", "Expect", "Accept-Encoding"};
   const std::string bytes = rewrite_head(prompt->head, changes) + prompt->body;
   const std::shared_ptr<const Config> config = context_.config;
+  const ReachWishes wishes{.dialling = run.dialling};
   Result<UpstreamPtr> reached =
-      co_await reach(context_.upstreams, target_of(prompt->origin, config->original()), false);
+      co_await reach(context_.upstreams, target_of(prompt->origin, config->original()), wishes);
   if (!reached || run.cancelled) co_return false;
   run.upstream = std::move(*reached);
   const Time begun = now();

@@ -42,8 +42,9 @@ class Rewarmer {
   void sweep(Time at);
   // Prompts in mind.
   [[nodiscard]] std::size_t kept() const;
-  // Ends what runs and asks nothing more.
-  void stop();
+  // Ends what runs and asks nothing more, until told to go on.
+  void pause(bool on);
+  void stop() { pause(true); }
 
  private:
   static constexpr std::size_t longest_body = 4u << 20;
@@ -76,7 +77,7 @@ class Rewarmer {
   Duration pause_;
   std::map<std::string, Known> known_;  // by server; one for each
   std::set<Run*> running_;
-  bool stopped_ = false;
+  bool paused_ = false;
 };
 
 }  // namespace tasklane

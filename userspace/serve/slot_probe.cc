@@ -1,13 +1,12 @@
 #include "userspace/serve/slot_probe.h"
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "userspace/serve/target.h"
 #include "userspace/wire/answer_collector.h"
+#include "userspace/wire/spawn.h"
 
 namespace tasklane {
 namespace {
@@ -47,6 +46,25 @@ std::vector<Target> origins_of(const Config& config) {
 
 }  // namespace
 
+// A question under way, to be ended from outside; among the others while it lives.
+class SlotProbe::Asking {
+ public:
+  explicit Asking(std::set<Asking*>& all) : all_(all) { all_.insert(this); }
+  ~Asking() { all_.erase(this); }
+  Asking(const Asking&) = delete;
+  Asking& operator=(const Asking&) = delete;
+
+  void end() {
+    dialling->give_up();
+    if (upstream) upstream->abort();
+  }
+  std::shared_ptr<Dialling> dialling = std::make_shared<Dialling>();
+  UpstreamPtr upstream;
+
+ private:
+  std::set<Asking*>& all_;
+};
+
 void SlotProbe::configure() {
   const std::map<std::string, Wanted> before = std::exchange(wanted_, {});
   for (const Target& origin : origins_of(*context_.config))
@@ -83,16 +101,20 @@ void SlotProbe::answered(const std::string& server, const Target& origin, const 
   if (const auto wanted = wanted_.find(server); wanted != wanted_.end() && wanted->second.slots) return;
   const auto asked = asked_.find(server);
   if (asked != asked_.end() && now() < asked->second + known_for) return;
+  if (paused_) return;
   asked_[server] = now();
-  asio::co_spawn(context_.io, ask(server, origin, upstream), asio::detached);
+  spawn(context_.io, "a question for a server's slots", ask(server, origin, upstream));
 }
 
-void SlotProbe::stop() {
-  for (const UpstreamPtr& upstream : running_) upstream->abort();
+void SlotProbe::pause(bool on) {
+  paused_ = on;
+  if (!on) return;
+  for (Asking* each : running_) each->end();
 }
 
 Awaitable<void> SlotProbe::ask(std::string server, Target origin, Upstream upstream) {
   for (const std::string path : {"/props", "/slots"}) {
+    if (paused_) co_return lost(server);
     int status = 0;
     const std::optional<std::string> said = co_await get(path, origin, upstream, &status);
     if (status == 0) co_return lost(server);
@@ -105,17 +127,22 @@ Awaitable<void> SlotProbe::ask(std::string server, Target origin, Upstream upstr
 // Its body, where all of it came with status 200. Status 0: it did not answer.
 Awaitable<std::optional<std::string>> SlotProbe::get(const std::string& path, const Target& origin,
                                                      const Upstream& upstream, int* status) {
-  Result<UpstreamPtr> reached = co_await reach(context_.upstreams, target_of(origin, upstream), false);
+  // Shared, for the timer's handler may already be queued when the answer is there.
+  const auto asking = std::make_shared<Asking>(running_);
+  Timer limit(context_.io.get_executor(), longest_answer_);
+  limit.async_wait([asking](const error_code& cancelled) {
+    if (!cancelled) asking->end();
+  });
+  const ReachWishes wishes{.dialling = asking->dialling};
+  Result<UpstreamPtr> reached = co_await reach(context_.upstreams, target_of(origin, upstream), wishes);
   if (!reached) co_return std::nullopt;
-  const UpstreamPtr connection = *reached;
-  running_.insert(connection);
+  const UpstreamPtr connection = asking->upstream = *reached;
   const std::string request = "GET " + path + " HTTP/1.1\r\nHost: " +
                               (upstream.original ? std::string("localhost") : upstream.authority) +
                               "\r\nConnection: close\r\n\r\n";
   co_await send_all(connection->socket(), request);
   AnswerAssembler said(Dialect::openai_chat, Keep::raw);
   const Collected collected = co_await collect_answer(*connection, said);
-  running_.erase(connection);
   *status = collected.status;
   if (collected.status != ok || !collected.whole) co_return std::nullopt;
   co_return said.raw();

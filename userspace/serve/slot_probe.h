@@ -14,8 +14,12 @@ namespace tasklane {
 
 class SlotProbe {
  public:
-  // What is configured is in force from here on.
-  explicit SlotProbe(RelayContext& context) : context_(context) { configure(); }
+  // What is configured is in force from here on. A server that does not answer within `longest_answer` is
+  // asked again behind its next answer.
+  explicit SlotProbe(RelayContext& context, Duration longest_answer = std::chrono::seconds(5))
+      : context_(context), longest_answer_(longest_answer) {
+    configure();
+  }
 
   // The configuration was replaced.
   void configure();
@@ -24,14 +28,16 @@ class SlotProbe {
                 std::string_view server_field);
   // A server did not answer: when it is there again it may be another.
   void lost(const std::string& server) { asked_.erase(server); }
-  // Ends what runs.
-  void stop();
+  // Ends what runs and asks nothing more, until told to go on.
+  void pause(bool on);
+  void stop() { pause(true); }
 
  private:
   struct Wanted {
     std::optional<unsigned> slots;
     unsigned reserve = 0;
   };
+  class Asking;
   void use(const std::string& server);
   void learn(const std::string& server, unsigned slots);
   Awaitable<void> ask(std::string server, Target origin, Upstream upstream);
@@ -42,7 +48,9 @@ class SlotProbe {
   std::map<std::string, Wanted> wanted_;  // all by server
   std::map<std::string, unsigned> learnt_;
   std::map<std::string, Time> asked_;  // when last
-  std::set<UpstreamPtr> running_;
+  std::set<Asking*> running_;
+  Duration longest_answer_;
+  bool paused_ = false;
 };
 
 }  // namespace tasklane

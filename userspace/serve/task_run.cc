@@ -40,6 +40,7 @@ TaskRun::TaskRun(RelayContext& context, std::shared_ptr<ClientInput> input, cons
 TaskRun::~TaskRun() {
   input_->when_closed(nullptr);
   context_.lanes.leave(plan_.ticket.id);
+  if (in_lane_) context_.lanes.finished(plan_.ticket.id, outcome());  // an exception ended it
 }
 
 void TaskRun::wake() { signal_.cancel(); }
@@ -215,7 +216,7 @@ Awaitable<bool> TaskRun::prefill(const Upstream& upstream, const std::string& bo
   beginning_.reset();
   begins_known_ = false;
   // Where chats may never come, and each request may cost money, none is made to learn what slices are worth.
-  const bool tried = !upstream.own_compute || slice_worth(upstream).known();
+  const bool tried = !context_.bypass && (!upstream.own_compute || slice_worth(upstream).known());
   const std::optional<SliceOptions> options = slice_worth(upstream).options();
   if (!tried || !options) co_return true;
   const std::optional<Slices> slices = cut(upstream, body, *options);
@@ -224,6 +225,7 @@ Awaitable<bool> TaskRun::prefill(const Upstream& upstream, const std::string& bo
   const auto step = [&] { return admission.chat_beside(plan_.ticket.id) ? 1 : options->parts; };
   std::size_t asked = 0;
   while (const std::optional<std::size_t> part = slices->next(asked, step())) {
+    if (context_.bypass) break;
     AnswerAssembler assembler(plan_.form.dialect, Keep::figures);
     const std::string bytes = wire(upstream, slices->body(*part));
     admission.sliced(plan_.ticket.lane);

@@ -1,6 +1,7 @@
 #include "userspace/steer/dialer.h"
 
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <array>
@@ -111,6 +112,26 @@ Result<std::uint16_t> Dialer::bind_to_loopback(int socket, IpFamily family) cons
   return system_error("cannot dial from " + to_text(IpAddress::loopback(family)));
 }
 
+// The kernel may deliver to addresses that no interface has (a route of type local): those are bound freely.
+Result<OwnDial> Dialer::socket_from(const IpAddress& source, const std::string& device) const {
+  auto socket = plain_socket(source.family);
+  if (!socket) return socket.error();
+  const bool ipv4 = source.family == IpFamily::ipv4;
+  const int yes = 1;
+  ::setsockopt(socket->get(), ipv4 ? IPPROTO_IP : IPPROTO_IPV6, ipv4 ? IP_FREEBIND : IPV6_FREEBIND, &yes,
+               sizeof(yes));
+  if (!device.empty() && ::setsockopt(socket->get(), SOL_SOCKET, SO_BINDTODEVICE, device.c_str(),
+                                      static_cast<socklen_t>(device.size())) != 0)
+    return system_error("cannot dial by the interface " + device);
+  const KernelAddress any_port = to_kernel(SocketAddress{source, 0});
+  if (::bind(socket->get(), any_port.get(), any_port.length) != 0)
+    return system_error("cannot dial from " + to_text(source));
+  if (!own_ports_) return OwnDial{std::move(*socket), {}};
+  const auto name = local_address_of(socket->get());
+  if (!name) return name.error();
+  return OwnDial{std::move(*socket), PortLease(own_ports_, name->port)};
+}
+
 Result<bool> Dialer::could_be_steered(const SocketAddress& destination) const {
   if (std::find(steered_ports_.begin(), steered_ports_.end(), destination.port) == steered_ports_.end())
     return false;
@@ -130,6 +151,32 @@ Result<OwnDial> Dialer::socket_for(const SocketAddress& destination) const {
 void close_without_time_wait(int socket) {
   const linger reset{1, 0};  // socket(7), SO_LINGER; tcp(7)
   ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+}
+
+// ip(7), IP_PKTINFO; ipv6(7), IPV6_PKTINFO; the options of that name tell a stream's first packet.
+unsigned incoming_device(int accepted, IpFamily family) {
+  const bool ipv4 = family == IpFamily::ipv4;
+  const int level = ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
+  const int yes = 1;
+  const int no = 0;
+  alignas(cmsghdr) std::array<char, 256> room{};
+  socklen_t length = room.size();
+  ::setsockopt(accepted, level, ipv4 ? IP_PKTINFO : IPV6_RECVPKTINFO, &yes, sizeof(yes));
+  const int told =
+      ::getsockopt(accepted, level, ipv4 ? IP_PKTOPTIONS : IPV6_2292PKTOPTIONS, room.data(), &length);
+  ::setsockopt(accepted, level, ipv4 ? IP_PKTINFO : IPV6_RECVPKTINFO, &no, sizeof(no));
+  if (told != 0) return 0;
+  msghdr message{};
+  message.msg_control = room.data();
+  message.msg_controllen = length;
+  for (cmsghdr* each = CMSG_FIRSTHDR(&message); each != nullptr; each = CMSG_NXTHDR(&message, each)) {
+    if (ipv4 && each->cmsg_level == IPPROTO_IP && each->cmsg_type == IP_PKTINFO)
+      return static_cast<unsigned>(reinterpret_cast<const in_pktinfo*>(CMSG_DATA(each))->ipi_ifindex);
+    if (!ipv4 && each->cmsg_level == IPPROTO_IPV6 &&
+        (each->cmsg_type == IPV6_PKTINFO || each->cmsg_type == IPV6_2292PKTINFO))
+      return reinterpret_cast<const in6_pktinfo*>(CMSG_DATA(each))->ipi6_ifindex;
+  }
+  return 0;
 }
 
 Result<bool> is_address_of_this_host(const IpAddress& address) {

@@ -1,11 +1,12 @@
 // Sockets for the agent's own connections to a model. The steering program sees those too, and must let them
 // through or they would come back to the agent: it passes connections that leave from a marked port of a
-// loopback address.
+// loopback address, or of the very address that they go to.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "shaper/base/result.h"
@@ -55,6 +56,11 @@ class Dialer {
   // steered client wanted to go. Spares the question to the kernel that socket_for() asks.
   [[nodiscard]] Result<OwnDial> local_socket(IpFamily family) const;
 
+  // The same, leaving from `source`, an address of this host that is no loopback one and is dialled itself:
+  // so a server that tells its own machine from others does not take a client from elsewhere for a local one.
+  // `device`: through this interface alone; empty: any.
+  [[nodiscard]] Result<OwnDial> socket_from(const IpAddress& source, const std::string& device) const;
+
   // Whether a connection there could be steered: a steered port of an address of this host.
   [[nodiscard]] Result<bool> could_be_steered(const SocketAddress& destination) const;
 
@@ -69,6 +75,10 @@ class Dialer {
 // answer has come whole. Else each one keeps its port for a minute, and past some 14,000 of those the kernel
 // takes milliseconds to find the next port (measured on Linux 6.18: 3 us a bind() with resets, 5 ms without).
 void close_without_time_wait(int socket);
+
+// The index of the interface by which an accepted connection's first packet came; 0: the kernel does not
+// tell.
+unsigned incoming_device(int accepted, IpFamily family);
 
 // Whether the kernel delivers to this address on this host, in the namespace of the calling thread.
 Result<bool> is_address_of_this_host(const IpAddress& address);

@@ -40,16 +40,28 @@ bool takes_ipv6_alone(const nlmsghdr& message) {
   return alone;
 }
 
-void add(const nlmsghdr& message, IpFamily family, std::span<const std::uint16_t> ports, Listeners& found) {
+struct Found {
+  Listeners anywhere;
+  DeviceListeners on_devices;
+};
+
+void add(const nlmsghdr& message, IpFamily family, std::span<const std::uint16_t> ports, Found& found) {
   if (message.nlmsg_len < NLMSG_SPACE(sizeof(inet_diag_msg))) return;
   const auto* socket = static_cast<const inet_diag_msg*>(NLMSG_DATA(&message));
   const std::uint16_t port = ntohs(socket->id.idiag_sport);
-  if (std::find(ports.begin(), ports.end(), port) == ports.end() || socket->id.idiag_if != 0) return;
+  if (std::find(ports.begin(), ports.end(), port) == ports.end()) return;
   const IpAddress address = unmapped(ip_address_from(family, socket->id.idiag_src));
   if (address.is_link_local()) return;
-  found.insert({{address, port}, socket->idiag_uid});
+  const auto listens_at = [&](const IpAddress& where) {
+    const SocketAddress endpoint{where, port};
+    if (socket->id.idiag_if == 0)
+      found.anywhere.insert({endpoint, socket->idiag_uid});
+    else
+      found.on_devices.insert({endpoint, socket->id.idiag_if});
+  };
+  listens_at(address);
   if (family == IpFamily::ipv6 && address.is_wildcard() && !takes_ipv6_alone(message))
-    found.insert({{IpAddress::wildcard(IpFamily::ipv4), port}, socket->idiag_uid});
+    listens_at(IpAddress::wildcard(IpFamily::ipv4));
 }
 
 }  // namespace
@@ -60,8 +72,8 @@ Result<ListeningSockets> ListeningSockets::open() {
   return ListeningSockets(std::move(*kernel));
 }
 
-Result<Listeners> ListeningSockets::on(std::span<const std::uint16_t> ports) {
-  Listeners found;
+Result<Listeners> ListeningSockets::on(std::span<const std::uint16_t> ports, DeviceListeners* on_devices) {
+  Found found;
   for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) {
     Request request = all_listeners(family);
     const auto asked =
@@ -75,7 +87,8 @@ Result<Listeners> ListeningSockets::on(std::span<const std::uint16_t> ports) {
       return error;
     }
   }
-  return found;
+  if (on_devices != nullptr) *on_devices = std::move(found.on_devices);
+  return std::move(found.anywhere);
 }
 
 }  // namespace tasklane

@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
+#include <utility>
 
 #include "shaper/base/result.h"
 #include "userspace/steer/netlink.h"
@@ -15,6 +17,8 @@ namespace tasklane {
 
 // Where something listens, and the user to whom its socket belongs.
 using Listeners = std::map<SocketAddress, uid_t>;
+// Where something listens for those who come by one interface, and that interface's index.
+using DeviceListeners = std::set<std::pair<SocketAddress, unsigned>>;
 
 class ListeningSockets {
  public:
@@ -22,9 +26,9 @@ class ListeningSockets {
   static Result<ListeningSockets> open();
 
   // Every address at which a connection to one of the ports is answered; a dual-stack [::] stands for both
-  // wildcards. Left out are listeners that are bound to one interface, link-local ones among them: the agent
-  // cannot reach them from loopback, and steering would let in who comes by another interface.
-  Result<Listeners> on(std::span<const std::uint16_t> ports);
+  // wildcards. Listeners that are bound to one interface are no endpoints, for steering would let in who
+  // comes by another; they are put into `on_devices` where that is wanted. Link-local ones are left out.
+  Result<Listeners> on(std::span<const std::uint16_t> ports, DeviceListeners* on_devices = nullptr);
 
  private:
   explicit ListeningSockets(NetlinkSocket kernel) : kernel_(std::move(kernel)) {}

@@ -9,7 +9,8 @@
 namespace tasklane {
 
 // Held while it lives. It is a name in the abstract UNIX namespace, which belongs to the network namespace
-// and vanishes with the process, however that ends.
+// and vanishes with the process, however that ends. No user without the agent's privileges can keep an agent
+// from it.
 class PortLock {
  public:
   static Result<PortLock> take(std::uint16_t port);

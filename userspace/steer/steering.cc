@@ -2,10 +2,12 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <net/if.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <limits>
 #include <numeric>
 
 #include "bpf/abi.h"
@@ -65,14 +67,15 @@ SteeringOptions without_duplicates(SteeringOptions options) {
 
 }  // namespace
 
-std::array<std::pair<std::string_view, std::uint64_t>, 7> SteeringCounters::named() const {
+std::array<std::pair<std::string_view, std::uint64_t>, 8> SteeringCounters::named() const {
   return {{{"steered", steered},
            {"passed_other", passed_other},
            {"passed_own_dial", passed_own_dial},
            {"passed_bypass", passed_bypass},
            {"passed_stale", passed_stale},
            {"passed_no_listener", passed_no_listener},
-           {"passed_busy", passed_busy}}};
+           {"passed_busy", passed_busy},
+           {"passed_full", passed_full}}};
 }
 
 void Steering::CloseSkeleton::operator()(steer_bpf* skeleton) const { steer_bpf::destroy(skeleton); }
@@ -86,6 +89,7 @@ Steering::Steering(SteeringOptions options, std::vector<PortLock> locks, Listeni
   tasklane_shared& shared = skeleton_->bss->tasklane_shared;
   shared.abi_version = TASKLANE_ABI_VERSION;
   shared.stale_after_ns = static_cast<std::uint64_t>(options_.stale_after.count());
+  shared.room = std::numeric_limits<std::int64_t>::max();
   own_ports_ = std::make_shared<OwnPorts>(shared.own_ports);
 }
 
@@ -146,12 +150,14 @@ Result<void> Steering::set_endpoint(const SocketAddress& endpoint, bool present)
 }
 
 Result<void> Steering::refresh() {
-  auto found = listening_.on(options_.ports);
+  DeviceListeners on_devices;
+  auto found = listening_.on(options_.ports, &on_devices);
   if (!found) return found.error();
   std::erase_if(*found, [this](const auto& listener) {
     return listener.first.address.family == IpFamily::ipv4 ? !steers_ipv4_ : !steers_ipv6_;
   });
   const std::lock_guard lock(endpoints_mutex_);
+  on_devices_ = std::move(on_devices);
   for (auto old = endpoints_.begin(); old != endpoints_.end();) {
     if (found->contains(old->first)) {
       ++old;
@@ -169,6 +175,12 @@ Result<void> Steering::refresh() {
 }
 
 void Steering::heartbeat() { store(skeleton_->bss->tasklane_shared.heartbeat_ns, monotonic_now()); }
+void Steering::set_room(std::int64_t connections) {
+  std::atomic_ref(skeleton_->bss->tasklane_shared.room).store(connections, std::memory_order_relaxed);
+}
+void Steering::set_stale_after(Duration silence) {
+  store(skeleton_->bss->tasklane_shared.stale_after_ns, static_cast<std::uint64_t>(silence.count()));
+}
 void Steering::suspend() { store(skeleton_->bss->tasklane_shared.heartbeat_ns, 0); }
 std::optional<Duration> Steering::heartbeat_age() const {
   const std::uint64_t last =
@@ -200,6 +212,16 @@ void Steering::give_to_model(int accepted, const SocketAddress& destination) con
   [[maybe_unused]] const int done = ::fchown(accepted, listener->second, static_cast<gid_t>(-1));
 }
 
+std::string Steering::device_of(int accepted, const SocketAddress& destination) const {
+  const std::lock_guard lock(endpoints_mutex_);
+  if (on_devices_.empty()) return {};
+  const unsigned index = incoming_device(accepted, destination.address.family);
+  const SocketAddress anywhere{IpAddress::wildcard(destination.address.family), destination.port};
+  if (!on_devices_.contains({destination, index}) && !on_devices_.contains({anywhere, index})) return {};
+  std::array<char, IF_NAMESIZE> name{};
+  return ::if_indextoname(index, name.data()) == nullptr ? std::string() : std::string(name.data());
+}
+
 Result<SteeringCounters> Steering::counters() const {
   const int cpus = libbpf_num_possible_cpus();
   if (cpus <= 0) return system_error("cannot count the processors", -cpus);
@@ -217,7 +239,8 @@ Result<SteeringCounters> Steering::counters() const {
                           .passed_bypass = sums[TASKLANE_PASSED_BYPASS],
                           .passed_stale = sums[TASKLANE_PASSED_STALE],
                           .passed_no_listener = sums[TASKLANE_PASSED_NO_LISTENER],
-                          .passed_busy = sums[TASKLANE_PASSED_BUSY]};
+                          .passed_busy = sums[TASKLANE_PASSED_BUSY],
+                          .passed_full = sums[TASKLANE_PASSED_FULL]};
 }
 
 int Steering::program_fd() const { return bpf_program__fd(skeleton_->progs.steer); }

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -39,9 +40,10 @@ struct SteeringCounters {
   std::uint64_t passed_stale = 0;        // the agent hangs
   std::uint64_t passed_no_listener = 0;  // the agent's listener is gone
   std::uint64_t passed_busy = 0;         // the kernel refused the assignment
+  std::uint64_t passed_full = 0;         // the agent had no room for another
 
   // For whoever prints them all.
-  [[nodiscard]] std::array<std::pair<std::string_view, std::uint64_t>, 7> named() const;
+  [[nodiscard]] std::array<std::pair<std::string_view, std::uint64_t>, 8> named() const;
 };
 
 class Steering {
@@ -59,10 +61,18 @@ class Steering {
 
   // A sign of life; no system call, any thread.
   void heartbeat();
+  // How many new connections may be steered until this is said again; further ones pass. No bound until then.
+  void set_room(std::int64_t connections);
+  // An agent silent for longer is passed by from here on.
+  void set_stale_after(Duration silence);
   // Passes every new connection from now until the next heartbeat: for an agent that has all it can carry.
   void suspend();
   // How long ago the last one was; none: suspended. Any thread.
   [[nodiscard]] std::optional<Duration> heartbeat_age() const;
+
+  // Where a listener that is bound to an interface would have taken this accepted connection, that
+  // interface's name; else empty. Any thread.
+  [[nodiscard]] std::string device_of(int accepted, const SocketAddress& destination) const;
 
   // Stops and resumes steering at once; any thread.
   void bypass(bool on);
@@ -107,6 +117,7 @@ class Steering {
 
   mutable std::mutex endpoints_mutex_;
   Listeners endpoints_;
+  DeviceListeners on_devices_;
 };
 
 }  // namespace tasklane

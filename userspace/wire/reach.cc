@@ -2,16 +2,19 @@
 
 namespace tasklane {
 
-Awaitable<Result<UpstreamPtr>> reach(UpstreamConnections& pool, Target target, bool allow_idle) {
+Awaitable<Result<UpstreamPtr>> reach(UpstreamConnections& pool, Target target, ReachWishes wishes) {
   Result<std::vector<TcpEndpoint>> addresses = std::vector<TcpEndpoint>{target.destination};
   if (!target.steered) addresses = co_await pool.resolve(target.host, target.port);
   if (!addresses) co_return addresses.error();
   Result<UpstreamPtr> dialled = Error{"the name has no address", target.host, "", ExitCode::found};
-  for (const TcpEndpoint& address : *addresses) {
-    if (allow_idle)
-      if (UpstreamPtr idle = pool.take_idle(address)) co_return idle;
-    dialled = co_await pool.dial(address, target.steered);
-    if (dialled) break;
+  for (std::size_t i = 0; i < addresses->size(); ++i) {
+    const TcpEndpoint& address = (*addresses)[i];
+    if (wishes.allow_idle)
+      if (UpstreamPtr idle = pool.take_idle(address, target.stead)) co_return idle;
+    const bool last = i + 1 == addresses->size();
+    dialled =
+        co_await pool.dial(address, target.steered, target.stead, wishes.patient && last, wishes.dialling);
+    if (dialled || (wishes.dialling && wishes.dialling->given_up())) break;
   }
   co_return dialled;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "userspace/wire/io.h"
@@ -13,12 +14,24 @@ namespace tasklane {
 struct Target {
   bool steered = false;     // `destination` is where the client wanted to go, on this host
   TcpEndpoint destination;  // of a steered connection
+  Stead stead = {};         // how it is dialled
   std::string host;         // else: a name or an IP literal
   std::uint16_t port = 0;
 };
 
-// An idle connection where `allow_idle` and one is kept, else a new one, trying each address of the name.
-// Error: the name has none, or the last one's dial failed. From the event loop's thread.
-Awaitable<Result<UpstreamPtr>> reach(UpstreamConnections& pool, Target target, bool allow_idle);
+struct ReachWishes {
+  bool allow_idle = false;  // an idle connection serves, where one is kept
+  // The last address is waited for as long as the kernel tries: there is nowhere else to go, and a server
+  // whose accept queue is full may still answer.
+  bool patient = false;
+  std::shared_ptr<Dialling> dialling = nullptr;  // for whoever may give it up; may be null
+};
+
+// An idle connection or a new one, trying each address of the name. Error: the name has none, the last one's
+// dial failed, or it was given up. From the event loop's thread.
+Awaitable<Result<UpstreamPtr>> reach(UpstreamConnections& pool, Target target, ReachWishes wishes);
+inline Awaitable<Result<UpstreamPtr>> reach(UpstreamConnections& pool, Target target, bool allow_idle) {
+  return reach(pool, std::move(target), ReachWishes{.allow_idle = allow_idle});
+}
 
 }  // namespace tasklane

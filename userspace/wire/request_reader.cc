@@ -5,6 +5,9 @@
 namespace tasklane {
 namespace {
 
+// As it came, and as it is sent on or kept for its turn.
+constexpr std::uint64_t copies_of_a_body = 2;
+
 // A first line that ends in a bare LF, or begins with no method: not the HTTP/1 that we read. Whoever is
 // meant may well understand it. `seen`: of the bytes, looked at before.
 bool is_opaque(std::string_view bytes, std::size_t seen) {
@@ -69,7 +72,8 @@ Awaitable<bool> RequestReader::read_body(ReceivedRequest& request, ScanResult sc
     scan = scanner.feed(input_.bytes().substr(read));
     read += scan.consumed;
     if (scan.state != ScanState::need_more) break;
-    if (read - request.head_size > limits_.max_body.bytes) {  // as received: framing is held too
+    const bool room = request.memory.hold(copies_of_a_body * (read + request.decoded.size()));
+    if (!room || read - request.head_size > limits_.max_body.bytes) {  // as received: framing is held too
       request.past_limit = true;
       break;
     }
@@ -104,8 +108,11 @@ Awaitable<ReadOutcome> RequestReader::read(Time& deadline) {
   request.endpoint = endpoint_of(request.head().method, request.head().target);
 
   const auto length = request.scanner->content_length();
+  request.memory = MemoryShare(limits_.memory);
   request.past_limit = length && *length > limits_.max_body.bytes;
   const bool wanted = wants_body_(request);
+  if (wanted && length && !request.past_limit)
+    request.past_limit = !request.memory.hold(copies_of_a_body * (head.consumed + *length));
   if (!request.past_limit && wanted) {
     if (!co_await read_body(request, head, deadline)) co_return Left{};
     if (!request.scanner->problem().empty())

@@ -13,6 +13,7 @@
 #include "shaper/dialect/endpoint.h"
 #include "shaper/http/message_scanner.h"
 #include "userspace/wire/client_input.h"
+#include "userspace/wire/memory_budget.h"
 #include "userspace/wire/upstream.h"
 
 namespace tasklane {
@@ -24,7 +25,8 @@ struct ReceivedRequest {
   std::size_t head_size = 0;
   std::string decoded;         // the body of a chunked message without its framing
   bool whole = false;          // false: the body, or its rest, is still to come
-  bool past_limit = false;     // not whole because of its size
+  bool past_limit = false;     // not whole because of its size, or of what others hold
+  MemoryShare memory;          // for what is held of its body
   bool continue_sent = false;  // the client has had its 100 Continue from us
   Time arrived{};              // whole, or the head complete
 
@@ -56,6 +58,7 @@ struct ReadLimits {
   ByteSize max_header;
   Duration idle_timeout;
   Duration header_timeout;
+  MemoryBudget* memory = nullptr;  // for bodies of all connections; null: no bound
 };
 
 // Whether somebody has to look into a request's body. Asked once for each request, when its head is complete.

@@ -2,10 +2,10 @@
 
 #include <array>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <utility>
+
+#include "userspace/wire/spawn.h"
 
 namespace tasklane {
 namespace {
@@ -26,7 +26,7 @@ Awaitable<void> client_to_upstream(std::shared_ptr<ClientInput> input, UpstreamP
 
 Awaitable<void> tunnel(TcpSocket& client, std::shared_ptr<ClientInput> input, UpstreamPtr upstream,
                        std::string leftover) {
-  asio::co_spawn(client.get_executor(), client_to_upstream(input, upstream), asio::detached);
+  spawn(client.get_executor(), "a tunnel", client_to_upstream(input, upstream));
   std::string bytes = std::move(leftover);
   bool reset = false;
   for (;;) {

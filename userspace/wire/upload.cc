@@ -2,12 +2,12 @@
 
 #include <sys/socket.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <cerrno>
 #include <string>
 #include <utility>
+
+#include "userspace/wire/spawn.h"
 
 namespace tasklane {
 
@@ -21,9 +21,8 @@ void Upload::begin(std::function<void()> when_ended) {
   when_ended_ = std::move(when_ended);
   const bool open = send_at_once();
   if (open && (!left_.empty() || rest_))
-    asio::co_spawn(
-        signal_.get_executor(), [self = shared_from_this()]() -> Awaitable<void> { co_await self->run(); },
-        asio::detached);
+    spawn(signal_.get_executor(), "an upload",
+          [self = shared_from_this()]() -> Awaitable<void> { co_await self->run(); });
   else
     end();
 }

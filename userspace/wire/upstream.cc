@@ -24,17 +24,6 @@ constexpr Duration resolved_for = std::chrono::seconds(30);
 // A port may still be waiting out its last connection; the next draw finds another.
 constexpr int dial_attempts = 4;
 
-struct PendingDial {
-  UpstreamConnection* connection;  // null once the dial has ended
-  bool expired = false;
-
-  void expire() {
-    if (connection == nullptr) return;
-    expired = true;
-    connection->abort();
-  }
-};
-
 SocketAddress socket_address(const TcpEndpoint& endpoint) {
   const asio::ip::address& address = endpoint.address();
   if (address.is_v4())
@@ -75,13 +64,14 @@ bool UpstreamConnection::closed_before_it_was_read() {
   return ::ioctl(socket_.native_handle(), SIOCOUTQ, &unacknowledged) == 0 && unacknowledged > 0;
 }
 
-UpstreamPtr UpstreamConnections::take_idle(const TcpEndpoint& to) {
-  const auto found = idle_.find(to);
+UpstreamPtr UpstreamConnections::take_idle(const TcpEndpoint& to, const Stead& stead) {
+  const auto found = idle_.find({to, stead});
   if (found == idle_.end()) return nullptr;
   auto& kept = found->second;
   while (!kept.empty()) {
     UpstreamPtr connection = std::move(kept.back());
     kept.pop_back();
+    --idle_count_;
     if (!connection->still_idle()) continue;
     connection->mark_reused();
     return connection;
@@ -90,45 +80,77 @@ UpstreamPtr UpstreamConnections::take_idle(const TcpEndpoint& to) {
 }
 
 void UpstreamConnections::keep_idle(UpstreamPtr connection, SentWhole, ReadWhole, Time at) {
-  if (connection->half_closed()) return;
-  auto& kept = idle_[connection->peer()];
-  if (kept.size() >= idle_per_server) kept.pop_front();
+  if (most_idle_ == 0 || connection->half_closed()) return;
+  auto& kept = idle_[{connection->peer(), connection->stead()}];
+  if (kept.size() >= idle_per_server) {
+    kept.pop_front();
+    --idle_count_;
+  } else if (idle_count_ >= most_idle_) {
+    drop_oldest();
+  }
   connection->idle_since = at;
   kept.push_back(std::move(connection));
+  ++idle_count_;
+}
+
+void UpstreamConnections::drop_oldest() {
+  std::deque<UpstreamPtr>* oldest = nullptr;
+  for (auto& [server, kept] : idle_)
+    if (!kept.empty() && (oldest == nullptr || kept.front()->idle_since < oldest->front()->idle_since))
+      oldest = &kept;
+  if (oldest == nullptr) return;
+  oldest->pop_front();
+  --idle_count_;
 }
 
 void UpstreamConnections::sweep(Time at) {
   for (auto server = idle_.begin(); server != idle_.end();) {
     auto& kept = server->second;
-    while (!kept.empty() && (at - kept.front()->idle_since > idle_bound || !kept.front()->still_idle()))
+    while (!kept.empty() && (at - kept.front()->idle_since > idle_bound || !kept.front()->still_idle())) {
       kept.pop_front();
+      --idle_count_;
+    }
     server = kept.empty() ? idle_.erase(server) : std::next(server);
   }
 }
 
-Awaitable<Result<UpstreamPtr>> UpstreamConnections::dial(TcpEndpoint to, bool steered) {
+Result<OwnDial> UpstreamConnections::socket_for(const TcpEndpoint& to, bool steered,
+                                                const Stead& stead) const {
+  const SocketAddress there = socket_address(to);
+  if (!steered) return dialer_.socket_for(there);
+  if (stead.own_address) return dialer_.socket_from(there.address, stead.device);
+  return dialer_.local_socket(there.address.family);
+}
+
+Awaitable<Result<UpstreamPtr>> UpstreamConnections::dial(TcpEndpoint to, bool steered, Stead stead,
+                                                         bool patient, std::shared_ptr<Dialling> dialling) {
   error_code error;
-  for (int attempt = 0; attempt < dial_attempts; ++attempt) {
-    Result<OwnDial> own = steered
-                              ? dialer_.local_socket(to.address().is_v4() ? IpFamily::ipv4 : IpFamily::ipv6)
-                              : dialer_.socket_for(socket_address(to));
+  // Shared, for the timer's handler may already be queued when the connection is made.
+  if (!dialling) dialling = std::make_shared<Dialling>();
+  for (int attempt = 0; attempt < dial_attempts && !dialling->given_up(); ++attempt) {
+    Result<OwnDial> own = socket_for(to, steered, stead);
     if (!own) co_return own.error();
     TcpSocket socket(io_.get_executor());
-    socket.assign(to.protocol(), own->socket.release(), error);
+    socket.assign(to.protocol(), own->socket.get(), error);
     if (error) co_return dial_error(to, error);
+    [[maybe_unused]] const int adopted = own->socket.release();
     socket.set_option(tcp::no_delay(true), error);
-    auto connection = std::make_shared<UpstreamConnection>(std::move(socket), to);
+    auto connection = std::make_shared<UpstreamConnection>(std::move(socket), to, stead);
 
-    // Shared, for the timer's handler may already be queued when the connection is made.
-    const auto pending = std::make_shared<PendingDial>(PendingDial{connection.get()});
-    Timer timer(io_.get_executor(), connect_timeout_);
-    timer.async_wait([pending](const error_code& cancelled) {
-      if (!cancelled) pending->expire();
-    });
+    dialling->expired_ = false;
+    dialling->connection_ = connection.get();
+    Timer timer(io_.get_executor());
+    if (!patient) {
+      timer.expires_after(connect_timeout_);
+      timer.async_wait([dialling](const error_code& cancelled) {
+        if (!cancelled) dialling->expire();
+      });
+    }
     co_await connection->socket().async_connect(to, asio::redirect_error(use_await, error));
-    if (pending->expired) error = asio::error::timed_out;
-    pending->connection = nullptr;
+    dialling->connection_ = nullptr;
     timer.cancel();
+    if (dialling->expired_) error = asio::error::timed_out;
+    if (dialling->given_up()) error = asio::error::operation_aborted;
     if (!error) {
       connection->socket().non_blocking(true, error);
       co_return Result<UpstreamPtr>(std::move(connection));

@@ -3,8 +3,10 @@
 // kernel program.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -18,16 +20,24 @@
 
 namespace tasklane {
 
+// How the server of a steered client is dialled in the client's stead.
+struct Stead {
+  bool own_address = false;  // from the address that is dialled, for the client did not come over loopback
+  std::string device;        // by this interface, where its listener is bound to one; empty: any
+  auto operator<=>(const Stead&) const = default;
+};
+
 // One connection to a model server; closes when it goes.
 class UpstreamConnection {
  public:
-  UpstreamConnection(TcpSocket socket, TcpEndpoint peer)
-      : socket_(std::move(socket)), peer_(std::move(peer)) {}
+  UpstreamConnection(TcpSocket socket, TcpEndpoint peer, Stead stead = {})
+      : socket_(std::move(socket)), peer_(std::move(peer)), stead_(std::move(stead)) {}
   UpstreamConnection(const UpstreamConnection&) = delete;
   UpstreamConnection& operator=(const UpstreamConnection&) = delete;
 
   TcpSocket& socket() { return socket_; }
   [[nodiscard]] const TcpEndpoint& peer() const { return peer_; }
+  [[nodiscard]] const Stead& stead() const { return stead_; }
   [[nodiscard]] bool reused() const { return reused_; }
   void mark_reused() { reused_ = true; }
   // Says to the server that nothing more will be asked on this connection.
@@ -46,8 +56,33 @@ class UpstreamConnection {
  private:
   TcpSocket socket_;
   TcpEndpoint peer_;
+  Stead stead_;
   bool reused_ = false;
   bool half_closed_ = false;
+};
+
+// A dial under way, for whoever may want it no longer. Lives as long as either side holds it.
+class Dialling {
+ public:
+  // The dial fails at once, and no other address is tried.
+  void give_up() {
+    given_up_ = true;
+    end();
+  }
+  [[nodiscard]] bool given_up() const { return given_up_; }
+
+ private:
+  friend class UpstreamConnections;
+  void expire() {
+    expired_ = connection_ != nullptr;
+    end();
+  }
+  void end() {
+    if (connection_ != nullptr) connection_->abort();
+  }
+  UpstreamConnection* connection_ = nullptr;  // null: none is under way
+  bool expired_ = false;
+  bool given_up_ = false;
 };
 
 // Shared, for an upload and the answer to it run side by side on one connection.
@@ -58,19 +93,24 @@ class UpstreamConnections {
   UpstreamConnections(asio::io_context& io, Dialer dialer, Duration connect_timeout)
       : io_(io), dialer_(std::move(dialer)), connect_timeout_(connect_timeout) {}
 
-  // An idle connection to the server where there is one, else null.
-  UpstreamPtr take_idle(const TcpEndpoint& to);
+  // An idle connection to the server, made in the same stead, where there is one, else null.
+  UpstreamPtr take_idle(const TcpEndpoint& to, const Stead& stead = {});
   // Whoever calls shows that the last request went out and its answer came in, both whole. One that is
   // half-closed is closed.
   void keep_idle(UpstreamPtr connection, SentWhole sent, ReadWhole read, Time at);
-  // A new connection. `steered`: a client was steered away from there, so it is this host's. Error: refused,
-  // unreachable, timed out; `what` is the system's word.
-  Awaitable<Result<UpstreamPtr>> dial(TcpEndpoint to, bool steered);
+  // A new connection. `steered`: a client was steered away from there, so it is this host's, and the server
+  // sees it come as `stead` says. `patient`: the kernel alone says when it has failed, as it would to the
+  // client. `dialling` may be null. Error: refused, unreachable, timed out, given up; `what` is the system's
+  // word.
+  Awaitable<Result<UpstreamPtr>> dial(TcpEndpoint to, bool steered, Stead stead = {}, bool patient = false,
+                                      std::shared_ptr<Dialling> dialling = nullptr);
   // Addresses of a name or literal; literals never wait. Answers are kept for 30 s.
   Awaitable<Result<std::vector<TcpEndpoint>>> resolve(std::string host, std::uint16_t port);
   // Closes what has been idle too long. Called about once a second.
   void sweep(Time at);
   void set_connect_timeout(Duration timeout) { connect_timeout_ = timeout; }
+  // Idle connections to all servers together; the oldest go first. Default: no bound.
+  void keep_at_most(std::size_t idle) { most_idle_ = idle; }
 
  private:
   struct Resolved {
@@ -80,7 +120,12 @@ class UpstreamConnections {
   asio::io_context& io_;
   Dialer dialer_;
   Duration connect_timeout_;
-  std::map<TcpEndpoint, std::deque<UpstreamPtr>> idle_;
+  Result<OwnDial> socket_for(const TcpEndpoint& to, bool steered, const Stead& stead) const;
+  void drop_oldest();
+
+  std::size_t most_idle_ = std::numeric_limits<std::size_t>::max();
+  std::size_t idle_count_ = 0;
+  std::map<std::pair<TcpEndpoint, Stead>, std::deque<UpstreamPtr>> idle_;
   std::map<std::pair<std::string, std::uint16_t>, Resolved> resolved_;
 };
 

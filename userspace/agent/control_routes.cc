@@ -1,0 +1,94 @@
+// What the agent says and does for `tasklane`, and for whoever reads its metrics.
+#include <spdlog/spdlog.h>
+
+#include "userspace/agent/parts.h"
+#include "userspace/serve/bypass.h"
+
+namespace tasklane {
+
+SteeringState Agent::Parts::steering_state() const {
+  SteeringState state;
+  state.bypassed = relay->bypass;
+  state.admission = &lanes.admission();
+  state.suspended = to_text(readiness->why());
+  state.memory_held = relay->memory.held();
+  state.memory_limit = relay->memory.limit();
+  state.suspensions = readiness->suspensions();
+  state.longest_late = readiness->longest_late();
+  state.max_connections = relay->open_connections + acceptor->room();
+  if (!steering) return state;
+  state.attached = true;
+  state.heartbeat_age = steering->heartbeat_age();
+  state.stale_after = readiness->stale_after(tick);
+  for (const SocketAddress& endpoint : steering->endpoints()) state.endpoints.push_back(to_text(endpoint));
+  if (const Result<SteeringCounters> counters = steering->counters(); counters)
+    for (const auto& [name, count] : counters->named()) state.connections.emplace(name, count);
+  return state;
+}
+
+ControlAnswer Agent::Parts::set_bypass(const std::string& body) {
+  const nlohmann::json wish = nlohmann::json::parse(body, nullptr, false);
+  if (!wish.is_object() || !wish.contains("on") || !wish["on"].is_boolean())
+    return {400, "application/json", R"({"error":"the body must be {\"on\": true} or {\"on\": false}"})"};
+  const bool on = wish["on"].get<bool>();
+  if (steering) steering->bypass(on);
+  tasklane::set_bypass(*relay, on);
+  spdlog::info("bypass {}", on ? "on: everything goes to the model untouched" : "off");
+  return {200, "application/json", nlohmann::json{{"bypassed", relay->bypass}}.dump() + "\n"};
+}
+
+// For `tasklane learn --live`: nothing is collected until a person asks.
+ControlAnswer Agent::Parts::collect_samples(const std::string& body) {
+  constexpr unsigned longest = 3600;
+  const nlohmann::json wish = nlohmann::json::parse(body, nullptr, false);
+  const bool understood = wish.is_object() && wish.contains("seconds") &&
+                          wish["seconds"].is_number_unsigned() && wish["seconds"] >= 1 &&
+                          wish["seconds"] <= longest &&
+                          wish.value("texts", nlohmann::json(false)).is_boolean();
+  if (!understood)
+    return {400, "application/json",
+            R"({"error":"the body must be {\"seconds\": 1 to 3600, \"texts\": true or false}"})"};
+  relay->samples.start(now() + std::chrono::seconds(wish["seconds"].get<unsigned>()),
+                       wish.value("texts", false), drawn());
+  return {200, "application/json", "{\"collecting\":true}\n"};
+}
+
+ControlAnswer Agent::Parts::take_samples() {
+  nlohmann::json samples = nlohmann::json::array();
+  for (const TaskSample& sample : relay->samples.take()) samples.push_back(to_json(sample));
+  return {200, "application/json",
+          nlohmann::json{{"samples", std::move(samples)}}.dump(-1, ' ', false,
+                                                               nlohmann::json::error_handler_t::replace) +
+              "\n"};
+}
+
+// In the agent's own network namespace: called before it moves.
+Result<void> Agent::Parts::open_metrics() {
+  if (!config->metrics) return {};
+  ControlServer::Routes routes;
+  routes[{"GET", "/metrics"}] = [this](const std::string&) {
+    return ControlAnswer{200, prometheus_content_type, prometheus_text(statistics, steering_state())};
+  };
+  const Result<std::uint16_t> port = control.listen_tcp(*config->metrics, std::move(routes));
+  if (!port) return port.error();
+  return {};
+}
+
+Result<void> Agent::Parts::open_control() {
+  ControlServer::Routes routes;
+  routes[{"GET", "/stats"}] = [this](const std::string&) {
+    return ControlAnswer{200, "application/json", stats_json(statistics, steering_state()).dump() + "\n"};
+  };
+  routes[{"GET", "/metrics"}] = [this](const std::string&) {
+    return ControlAnswer{200, prometheus_content_type, prometheus_text(statistics, steering_state())};
+  };
+  routes[{"GET", "/health"}] = [](const std::string&) {
+    return ControlAnswer{200, "application/json", "{\"ok\":true}\n"};
+  };
+  routes[{"POST", "/bypass"}] = [this](const std::string& body) { return set_bypass(body); };
+  routes[{"POST", "/samples"}] = [this](const std::string& body) { return collect_samples(body); };
+  routes[{"GET", "/samples"}] = [this](const std::string&) { return take_samples(); };
+  return control.listen_unix(config->control_socket, std::move(routes));
+}
+
+}  // namespace tasklane

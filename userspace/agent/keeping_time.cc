@@ -1,0 +1,78 @@
+// The agent's pulse: its signs of life, and what is looked after about once a second.
+#include <spdlog/spdlog.h>
+
+#include "userspace/agent/parts.h"
+#include "userspace/agent/resources.h"
+
+namespace tasklane {
+namespace {
+
+constexpr int ticks_per_sweep = 10;
+
+}  // namespace
+
+void Agent::Parts::follow_models() {
+  const Result<void> refreshed = steering->refresh();
+  const std::string problem = refreshed ? std::string() : refreshed.error().text();
+  if (problem == models_unseen) return;
+  if (refreshed)
+    spdlog::info("the models that listen can be seen again");
+  else
+    spdlog::warn("cannot see which models listen: {}", problem);
+  models_unseen = problem;
+}
+
+// An agent that could not serve whoever comes next falls silent: the kernel passes new connections by until
+// it can again.
+void Agent::Parts::sign_of_life(Duration late) {
+  const Time at = now();
+  const Pulse pulse{late, acceptor->armed(), can_open(descriptors_to_spare), can_map(memory_to_spare),
+                    !acceptor->crowded()};
+  const bool changed = readiness->judge(pulse, at);
+  const Unready why = readiness->why();
+  if (changed && why == Unready::no) spdlog::info("new connections are taken again");
+  if (changed && why != Unready::no)
+    spdlog::warn("new connections {}: {}", steering ? "reach the model directly for now" : "wait for now",
+                 to_text(why));
+  if (pulse.accepting && why != Unready::late) manager.feed(at);
+  if (!steering) return;
+  if (why != Unready::no) return steering->suspend();
+  steering->set_stale_after(readiness->stale_after(tick));
+  tell_room();
+  steering->heartbeat();
+}
+
+// At once when a connection was taken, or could not be: the next one may come before the next tick.
+void Agent::Parts::tell_room() {
+  if (!steering) return;
+  if (!acceptor->armed() || acceptor->crowded()) return steering->suspend();
+  steering->set_room(static_cast<std::int64_t>(acceptor->room_to_steer()));
+}
+
+void Agent::Parts::sweep() {
+  acceptor->sweep(now());
+  upstreams->sweep(now());
+  relay->samples.sweep(now());
+  relay->answers.sweep(now());
+  rewarmer->sweep(now());
+  lanes.admission().forget(now());
+  body_reader.rest();
+  give_memory_back();
+}
+
+Awaitable<void> Agent::Parts::keep_time() {
+  Timer timer(io.get_executor());
+  Time due = now();
+  for (int ticks = 0; !ended; ++ticks) {
+    sign_of_life(now() - due);
+    if (steering) follow_models();
+    if (ticks % ticks_per_sweep == 0) sweep();
+    due = now() + tick;
+    timer.expires_after(tick);
+    error_code error;
+    co_await timer.async_wait(asio::redirect_error(use_await, error));
+    if (error) co_return;
+  }
+}
+
+}  // namespace tasklane

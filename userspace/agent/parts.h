@@ -1,0 +1,86 @@
+// What the agent is made of, for the files that put it to work. One thread.
+#pragma once
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "shaper/classify/pack.h"
+#include "userspace/agent/agent.h"
+#include "userspace/agent/readiness.h"
+#include "userspace/agent/service_manager.h"
+#include "userspace/control/control_server.h"
+#include "userspace/control/metrics.h"
+#include "userspace/serve/acceptor.h"
+#include "userspace/serve/rewarmer.h"
+#include "userspace/serve/slot_probe.h"
+#include "userspace/steer/steering.h"
+#include "userspace/wire/spawn.h"
+
+namespace tasklane {
+
+// Several signs of life in the shortest time after which the kernel passes the agent by; models that come and
+// go are followed as fast.
+inline constexpr auto tick = std::chrono::milliseconds(100);
+
+// From the files: the configuration, and the rule packs that it names.
+Result<Config> config_of(const AgentOptions& options);
+Result<std::vector<std::shared_ptr<const Pack>>> packs_of(const Config& config, const AgentOptions& options);
+// 64 random bits.
+std::uint64_t drawn();
+
+struct Agent::Parts {
+  AgentOptions options;
+  asio::io_context io{1};
+  std::shared_ptr<const Config> config;
+  BodyReader body_reader;
+  Statistics statistics;
+  std::optional<Classifier> classifier;
+  SteeringListeners listeners;
+  std::unique_ptr<Steering> steering;  // null: ordinary listeners alone
+  std::unique_ptr<UpstreamConnections> upstreams;
+  Lanes lanes{io};
+  std::unique_ptr<RelayContext> relay;
+  std::unique_ptr<Rewarmer> rewarmer;
+  std::unique_ptr<SlotProbe> slot_probe;
+  std::unique_ptr<Acceptor> acceptor;
+  ControlServer control{io};
+  asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
+  ServiceManager manager;
+  std::optional<Readiness> readiness;
+  std::string models_unseen;  // why the listening sockets cannot be seen; empty: they are
+  bool ended = false;
+
+  // The start, in this order: agent.cc.
+  Result<void> configure();
+  Result<void> steer();
+  Result<void> listen();
+  void share_descriptors_out();
+
+  // What the control socket and the metrics listener answer: control_routes.cc.
+  Result<void> open_metrics();
+  Result<void> open_control();
+  [[nodiscard]] SteeringState steering_state() const;
+  ControlAnswer set_bypass(const std::string& body);
+  ControlAnswer collect_samples(const std::string& body);
+  ControlAnswer take_samples();
+  void start_working();
+
+  // The pulse: keeping_time.cc.
+  Awaitable<void> keep_time();
+  void sign_of_life(Duration late);
+  void tell_room();
+  void follow_models();
+  void sweep();
+
+  // The end, and what else signals ask for: obeying.cc.
+  Awaitable<void> obey_signals();
+  Awaitable<void> wind_down();
+  Awaitable<void> await_haste();
+  Result<void> reload();
+};
+
+}  // namespace tasklane

@@ -203,11 +203,11 @@ class World {
   void end() {
     for (Socket& client : clients_) client.close();
     settle();
-    for (Socket& upstream : upstreams_) upstream.close();
     connections_.clear();
     const auto late = std::chrono::steady_clock::now() + std::chrono::seconds(8);
     while (context_.open_connections > 0) {
       settle();
+      for (Socket& upstream : upstreams_) upstream.close();  // what is asked once more finds nobody either
       if (std::chrono::steady_clock::now() > late) fail("a connection", "never ends");
       if (context_.open_connections > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }

@@ -153,7 +153,9 @@ TEST_F(Leaving, PipelinedRequestsAndTheirEndInOneBreathAreAllAnswered) {
   Peer server = model.accept();
   for (int time = 0; time < 2; ++time) {
     EXPECT_EQ(get, server.until("\r\n\r\n"));
-    if (time == 0) EXPECT_TRUE(server.quiet_for(std::chrono::milliseconds(20))) << "half-closed too soon";
+    if (time == 0) {
+      EXPECT_TRUE(server.quiet_for(std::chrono::milliseconds(20))) << "half-closed too soon";
+    }
     server.send(answer("{}"));
     EXPECT_EQ(answer("{}"), person.receive(answer("{}").size()));
   }

@@ -36,25 +36,19 @@ class Tenants : public testing::TestWithParam<unsigned> {
     bool running = false;
     RequestId leader = 0;  // whose answer it shares
   };
+  void SetUp() override { admission_.use_slots("m", 3); }
   unsigned below(unsigned limit) { return static_cast<unsigned>(random_() % limit); }
 
   void act() {
     now_ += std::chrono::milliseconds(below(400));
     front_end_.wait(now_ - front_end_.now());
     const std::size_t who = below(3);
-    switch (below(6)) {
-      case 0:
-        return chat(who);
-      case 1:
-        return title(who);
-      case 2:
-      case 3:
-        return keystroke(who);
-      case 4:
-        return end_one();
-      default:
-        return obey(admission_.tick(now_), nullptr);
-    }
+    const unsigned what = below(12);
+    if (what == 0) return chat(who);
+    if (what <= 2) return title(who);
+    if (what <= 6) return keystroke(who);
+    if (what <= 10) return end_one();
+    obey(admission_.tick(now_), nullptr);
   }
 
   void chat(std::size_t who) {
@@ -99,6 +93,10 @@ class Tenants : public testing::TestWithParam<unsigned> {
     made.editor = seen.editor;
     made.newcomer = seen.newcomer;
     made.chat = seen.chat;
+    made.settings.hold = below(3) == 0;
+    made.settings.quiet = {};
+    made.settings.settle = {};
+    made.settings.while_chat = below(2) == 0 ? WhileChat::hold : WhileChat::answer;
     return made;
   }
   void arrive(std::size_t who, Ticket made) {

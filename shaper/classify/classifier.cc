@@ -395,12 +395,13 @@ Classification Classifier::classify(const ClassifyInput& input) {
   if (readable && !input.body->messages.empty()) {
     if (!named && state_->by_pack(input, result, why) && result.request_class != RequestClass::chat)
       state_->shapes.is_front_end(result.tenant, input.now);
-    if (result.task_shaped) state_->by_echo(input, result, why);
+    Found found;
+    if (result.task_shaped) found = state_->by_echo(input, result, why);
     if (result.request_class == RequestClass::chat && result.certainty != Certainty::echo)
       state_->remember_chat(input, result, why);
     else if (is_task(result.request_class))
       know_typist_of_task({state_->echo, *input.body, input.now, named_chat(input.head, state_->packs)},
-                          result);
+                          found.quote, result);
   }
   return result;
 }

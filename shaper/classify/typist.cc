@@ -87,7 +87,8 @@ void know_typist_of_chat(const TypistInput& input, Classification& result) {
     result.newcomer = typist_of(input.echo, result.tenant, "address", {});
 }
 
-void know_typist_of_task(const TypistInput& input, Classification& result) {
+void know_typist_of_task(const TypistInput& input, const std::optional<Quote>& quote,
+                         Classification& result) {
   const std::string_view conversation = conversation_in(input.body);
   const std::optional<std::string_view> first = said_first(conversation);
   const bool keystroke = result.request_class == RequestClass::autocomplete;
@@ -96,11 +97,17 @@ void know_typist_of_task(const TypistInput& input, Classification& result) {
   if (keystroke && (first || in_new_chat)) know_editor(input, in_new_chat, result);
   if (result.typist.known()) return;
   if (in_new_chat) result.typist = typist_of(input.echo, result.tenant, "address", {});
-  if (!first) return;
-  const std::optional<ChatOwner> owner = input.echo.owner_of(result.tenant, *first, input.now);
-  result.typist = owner && owner->typist.known()
-                      ? owner->typist
-                      : typist_of(input.echo, result.tenant, "chat", own_words(*first));
+  // What is typed may itself repeat a message of somebody else's: for a keystroke only the history counts.
+  const bool by_quote = quote && !keystroke;
+  if (!first && !by_quote) return;
+  const std::optional<ChatOwner> owner =
+      first ? input.echo.owner_of(result.tenant, *first, input.now) : std::nullopt;
+  if (owner && owner->typist.known())
+    result.typist = owner->typist;
+  else if (by_quote && quote->owner.typist.known())
+    result.typist = quote->owner.typist;
+  else if (first)
+    result.typist = typist_of(input.echo, result.tenant, "chat", own_words(*first));
   result.typist_by = TypistEvidence::chat;
 }
 

@@ -36,7 +36,7 @@ void know_tenant(const Echo& echo, const RequestHead& head, std::string_view cli
 
 // Each leaves alone what a header has told.
 void know_typist_of_chat(const TypistInput& input, Classification& result);
-void know_typist_of_task(const TypistInput& input, Classification& result);
+void know_typist_of_task(const TypistInput& input, const std::optional<Quote>& quote, Classification& result);
 
 // The hash chain over a chat's messages; unknown where one of them holds more than its text.
 Conversation conversation_of(const Echo& echo, Tenant tenant, const BodyFacts& body);

@@ -61,7 +61,9 @@ void take_lane(const Decision& decision, const Classification& classification, c
   if (by_evidence.may(May::wait)) {
     treatment.put_together = by_evidence.may(May::cancel) && writes_answers(endpoint.dialect);
     const Lane wanted = lane.value_or(default_lane(classification.request_class));
-    if (wanted != Lane::interactive && treatment.put_together)
+    if (wanted != Lane::interactive && endpoint.kind != EndpointKind::generation)
+      treatment.at_once_because = "nothing is generated there";
+    else if (wanted != Lane::interactive && treatment.put_together)
       treatment.at_once_because = cannot_be_a_task(endpoint, body);
     if (!treatment.at_once_because.empty() || wanted == Lane::interactive) return;
     treatment.lane = wanted;

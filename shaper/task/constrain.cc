@@ -27,10 +27,18 @@ bool takes_schema(const OrderedJson& body, Dialect dialect) {
                       [&](std::string_view key) { return carries(body, key); });
 }
 
-bool put_schema(OrderedJson& body, Dialect dialect, RequestClass request_class) {
+void drop_bounds(OrderedJson& schema) {
+  if (schema.is_object())
+    for (const char* key : {"minLength", "maxLength", "minItems", "maxItems"}) schema.erase(key);
+  if (!schema.is_structured()) return;
+  for (OrderedJson& each : schema) drop_bounds(each);
+}
+
+bool put_schema(OrderedJson& body, Dialect dialect, RequestClass request_class, SchemaBounds bounds) {
   const std::string_view text = class_row(request_class).schema;
   if (text.empty() || !takes_schema(body, dialect)) return false;
   OrderedJson schema = OrderedJson::parse(text);
+  if (bounds == SchemaBounds::none) drop_bounds(schema);
   if (is_ollama(dialect)) {
     body["format"] = std::move(schema);
     return true;
@@ -85,12 +93,12 @@ Constraints fewer(Constraints wanted, Constraints applied) {
 
 Result<std::optional<Constrained>> constrain(std::string_view body, Dialect dialect,
                                              RequestClass request_class, bool json_contract,
-                                             Constraints wanted) {
+                                             Constraints wanted, SchemaBounds bounds) {
   if (token_cap(request_class, json_contract) == 0 || !wanted.any()) return std::optional<Constrained>();
   auto parsed = parse_object(body);
   if (!parsed) return parsed.error();
   Constraints applied{false, false, false};
-  applied.schema = wanted.schema && json_contract && put_schema(*parsed, dialect, request_class);
+  applied.schema = wanted.schema && json_contract && put_schema(*parsed, dialect, request_class, bounds);
   applied.cap = wanted.cap && put_cap(*parsed, dialect, request_class, json_contract);
   applied.no_thinking = wanted.no_thinking && stop_thinking(*parsed, dialect);
   if (!applied.any()) return std::optional<Constrained>();

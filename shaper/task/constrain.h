@@ -32,6 +32,10 @@
 
 namespace tasklane {
 
+// Numbers of items and lengths are those of the shipped template; somebody's own may ask for more, and gets
+// types alone.
+enum class SchemaBounds { of_shipped_template, none };
+
 struct Constrained {
   std::string body;
   Constraints applied;  // what was changed in fact
@@ -42,7 +46,8 @@ struct Constrained {
 // is forwarded as it came).
 Result<std::optional<Constrained>> constrain(std::string_view body, Dialect dialect,
                                              RequestClass request_class, bool json_contract,
-                                             Constraints wanted = {});
+                                             Constraints wanted = {},
+                                             SchemaBounds bounds = SchemaBounds::of_shipped_template);
 
 // What is to be tried next where `applied` of `wanted` was refused: without the schema first, the field that
 // servers refuse most, then without anything.

@@ -19,7 +19,7 @@ Constrained task_body(const TaskBodyInput& input) {
   take(made.body, rewrite_body(made.body, input.then, input.upstream));
   if (input.chat != nullptr) take(made.body, align(made.body, input.dialect, *input.chat));
   Result<std::optional<Constrained>> constrained =
-      constrain(made.body, input.dialect, input.request_class, input.json_contract, input.wanted);
+      constrain(made.body, input.dialect, input.request_class, input.json_contract, input.wanted, input.bounds);
   if (constrained && *constrained) made = std::move(**constrained);
   take(made.body, as_stream(made.body, input.dialect));
   return made;

@@ -20,6 +20,7 @@ struct TaskBodyInput {
   const Upstream& upstream;
   const LoadOptions* chat = nullptr;  // of the chat with the same model; null: not known, or not wanted
   Constraints wanted{false, false, false};
+  SchemaBounds bounds = SchemaBounds::of_shipped_template;
 };
 
 // What of it cannot be done is left out: then the rest of the body is as it came.

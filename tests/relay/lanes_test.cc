@@ -111,12 +111,12 @@ TEST_F(LanesOnTheWire, TheNewestTextOfATypistReplacesTheOlder) {
 TEST_F(LanesOnTheWire, TypingAlongASuggestionNeedsNoModel) {
   start_with(R"({"lane": "keystroke"})");
   Peer one = client();
-  one.send(typing("How do I"));
+  one.send(typing("How do I", "anna"));
   Peer server = model.accept();
   receive_request(server);
   stream_answer(server, R"({"text": " cook rice"})");
   EXPECT_EQ(R"({"text": " cook rice"})", content_of(receive_answer(one)));
-  one.send(typing("How do I co"));
+  one.send(typing("How do I co", "anna"));
   EXPECT_EQ(Json::parse(R"({"text": "ok rice"})"), Json::parse(content_of(receive_answer(one))));
   EXPECT_FALSE(model.called_within(milliseconds(50)));
 }

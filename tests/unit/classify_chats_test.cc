@@ -168,10 +168,11 @@ TEST(NewPacks, AreUsedAtOnceAndTheEchoStays) {
   const std::string asked = "Which bird sleeps while it flies, and for how long?";
   front_end.openai(chat_body({{"user", asked}}));
   const Json title = task_body("Name this, as {\"title\": \"\"}:\nUSER: " + asked + "\nASSISTANT: the swift");
-  EXPECT_EQ(front_end.openai(title).request_class, RequestClass::task)
-      << "no pack, no contract: no better class";
+  EXPECT_EQ(front_end.openai(title).certainty, Certainty::contract) << "which needs no pack";
+  EXPECT_EQ(front_end.openai(task_body(framed_title)).request_class, RequestClass::chat);
   front_end.classifier().use_packs(find_packs({"open-webui"}, {}).value());
   EXPECT_EQ(front_end.openai(title).request_class, RequestClass::title);
+  EXPECT_EQ(front_end.openai(task_body(framed_title)).certainty, Certainty::named);
 }
 
 }  // namespace

@@ -153,17 +153,12 @@ TEST_F(ATypist, OfANewChatIsKnownAgainInItsFirstTurnAlone) {
   EXPECT_EQ(sends({{"user", "How do I cook rice?"}}, by("anna")).newcomer, Typist());
 }
 
-TEST_F(ATypist, WithATemplateOfTheirOwnIsToldByItsLines) {
+TEST_F(ATypist, WithATemplateOfTheirOwnIsNobody) {
   sends({{"user", beeches}});
-  const auto own = [&](const std::string& history, const std::string& text) {
-    return front_end_.openai(task_body("Setze den Text fort, als JSON {\"text\": \"\"}.\n" + history +
-                                       "\n<text>" + text + "</text>"));
-  };
-  const auto one = own(user(beeches) + model("Ivy."), "And");
-  ASSERT_EQ(one.request_class, RequestClass::autocomplete);
-  EXPECT_EQ(one.typist, sends({{"user", beeches}}).typist);
-  EXPECT_EQ(own(user(beeches) + model("Ivy."), "And then").editor, one.editor);
-  EXPECT_TRUE(one.editor.known());
+  const auto one = front_end_.openai(task_body("Setze den Text fort, als JSON {\"text\": \"\"}.\n" +
+                                               user(beeches) + model("Ivy.") + "\n<text>And</text>"));
+  EXPECT_EQ(one.request_class, RequestClass::chat) << "{\"text\"} is anybody's";
+  EXPECT_TRUE(one.power().nothing());
 }
 
 }  // namespace

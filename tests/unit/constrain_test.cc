@@ -37,6 +37,14 @@ TEST(Constrain, AnOllamaTaskGetsFormatCapAndNoThinking) {
   EXPECT_EQ(body.at("stream"), false);
 }
 
+TEST(Constrain, ATemplateOfSomebodysOwnGetsTypesAlone) {
+  const auto result = constrain(plain, Dialect::ollama_chat, RequestClass::tags, true, {true, false, false},
+                                SchemaBounds::none);
+  const json format = body_of(result).at("format");
+  EXPECT_EQ(format.at("required"), json::array({"tags"}));
+  EXPECT_EQ(format.at("properties").at("tags"), json::parse(R"({"type":"array","items":{"type":"string"}})"));
+}
+
 TEST(Constrain, AnOpenaiTaskGetsResponseFormatCapAndBothThinkingSwitches) {
   const json body = constrained(plain, Dialect::openai_chat, RequestClass::tags);
   const json& format = body.at("response_format");

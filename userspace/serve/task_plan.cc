@@ -76,6 +76,8 @@ std::optional<TaskPlan> plan_task(const PlanInput& input) {
   plan.json_contract = asks_for_json(plan.ticket.request_class, *input.body);
   const Power& power = treatment.power;
   plan.allowed = {power.may(May::constrain), power.may(May::cap), power.may(May::cap)};
+  // Who may not be capped has a template of their own.
+  if (!power.may(May::cap)) plan.bounds = SchemaBounds::none;
   if (!treatment.may_be_answered) return plan;
   const EmptyAnswerInput wish{
       plan.ticket.request_class, *input.body, plan.form, std::chrono::system_clock::now(), {}};

@@ -115,7 +115,8 @@ Constrained TaskRun::body_for(const Upstream& upstream) const {
                     .then = then,
                     .upstream = upstream,
                     .chat = aligned ? &chat->second : nullptr,
-                    .wanted = wanted_});
+                    .wanted = wanted_,
+                    .bounds = plan_.bounds});
 }
 
 std::string TaskRun::wire(const Upstream& upstream, std::string_view body) const {

@@ -28,6 +28,7 @@ struct TaskPlan {
   std::string model;                 // as the client wrote it
   bool json_contract = false;        // the prompt asks for its class's JSON key
   Constraints allowed;               // what its certainty lets it carry
+  SchemaBounds bounds = SchemaBounds::of_shipped_template;
 };
 
 class TaskRun : public WaitingTask {

@@ -242,7 +242,10 @@ class RelayTest : public ::testing::Test {
     });
   }
   void bypass(bool on) {
-    in_relay([&] { return context_->bypass = on; });
+    in_relay([&] {
+      context_->own.pause(on);
+      return context_->bypass = on;
+    });
   }
 
   void TearDown() override { end(); }
@@ -251,8 +254,7 @@ class RelayTest : public ::testing::Test {
     if (!thread_.joinable()) return;
     boost::asio::post(io_, [this] {
       acceptor_->finish();
-      rewarmer_->stop();
-      slot_probe_->stop();
+      context_->own.pause(true);
       acceptor_->hang_up();
       guard_.reset();
     });

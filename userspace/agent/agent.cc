@@ -179,6 +179,7 @@ ControlAnswer Agent::Parts::set_bypass(const std::string& body) {
   if (!wish.is_object() || !wish.contains("on") || !wish["on"].is_boolean())
     return {400, "application/json", R"({"error":"the body must be {\"on\": true} or {\"on\": false}"})"};
   relay->bypass = wish["on"].get<bool>();
+  relay->own.pause(relay->bypass);
   if (steering) steering->bypass(relay->bypass);
   return {200, "application/json", nlohmann::json{{"bypassed", relay->bypass}}.dump() + "\n"};
 }
@@ -308,8 +309,7 @@ Awaitable<void> Agent::Parts::wind_down() {
   timer.expires_after(tick);  // for handshakes that the kernel still completes for us
   co_await timer.async_wait(asio::redirect_error(use_await, error));
   acceptor->finish();
-  rewarmer->stop();
-  slot_probe->stop();
+  relay->own.pause(true);
   asio::co_spawn(
       io, [this] { return await_haste(); }, asio::detached);
   const Time end = now() + last_answers;

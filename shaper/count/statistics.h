@@ -82,7 +82,7 @@ inline constexpr auto relay_figures = std::to_array<Figure<RelayCounters>>({
     {&RelayCounters::unclassified_large, "unclassified_large", "tasklane_unclassified_large_total",
      "Bodies past max_body"},
     {&RelayCounters::constraint_refused, "constraint_refused", "tasklane_constraint_refused_total",
-     "Answers 400 to a task's constraints, asked again with fewer"},
+     "Errors to tasks that were changed, asked again as their clients sent them"},
     {&RelayCounters::gave_way, "gave_way", "tasklane_gave_way_total",
      "Requests that went as chats and were shown to be tasks by their chats"},
     {&RelayCounters::json_answers, "json_answers", "tasklane_json_answers_total",

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "shaper/decide/when.h"
-#include "shaper/dialect/as_stream.h"
 #include "shaper/dialect/empty_answer.h"
 
 namespace tasklane {
@@ -23,10 +22,9 @@ bool may_be_put_into_lane(RequestClass request_class, const Endpoint& endpoint) 
 }
 
 // A task is asked as a stream, and put together again for its client. "": that can be done.
-std::string cannot_be_a_task(const Endpoint& endpoint, const BodyFacts* body) {
+std::string cannot_be_a_task(const BodyFacts* body) {
   if (body == nullptr || !body->readable) return "its body cannot be read";
-  const auto stream = as_stream(body->json, endpoint.dialect);
-  return stream ? "" : stream.error().what;
+  return body->one_text ? "" : "more is asked for than one answer's text";
 }
 
 // Nothing may be answered in a model's place. What would be, goes to a model after all: off by rule, late,
@@ -64,7 +62,7 @@ void take_lane(const Decision& decision, const Classification& classification, c
     if (wanted != Lane::interactive && endpoint.kind != EndpointKind::generation)
       treatment.at_once_because = "nothing is generated there";
     else if (wanted != Lane::interactive && treatment.put_together)
-      treatment.at_once_because = cannot_be_a_task(endpoint, body);
+      treatment.at_once_because = cannot_be_a_task(body);
     if (!treatment.at_once_because.empty() || wanted == Lane::interactive) return;
     treatment.lane = wanted;
     treatment.power = by_evidence;

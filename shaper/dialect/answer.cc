@@ -220,9 +220,4 @@ LocalAnswer render(const Answer& answer, const AnswerForm& form) {
                                  : written(OllamaForm(answer, form), form.stream);
 }
 
-bool starved_by_cap(const Answer& answer) {
-  return answer.finish_reason == "length" && answer.content.empty() && answer.tool_calls.empty() &&
-         !answer.thinking.empty();
-}
-
 }  // namespace tasklane

@@ -46,7 +46,4 @@ struct AnswerForm {
 // Status 200, head values and body. Streamed: the text in one piece, then the end as the dialect writes it.
 LocalAnswer render(const Answer& answer, const AnswerForm& form);
 
-// Whether a token cap was used up by thinking alone, so that the question should be asked again without one.
-bool starved_by_cap(const Answer& answer);
-
 }  // namespace tasklane

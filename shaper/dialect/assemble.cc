@@ -42,6 +42,12 @@ std::string error_text(const Json& error) {
   return message.empty() ? "an error without a message" : message;
 }
 
+// The `code` of an error where it is a number other than 0.
+int status_in(const Json& error) {
+  const Json* code = find(error, "code");
+  return code != nullptr && code->is_number_integer() ? code->get<int>() : 0;
+}
+
 constexpr double nanosecond = 1e-9;
 constexpr double millisecond = 1e-3;
 
@@ -119,6 +125,10 @@ void AnswerAssembler::line(std::string_view text) {
 }
 
 void AnswerAssembler::sse_line(std::string_view text) {
+  if (text.starts_with("event:")) {
+    error_event_ = text.find("error") != std::string_view::npos;
+    return;
+  }
   // "error:" is how older llama-servers name the field.
   for (const std::string_view field : {"data:", "error:"}) {
     if (!text.starts_with(field)) continue;
@@ -126,9 +136,12 @@ void AnswerAssembler::sse_line(std::string_view text) {
     while (text.starts_with(' ')) text.remove_prefix(1);
     if (text == "[DONE]") {
       state_ = StreamState::complete;
-      return;
+    } else if (error_event_) {
+      const auto json = parse_object(text);
+      refuse(json ? *json : Json(std::string(text)), text);
+    } else if (!text.empty()) {
+      object(text);
     }
-    if (!text.empty()) object(text);
     return;
   }
 }
@@ -136,18 +149,31 @@ void AnswerAssembler::sse_line(std::string_view text) {
 void AnswerAssembler::object(std::string_view text) {
   auto json = parse_object(text);
   if (!json) return fail("a line of the answer is no JSON object");
-  if (failure(*json)) return;
+  if (failure(*json, text)) return;
   is_ollama(dialect_) ? ollama(*json) : openai(*json);
 }
 
-bool AnswerAssembler::failure(const Json& json) {
+// An error that says something, with no answer beside it: some servers send "error": "" or "code": 0 with
+// each chunk.
+bool AnswerAssembler::failure(const Json& json, std::string_view text) {
   const Json* error = find(json, "error");
-  if (error != nullptr) {
-    fail(error_text(*error));
-  } else if (find(json, "message") != nullptr && find(json, "code") != nullptr) {
-    fail(text_at(json, "message"));  // older llama-servers: the error's inside alone
-  }
+  const bool says_nothing =
+      error == nullptr || error->empty() || *error == "" || *error == false || *error == 0;
+  // Older llama-servers send the error's inside alone.
+  const bool inside = is_openai(dialect_) && !json.contains("choices") && find(json, "message") != nullptr &&
+                      status_in(json) != 0;
+  if (!says_nothing)
+    refuse(error->is_object() ? *error : json, text);
+  else if (inside)
+    refuse(json, text);
   return state_ == StreamState::failed;
+}
+
+void AnswerAssembler::refuse(const Json& error, std::string_view text) {
+  error_words_ = text;
+  if (const int status = status_in(error); status >= 400 && status < 600) error_status_ = status;
+  const Json* plain = find(error, "error");
+  fail(error_text(plain != nullptr ? *plain : error));
 }
 
 void AnswerAssembler::take_text(std::string& into, const Json& object, std::string_view key) {

@@ -37,6 +37,11 @@ struct Draft {
   bool has_functions = false;
   bool has_format = false;
   bool has_response_format = false;
+  bool several = false;  // n
+  bool best_of = false;
+  bool logprobs = false;
+  bool top_logprobs = false;
+  bool echo = false;
   bool root_images = false;
   bool message_images = false;
 };
@@ -77,6 +82,9 @@ class Walk {
     facts_.has_images = draft_.root_images || draft_.message_images;
     facts_.token_limit = draft_.options_limit ? draft_.options_limit : draft_.root_limit;
     facts_.streamed = facts_.stream.value_or(is_ollama(dialect));
+    facts_.one_text =
+        !draft_.several && !draft_.best_of && !draft_.logprobs && !draft_.top_logprobs && !draft_.echo;
+    if (!is_ollama(dialect)) facts_.load_options = {};
   }
 
  private:
@@ -112,6 +120,34 @@ class Walk {
     return result;
   }
 
+  static std::optional<bool> flag(od::value value) {
+    bool result = false;
+    return value.get_bool().get(result) ? std::optional<bool>() : result;
+  }
+
+  // Neither null nor false nor 0.
+  static bool set(od::value value) {
+    od::json_type type;
+    if (value.type().get(type) || type == od::json_type::null) return false;
+    if (type == od::json_type::boolean) return flag(value).value_or(false);
+    return type != od::json_type::number || number(value).value_or(0) != 0;
+  }
+
+  static void load_option(std::optional<std::int64_t>& into, od::value value) {
+    const auto given = number(value);
+    into = given ? load_number(*given) : std::nullopt;
+  }
+  static void load_option(std::optional<bool>& into, od::value value) { into = flag(value); }
+
+  // A string or a number, as it is written.
+  static std::optional<std::string> scalar_text(od::value value) {
+    od::json_type type;
+    if (value.type().get(type) || (type != od::json_type::string && type != od::json_type::number))
+      return std::nullopt;
+    const std::string_view token = value.raw_json_token();
+    return std::string(token.substr(0, token.find_last_not_of(" \t\r\n") + 1));
+  }
+
   static bool non_empty_array(od::value value) {
     od::array items;
     bool empty = true;
@@ -127,12 +163,26 @@ class Walk {
   simdjson::error_code root_field(std::string_view name, od::value value) {
     if (name == "messages") return messages(value);
     if (name == "options") return options(value);
+    if (name == "stream_options") return stream_options(value);
+    if (name == "n" || name == "best_of") {
+      (name == "n" ? draft_.several : draft_.best_of) = number(value).value_or(0) > 1;
+      return simdjson::SUCCESS;
+    }
+    if (name == "logprobs" || name == "top_logprobs" || name == "echo") {
+      (name == "echo"       ? draft_.echo
+       : name == "logprobs" ? draft_.logprobs
+                            : draft_.top_logprobs) = set(value);
+      return simdjson::SUCCESS;
+    }
     if (name == "prompt") return prompt(value);
     if (name == "model") {
       facts_.model = string(value).value_or("");
     } else if (name == "stream") {
-      bool flag = false;
-      facts_.stream = value.get_bool().get(flag) ? std::optional<bool>() : flag;
+      facts_.stream = flag(value);
+    } else if (name == "shift") {
+      facts_.load_options.shift = flag(value);
+    } else if (name == "keep_alive") {
+      facts_.load_options.keep_alive = scalar_text(value);
     } else if (name == "system" || name == "instructions") {  // a text, or Anthropic's blocks of text
       return system(value);
     } else if (name == "input") {
@@ -156,12 +206,29 @@ class Walk {
 
   simdjson::error_code options(od::value value) {
     draft_.options_limit.reset();
+    each_load_option(facts_.load_options, [](std::string_view, auto& option) { option.reset(); });
     od::object fields;
     if (value.get_object().get(fields)) return simdjson::SUCCESS;
     for (auto entry : fields) {
       od::field field;
       if (const auto error = std::move(entry).get(field)) return error;
-      if (key(field) == "num_predict") draft_.options_limit = number(field.value());
+      const std::string_view name = key(field);
+      if (name == "num_predict") draft_.options_limit = number(field.value());
+      each_load_option(facts_.load_options, [&](std::string_view option_name, auto& option) {
+        if (option_name == name) load_option(option, field.value());
+      });
+    }
+    return simdjson::SUCCESS;
+  }
+
+  simdjson::error_code stream_options(od::value value) {
+    facts_.include_usage = false;
+    od::object fields;
+    if (value.get_object().get(fields)) return simdjson::SUCCESS;
+    for (auto entry : fields) {
+      od::field field;
+      if (const auto error = std::move(entry).get(field)) return error;
+      if (key(field) == "include_usage") facts_.include_usage = flag(field.value()).value_or(false);
     }
     return simdjson::SUCCESS;
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "shaper/dialect/endpoint.h"
+#include "shaper/dialect/load_options.h"
 
 namespace tasklane {
 
@@ -36,6 +37,9 @@ struct BodyFacts {
   std::optional<double> token_limit;  // num_predict (options or root), max_tokens, max_completion_tokens
   bool model_first = false;           // the first key is `model`
   bool stream_first = false;          // it is `stream`
+  bool one_text = true;               // no `n`, `logprobs` or the like: its answer is one text, and no more
+  bool include_usage = false;         // OpenAI: stream_options.include_usage
+  LoadOptions load_options;           // Ollama's dialects
 };
 
 // Owns the parser and its buffers, kept from read to read. Not thread-safe: one per thread.

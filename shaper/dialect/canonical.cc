@@ -61,11 +61,9 @@ Canonical::Canonical(std::uint64_t secret_low, std::uint64_t secret_high) {
   XXH3_generateSecret(secret_.data(), secret_.size(), seed.data(), sizeof seed);
 }
 
-Result<CanonicalKey> Canonical::key_of(Tenant tenant, RequestClass request_class, Dialect dialect,
-                                       std::string_view model, std::string_view body) const {
-  const auto parsed = parse_object(body);
-  if (!parsed) return parsed.error();
-  Json json = canonical(*parsed);
+CanonicalKey Canonical::key_of(Tenant tenant, RequestClass request_class, Dialect dialect,
+                               std::string_view model, const OrderedJson& body) const {
+  Json json = canonical(body);
   for (const std::string_view key : without) json.erase(std::string(key));
   if (const auto options = json.find("options"); options != json.end() && options->empty())
     json.erase(options);
@@ -76,7 +74,7 @@ Result<CanonicalKey> Canonical::key_of(Tenant tenant, RequestClass request_class
   const std::string text = whole.dump(-1, ' ', false, Json::error_handler_t::replace);
   const XXH128_hash_t hash =
       XXH3_128bits_withSecret(text.data(), text.size(), secret_.data(), secret_.size());
-  return CanonicalKey{hash.low64, hash.high64};
+  return {hash.low64, hash.high64};
 }
 
 }  // namespace tasklane

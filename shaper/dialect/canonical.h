@@ -12,8 +12,8 @@
 
 #include "shaper/base/identity.h"
 #include "shaper/base/request_class.h"
-#include "shaper/base/result.h"
 #include "shaper/dialect/endpoint.h"
+#include "shaper/dialect/ordered_json.h"
 
 namespace tasklane {
 
@@ -30,10 +30,10 @@ class Canonical {
 
   // `model`: the one that will be asked (after rules), instead of the body's. Left out are fields that do not
   // change the answer: stream, stream_options, keep_alive, chat_id, nulls and empty `options`. `user` counts:
-  // a pipeline may answer each person differently. So does the dialect, unless the body can be said without
-  // one (neutral.h). Error: no JSON object; such a request shares nothing.
-  [[nodiscard]] Result<CanonicalKey> key_of(Tenant tenant, RequestClass request_class, Dialect dialect,
-                                            std::string_view model, std::string_view body) const;
+  // a pipeline may answer each person differently. So does the dialect, unless the body, a JSON object, can
+  // be said without one (neutral.h).
+  [[nodiscard]] CanonicalKey key_of(Tenant tenant, RequestClass request_class, Dialect dialect,
+                                    std::string_view model, const OrderedJson& body) const;
 
  private:
   static constexpr std::size_t secret_bytes = 192;

@@ -67,13 +67,8 @@ Result<LocalAnswer> empty_answer(const EmptyAnswerInput& input) {
 }
 
 AnswerForm form_of(const BodyFacts& body, Dialect dialect) {
-  AnswerForm form{dialect, body.streamed, false, std::string(body.model)};
-  if (!is_openai(dialect) || !body.streamed) return form;
-  if (const auto json = parse_object(body.json))
-    if (const OrderedJson* options = member(*json, "stream_options");
-        options != nullptr && options->is_object())
-      form.include_usage = options->value("include_usage", OrderedJson()) == true;
-  return form;
+  const bool usage = is_openai(dialect) && body.streamed && body.include_usage;
+  return {dialect, body.streamed, usage, std::string(body.model)};
 }
 
 }  // namespace tasklane

@@ -9,10 +9,9 @@
 
 #include "shaper/base/result.h"
 #include "shaper/dialect/endpoint.h"
+#include "shaper/dialect/ordered_json.h"
 
 namespace tasklane {
-
-using OrderedJson = nlohmann::ordered_json;
 
 // A JSON object, of duplicate keys the last. Error: none, or nested deeper than 256 levels (to write such a
 // value would exhaust the stack).

@@ -85,24 +85,14 @@ std::int64_t token_cap(RequestClass request_class, bool json_contract) {
   return json_contract ? cap.json : cap.plain;
 }
 
-Constraints fewer(Constraints wanted, Constraints applied) {
-  if (!applied.schema) return {false, false, false};
-  wanted.schema = false;
-  return wanted;
-}
-
-Result<std::optional<Constrained>> constrain(std::string_view body, Dialect dialect,
-                                             RequestClass request_class, bool json_contract,
-                                             Constraints wanted, SchemaBounds bounds) {
-  if (token_cap(request_class, json_contract) == 0 || !wanted.any()) return std::optional<Constrained>();
-  auto parsed = parse_object(body);
-  if (!parsed) return parsed.error();
+Constraints constrain(OrderedJson& body, Dialect dialect, RequestClass request_class, bool json_contract,
+                      Constraints wanted, SchemaBounds bounds) {
   Constraints applied{false, false, false};
-  applied.schema = wanted.schema && json_contract && put_schema(*parsed, dialect, request_class, bounds);
-  applied.cap = wanted.cap && put_cap(*parsed, dialect, request_class, json_contract);
-  applied.no_thinking = wanted.no_thinking && stop_thinking(*parsed, dialect);
-  if (!applied.any()) return std::optional<Constrained>();
-  return std::optional<Constrained>(Constrained{to_wire_json(*parsed), applied});
+  if (token_cap(request_class, json_contract) == 0) return applied;
+  applied.schema = wanted.schema && json_contract && put_schema(body, dialect, request_class, bounds);
+  applied.cap = wanted.cap && put_cap(body, dialect, request_class, json_contract);
+  applied.no_thinking = wanted.no_thinking && stop_thinking(body, dialect);
+  return applied;
 }
 
 }  // namespace tasklane

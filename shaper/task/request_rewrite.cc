@@ -29,16 +29,19 @@ bool merge(OrderedJson& target, const nlohmann::json& patch) {
 
 }  // namespace
 
+bool rewrite(OrderedJson& body, const Then& then, const Upstream& upstream) {
+  bool changed = then.patch && merge(body, *then.patch);
+  if (upstream.model && body.contains("model")) changed |= replace(body["model"], *upstream.model);
+  return changed;
+}
+
 Result<std::optional<std::string>> rewrite_body(std::string_view body, const Then& then,
                                                 const Upstream& upstream) {
   if (!then.patch && !upstream.model) return std::optional<std::string>();
-  Result<OrderedJson> parsed = parse_object(body);
-  if (!parsed) return parsed.error();
-  OrderedJson json = std::move(*parsed);
-  bool changed = then.patch && merge(json, *then.patch);
-  if (upstream.model && json.contains("model")) changed |= replace(json["model"], *upstream.model);
-  if (!changed) return std::optional<std::string>();
-  return std::optional<std::string>(to_wire_json(json));
+  Result<OrderedJson> json = parse_object(body);
+  if (!json) return json.error();
+  if (!rewrite(*json, then, upstream)) return std::optional<std::string>();
+  return std::optional<std::string>(to_wire_json(*json));
 }
 
 }  // namespace tasklane

@@ -7,11 +7,15 @@
 
 #include "shaper/base/result.h"
 #include "shaper/decide/config.h"
+#include "shaper/dialect/ordered_json.h"
 
 namespace tasklane {
 
-// `body` after the rule's patch (RFC 7396) and with the upstream's model, compact. Nothing when neither
-// changes anything. Error: the body is no JSON object (then the caller forwards it as it came).
+// Gives `body`, a JSON object, the rule's patch (RFC 7396) and the upstream's model. Whether that changed it.
+bool rewrite(OrderedJson& body, const Then& then, const Upstream& upstream);
+
+// The same of a body that is not read yet, compact. Nothing when neither changes anything. Error: the body is
+// no JSON object (then the caller forwards it as it came).
 Result<std::optional<std::string>> rewrite_body(std::string_view body, const Then& then,
                                                 const Upstream& upstream);
 

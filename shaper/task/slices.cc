@@ -39,15 +39,13 @@ double tokens_around(const OrderedJson& body, const TokenEstimate& estimate) {
 
 }  // namespace
 
-Result<Slices> Slices::cut(std::string_view body, Dialect dialect, const SliceOptions& options,
-                           const KnownPrefix& known) {
-  auto parsed = parse_object(body);
-  if (!parsed) return parsed.error();
+std::optional<Slices> Slices::cut(OrderedJson body, Dialect dialect, const SliceOptions& options,
+                                  const KnownPrefix& known) {
   Slices slices;
   slices.dialect_ = dialect;
-  slices.prepared_ = std::move(*parsed);
+  slices.prepared_ = std::move(body);
   std::string* text = last_user_text(slices.prepared_, dialect);
-  if (text == nullptr) return Error{"no user message to cut", "", "it is asked whole"};
+  if (text == nullptr) return std::nullopt;
   slices.text_ = std::exchange(*text, {});
   slices.beginning_ = KnownPrefix(slices.text_);
   slices.known_bytes_ = slices.beginning_.shared(known);
@@ -72,7 +70,7 @@ Result<Slices> Slices::cut(std::string_view body, Dialect dialect, const SliceOp
     last = end;
     next = tokens + step;
   }
-  return Result<Slices>(boost::system::in_place_value, std::move(slices));
+  return slices;
 }
 
 std::optional<std::size_t> Slices::next(std::size_t asked, std::size_t step) const {

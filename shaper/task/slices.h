@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "shaper/base/result.h"
 #include "shaper/dialect/endpoint.h"
 #include "shaper/dialect/json_body.h"
 #include "shaper/server/known_prefix.h"
@@ -20,10 +19,9 @@ namespace tasklane {
 class Slices {
  public:
   // `known`: of a prompt that the server is taken to have in its cache; what both begin with comes with the
-  // first part, for a shorter prompt would push the longer one out. Error: no JSON object, or no user message
-  // with text.
-  static Result<Slices> cut(std::string_view body, Dialect dialect, const SliceOptions& options,
-                            const KnownPrefix& known = {});
+  // first part, for a shorter prompt would push the longer one out. Nothing: no user message with text.
+  static std::optional<Slices> cut(OrderedJson body, Dialect dialect, const SliceOptions& options,
+                                   const KnownPrefix& known = {});
 
   // How the last user message begins, and how many bytes of that are known.
   [[nodiscard]] const KnownPrefix& beginning() const { return beginning_; }

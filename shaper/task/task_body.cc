@@ -3,26 +3,32 @@
 #include <utility>
 
 #include "shaper/dialect/as_stream.h"
+#include "shaper/dialect/json_body.h"
+#include "shaper/server/align.h"
+#include "shaper/task/constrain.h"
 #include "shaper/task/request_rewrite.h"
 
 namespace tasklane {
-namespace {
 
-void take(std::string& body, Result<std::optional<std::string>> changed) {
-  if (changed && *changed) body = std::move(**changed);
+Result<TaskBody> TaskBody::read(std::string_view text, Dialect dialect) {
+  Result<OrderedJson> json = parse_object(text);
+  if (!json) return json.error();
+  return Result<TaskBody>(boost::system::in_place_value, TaskBody(text, dialect, std::move(*json)));
 }
 
-}  // namespace
-
-Constrained task_body(const TaskBodyInput& input) {
-  Constrained made{std::string(input.body), {false, false, false}};
-  take(made.body, rewrite_body(made.body, input.then, input.upstream));
-  if (input.chat != nullptr) take(made.body, align(made.body, input.dialect, *input.chat));
-  Result<std::optional<Constrained>> constrained =
-      constrain(made.body, input.dialect, input.request_class, input.json_contract, input.wanted, input.bounds);
-  if (constrained && *constrained) made = std::move(**constrained);
-  take(made.body, as_stream(made.body, input.dialect));
+MadeBody TaskBody::made(const BodyWish& wish) const {
+  MadeBody made{json_};
+  made.changed = rewrite(made.json, wish.then, wish.upstream);
+  if (wish.chat) made.changed |= align(made.json, dialect_, *wish.chat);
+  made.applied = constrain(made.json, dialect_, wish.request_class, wish.json_contract, wish.wanted,
+                           wish.bounds);
+  made.made_stream = wish.as_stream && as_stream(made.json, dialect_);
+  made.changed |= made.applied.any() || made.made_stream;
   return made;
+}
+
+std::string TaskBody::text_of(const MadeBody& made) const {
+  return made.changed ? to_wire_json(made.json) : text_;
 }
 
 }  // namespace tasklane

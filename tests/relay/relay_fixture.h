@@ -280,8 +280,7 @@ class RelayTest : public ::testing::Test {
     if (!thread_.joinable()) return;
     boost::asio::post(io_, [this] {
       acceptor_->finish();
-      rewarmer_->stop();
-      slot_probe_->stop();
+      context_->own.pause(true);
       acceptor_->hang_up();
       guard_.reset();
     });

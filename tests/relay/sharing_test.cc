@@ -146,8 +146,9 @@ TEST_F(Sharing, AFailureInOneDialectIsNotThatOfAnother) {
   server.send(answer(R"({"error":"no such path"})", "", "404 Not Found"));
   EXPECT_EQ("no such path", receive_answer(ollama)["error"]);
   EXPECT_TRUE(receive_request(server).contains("response_format"));
-  server.send(answer(R"({"choices":[{"index":0,"message":{"content":"Rice"},"finish_reason":"stop"}]})"));
-  EXPECT_EQ("Rice", receive_answer(openai)["choices"][0]["message"]["content"]);
+  server.send(answer(
+      R"({"choices":[{"index":0,"message":{"content":"{\"title\":\"Rice\"}"},"finish_reason":"stop"}]})"));
+  EXPECT_EQ(R"({"title":"Rice"})", receive_answer(openai)["choices"][0]["message"]["content"]);
 }
 
 TEST_F(Sharing, WhatTwoRulesPatchDifferentlyIsAskedTwice) {

@@ -131,6 +131,13 @@ TEST_F(RewarmingOnTheWire, ItGivesWayToAnotherChat) {
   EXPECT_EQ(true, receive_request(server)["stream"]);
 }
 
+TEST_F(RewarmingOnTheWire, WhereTasklaneIsBypassedItEndsAtOnce) {
+  Peer again = after_a_chat_and_a_title();
+  receive_request(again);
+  bypass(true);
+  EXPECT_TRUE(again.sees_close());
+}
+
 TEST_F(RewarmingOnTheWire, WithoutOtherWorkInBetweenNothingIsAskedAgain) {
   person_->send(chat);
   Peer server = model.accept();

@@ -157,8 +157,9 @@ TEST(Explain, SaysInWordsWhyARequestDoesNotWaitAsItsRuleSays) {
     return explain(input, words, [&](const DecideInput& one) { return by_rules(*config, one); }).out;
   };
   EXPECT_THAT(in_words(title_line()), HasSubstr("lane      background\n"));
-  EXPECT_THAT(in_words(title_line(R"("n":2,)")),
-              HasSubstr("lane      interactive, whatever the rule says: several answers are asked for\n"));
+  EXPECT_THAT(
+      in_words(title_line(R"("n":2,)")),
+      HasSubstr("lane      interactive, whatever the rule says: more is asked for than one answer's text\n"));
 }
 
 TEST(Explain, SaysHowCertainItIsAndWhatMayBeDone) {

@@ -1,44 +1,15 @@
-// Requests asked as streams, asked again for the cache's sake, and asked ahead of a chat.
+// Requests asked again for the cache's sake, and asked ahead of a chat.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "shaper/dialect/as_stream.h"
 #include "shaper/task/rewarm.h"
 
 namespace tasklane {
 namespace {
 
 using nlohmann::json;
-
-TEST(AsStream, ANonStreamedTaskIsAskedAsAStreamAndNothingElseChanges) {
-  const auto ollama = as_stream(R"({"model":"m","messages":[],"options":{"temperature":0.1},"stream":false})",
-                                Dialect::ollama_chat);
-  ASSERT_TRUE(ollama && *ollama);
-  EXPECT_EQ(**ollama, R"({"model":"m","messages":[],"options":{"temperature":0.1},"stream":true})");
-  const auto openai = as_stream(R"({"model":"m","messages":[],"max_tokens":5})", Dialect::openai_chat);
-  ASSERT_TRUE(openai && *openai);
-  EXPECT_EQ(
-      **openai,
-      R"({"model":"m","messages":[],"max_tokens":5,"stream":true,"stream_options":{"include_usage":true}})");
-}
-
-TEST(AsStream, AClientThatAskedForAStreamIsLeftAlone) {
-  EXPECT_FALSE(*as_stream(R"({"stream":true})", Dialect::openai_chat));
-  EXPECT_FALSE(*as_stream(R"({"stream":true})", Dialect::ollama_chat));
-  EXPECT_FALSE(*as_stream(R"({"model":"m"})", Dialect::ollama_generate)) << "Ollama's default";
-}
-
-TEST(AsStream, WhatCannotBePutTogetherIsRefused) {
-  for (const std::string_view key :
-       {R"("n":2)", R"("best_of":3)", R"("logprobs":true)", R"("top_logprobs":5)", R"("echo":true)"})
-    EXPECT_TRUE(as_stream("{" + std::string(key) + "}", Dialect::openai_chat).has_error()) << key;
-  EXPECT_TRUE(as_stream("[]", Dialect::openai_chat).has_error());
-  for (const std::string_view key :
-       {R"("n":1)", R"("logprobs":false)", R"("top_logprobs":null)", R"("logprobs":0)"})
-    EXPECT_TRUE(as_stream("{" + std::string(key) + "}", Dialect::openai_chat).has_value()) << key;
-}
 
 TEST(Rewarm, AsksTheChatsOwnPromptForOneToken) {
   const std::string chat =

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "shaper/dialect/json_body.h"
 #include "shaper/task/slices.h"
 
 namespace tasklane {
@@ -17,15 +18,14 @@ std::string words(std::size_t count) {
   return text;
 }
 
-std::string task(const std::string& text) {
-  return json({{"model", "m"},
-               {"messages",
-                {{{"role", "system"}, {"content", "be brief"}}, {{"role", "user"}, {"content", text}}}},
-               {"options", {{"num_ctx", 8192}, {"num_predict", 1000}}},
-               {"format", "json"},
-               {"think", false},
-               {"stream", false}})
-      .dump();
+OrderedJson task(const std::string& text) {
+  return OrderedJson(
+      {{"model", "m"},
+       {"messages", {{{"role", "system"}, {"content", "be brief"}}, {{"role", "user"}, {"content", text}}}},
+       {"options", {{"num_ctx", 8192}, {"num_predict", 1000}}},
+       {"format", "json"},
+       {"think", false},
+       {"stream", false}});
 }
 
 std::string prompt_of(const std::string& body) {
@@ -55,7 +55,7 @@ TEST(Slices, EachAsksForOneTokenAsAStreamWithoutFormatAndAllElseStays) {
   const auto slices = Slices::cut(task(words(2000)), Dialect::ollama_chat, {});
   ASSERT_TRUE(slices);
   json body = json::parse(slices->body(0));
-  json expected = json::parse(task(""));
+  json expected = json::parse(task("").dump());
   expected.erase("format");
   expected["stream"] = true;
   expected["options"]["num_predict"] = 1;
@@ -64,12 +64,12 @@ TEST(Slices, EachAsksForOneTokenAsAStreamWithoutFormatAndAllElseStays) {
 }
 
 TEST(Slices, InOpenaisDialectTheyAskForUsageToo) {
-  const json task_body = {
+  const OrderedJson task_body = {
       {"model", "m"},
       {"messages", {{{"role", "user"}, {"content", {{{"type", "text"}, {"text", words(1000)}}}}}}},
       {"response_format", {{"type", "json_object"}}},
       {"max_tokens", 1000}};
-  const auto slices = Slices::cut(task_body.dump(), Dialect::openai_chat, {});
+  const auto slices = Slices::cut(task_body, Dialect::openai_chat, {});
   ASSERT_TRUE(slices);
   ASSERT_GT(slices->count(), 1u);
   const json body = json::parse(slices->body(0));
@@ -93,9 +93,9 @@ TEST(Slices, AShortPromptHasNone) {
 }
 
 TEST(Slices, ALongSystemMessageComesWithTheFirst) {
-  json body = json::parse(task(words(500)));
+  OrderedJson body = task(words(500));
   body["messages"][0]["content"] = words(2000);
-  const auto slices = Slices::cut(body.dump(), Dialect::ollama_chat, {});
+  const auto slices = Slices::cut(body, Dialect::ollama_chat, {});
   ASSERT_TRUE(slices);
   ASSERT_GT(slices->count(), 0u);
   EXPECT_GT(slices->tokens(0), 3000u);
@@ -120,11 +120,10 @@ TEST(Slices, AreBoundedInNumber) {
   EXPECT_GE(slices->count(), 12u);
 }
 
-TEST(Slices, WithoutAUserMessageThereIsAnError) {
-  EXPECT_TRUE(
-      Slices::cut(R"({"messages":[{"role":"system","content":"x"}]})", Dialect::ollama_chat, {}).has_error());
-  EXPECT_TRUE(Slices::cut("x", Dialect::ollama_chat, {}).has_error());
-  EXPECT_GT(Slices::cut(json({{"prompt", words(2000)}}).dump(), Dialect::ollama_generate, {})->count(), 3u);
+TEST(Slices, WithoutAUserMessageThereAreNone) {
+  EXPECT_FALSE(Slices::cut(OrderedJson::parse(R"({"messages":[{"role":"system","content":"x"}]})"),
+                           Dialect::ollama_chat, {}));
+  EXPECT_GT(Slices::cut(OrderedJson{{"prompt", words(2000)}}, Dialect::ollama_generate, {})->count(), 3u);
 }
 
 TEST(Slices, AreAskedInPartsWhileAChatIsBeingAnsweredBeside) {

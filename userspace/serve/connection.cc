@@ -5,42 +5,22 @@
 #include <utility>
 
 #include "shaper/dialect/error_answer.h"
-#include "shaper/dialect/quoted.h"
+#include "shaper/task/plan.h"
 #include "userspace/serve/held_exchange.h"
 #include "userspace/serve/slot_probe.h"
 #include "userspace/serve/stay.h"
 #include "userspace/serve/target.h"
-#include "userspace/serve/task_plan.h"
 #include "userspace/wire/reach.h"
 #include "userspace/wire/tunnel.h"
 
 namespace tasklane {
 namespace {
 
-constexpr std::size_t most_chat_models = 256;
-constexpr std::size_t longest_paragraph = 8192;  // of what a person sends, to know what was being typed
-
 std::string address_text(const TcpEndpoint& peer) {
   const asio::ip::address address = peer.address();
   if (address.is_v6() && address.to_v6().is_v4_mapped())
     return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
   return address.to_string();
-}
-
-ChatSender sender_of(const Classification& classification, const BodyFacts* body) {
-  // What only quotes a chat is no turn of one: it says nothing of what was being typed.
-  const bool turn = classification.certainty != Certainty::echo;
-  ChatSender sender{turn ? classification.request_class : RequestClass::other,
-                    classification.tenant,
-                    classification.chat,
-                    classification.typist,
-                    classification.newcomer,
-                    {}};
-  if (body == nullptr) return sender;
-  sender.sent = prompt_text(*body);
-  if (sender.sent.size() > longest_paragraph)
-    sender.sent.remove_prefix(sender.sent.size() - longest_paragraph);
-  return sender;
 }
 
 // What a request gets while Tasklane is bypassed.
@@ -206,7 +186,7 @@ Awaitable<bool> Connection::forward(Request& request) {
     ++context_.statistics.relay().task_shaped_unrecognised;
   if (body != nullptr)
     context_.samples.see(classification, *body, context_.classifier.packs(), request.arrived);
-  const PlanInput wish{request, body, classification, decision, client_};
+  const PlanInput wish = plan_input(request, body, classification, decision);
   std::optional<TaskPlan> plan = plan_task(wish);
   std::optional<Ticket> held = plan_hold(wish);
   bool keep = false;
@@ -228,7 +208,7 @@ Awaitable<bool> Connection::run_unmasked(Request& request, Classification classi
   const Decision decision = decide(
       *request.config,
       DecideInput{request.head(), request.endpoint, body, request.body().size(), classification, client_});
-  const PlanInput wish{request, body, classification, decision, client_};
+  const PlanInput wish = plan_input(request, body, classification, decision);
   std::optional<TaskPlan> plan = plan_task(wish);
   if (plan) co_return co_await run_task(request, std::move(*plan));
   std::optional<Ticket> held = plan_hold(wish);
@@ -242,12 +222,15 @@ void Connection::remember_load_options(const Request& request, const BodyFacts* 
   if (classification.request_class != RequestClass::chat || classification.certainty == Certainty::echo ||
       body == nullptr || !body->readable || !request.config->aligns())
     return;
-  Result<LoadOptions> options = load_options_of(body->json, request.endpoint.dialect);
-  if (!options) return;
-  if (context_.chat_options.size() >= most_chat_models) context_.chat_options.clear();
   for (const auto& [name, upstream] : request.config->upstreams)
     if (upstream.original)
-      context_.chat_options[model_key(server_key(origin_, upstream), body->model)] = *options;
+      context_.book.model({server_key(origin_, upstream), std::string(body->model)}).chat_options =
+          body->load_options;
+}
+
+PlanInput Connection::plan_input(const Request& request, const BodyFacts* body,
+                                 const Classification& classification, const Decision& decision) const {
+  return {request.id, request.endpoint, body, classification, decision, client_, request.whole};
 }
 
 std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const BodyFacts* body,
@@ -262,6 +245,7 @@ std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const Bo
   return ChatPrompt{origin_,
                     std::string(request.raw_head()),
                     std::string(body->json),
+                    {},
                     request.endpoint.dialect,
                     classification.chat,
                     std::string(body->model)};
@@ -289,7 +273,9 @@ Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body
   std::optional<InFlight> in_flight(std::in_place, row);
   const bool generates = may_generate(request.endpoint) && !context_.bypass;
   ChatStay stay(context_.lanes, request.id);
-  if (generates) stay.begin(sender_of(classification, body), server_key(origin_, *decision.route.front()));
+  if (generates)
+    stay.begin(
+        chat_ticket(request.id, classification, body, server_key(origin_, *decision.route.front()).name));
   context_.late_echo.unmask(classification.unmasked);
   Exchange::Report report = co_await exchange.run(std::move(outgoing));
   if (prompt && report.answer.end == AnswerEnd::complete && report.answer.status == 200)
@@ -342,7 +328,7 @@ Awaitable<bool> Connection::run_held(Request& request, const BodyFacts* body,
 
 void Connection::note_slots(const Exchange::Report& report, const Upstream& first) {
   if (context_.slot_probe == nullptr) return;
-  const std::string server = server_key(origin_, first);
+  const ServerKey server = server_key(origin_, first);
   const AnswerEnd end = report.answer.end;
   if (report.upstream != first.name || end == AnswerEnd::no_answer || end == AnswerEnd::broken)
     context_.slot_probe->lost(server);
@@ -365,7 +351,7 @@ Awaitable<bool> Connection::run_task(Request& request, TaskPlan plan) {
   row.bytes_up += report.bytes_up;
   if (report.asked && !request.config->upstreams.find(report.upstream)->second.original) ++row.redirected;
   if (!report.answer) {
-    ++(report.client_gone ? row.client_gone : row.failed);
+    ++row.client_gone;
     co_return false;
   }
   const bool keep = request.scanner->keep_alive();

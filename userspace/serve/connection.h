@@ -44,6 +44,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // What is kept of a chat to ask its prompt again; none where its upstream does not want that.
   std::optional<ChatPrompt> prompt_of(const Request& request, const BodyFacts* body,
                                       const Classification& classification, const Decision& decision) const;
+  [[nodiscard]] PlanInput plan_input(const Request& request, const BodyFacts* body,
+                                     const Classification& classification, const Decision& decision) const;
   void remember_load_options(const Request& request, const BodyFacts* body,
                              const Classification& classification);
   Awaitable<bool> conclude(Request& request, Exchange::Report& report);

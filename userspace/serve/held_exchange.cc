@@ -19,9 +19,9 @@ HeldExchange::~HeldExchange() {
 
 void HeldExchange::place() {
   const Upstream& first = *parts_.decision.route.front();
-  ticket_.upstream = server_key(parts_.origin, first);
+  ticket_.upstream = server_key(parts_.origin, first).name;
   if (!first.original && !first.own_compute)
-    ticket_.compute = server_key(parts_.origin, parts_.request.config->original());
+    ticket_.compute = server_key(parts_.origin, parts_.request.config->original()).name;
 }
 
 void HeldExchange::on_start() {

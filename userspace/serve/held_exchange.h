@@ -41,6 +41,7 @@ class HeldExchange : public WaitingTask {
   Awaitable<Report> run(std::vector<Outgoing> outgoing);
 
   void on_start() override;
+  void on_share() override {}
   void on_cancel() override;
   void on_answer(AnswerKind kind, const std::string& text) override;
   void on_result(std::shared_ptr<const TaskResult>) override {}

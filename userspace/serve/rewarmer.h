@@ -5,22 +5,23 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "shaper/dialect/endpoint.h"
-#include "shaper/server/rewarm_worth.h"
+#include "shaper/task/rewarming.h"
 #include "userspace/serve/lanes.h"
 #include "userspace/serve/relay_context.h"
 #include "userspace/serve/target.h"
+#include "userspace/wire/answer_collector.h"
 
 namespace tasklane {
 
 struct ChatPrompt {
   Target origin;
-  std::string head;  // of its request, as it came
-  std::string body;
+  std::string head;    // of its request, as it came
+  std::string body;    // decoded
+  std::string answer;  // in its dialect's words; empty: none that a next turn quotes
   Dialect dialect = Dialect::none;
   Conversation chat;
   std::string model;
@@ -34,17 +35,14 @@ class Rewarmer {
   // Whether a chat of this size is worth keeping in mind.
   [[nodiscard]] static bool keeps(std::size_t body_size) { return body_size <= longest_body; }
   // The chat `id` was answered with `answer`, a whole body in its dialect. Call it before it leaves its lane.
-  void remember(const std::string& server, RequestId id, ChatPrompt prompt, const std::string& answer);
+  void remember(const ServerKey& server, RequestId id, ChatPrompt prompt, const std::string& answer);
   // The front end's page was opened: after a pause the last chats' system prompts and tools are asked for,
   // one for each slot, so that the model is loaded and finds them when the person sends.
-  void page_opened(const std::string& server);
+  void page_opened(const ServerKey& server);
   // Forgets what is too old or no longer wanted. About once a second.
   void sweep(Time at);
   // Prompts in mind.
   [[nodiscard]] std::size_t kept() const;
-  // Ends what runs and asks nothing more, until told to go on.
-  void pause(bool on);
-  void stop() { pause(true); }
 
  private:
   static constexpr std::size_t longest_body = 4u << 20;
@@ -53,31 +51,26 @@ class Rewarmer {
     PromptPtr prompt;
     Time since;  // a chat had it last
   };
-  struct Known {
+  struct Prompts {
     PromptPtr prompt;
     Time prompt_until{};
     std::deque<Common> common;     // what next chats may share with the last ones; newest first
     std::vector<PromptPtr> ahead;  // of them, what the opened page has still to be asked; the next at the end
     Time ahead_until{};
-    Time last_used{};  // by a chat or for its sake
-    RewarmWorth worth;
-    RewarmOf next = RewarmOf::answer;
-    Duration last_took{};
-    bool refuses_answers = false;  // llama-server with some templates: no assistant message at the end
   };
   class Run;
 
   void begin(const Rewarm& wish);
-  Awaitable<void> ask(Rewarm wish, PromptPtr prompt);
-  Awaitable<bool> ask_now(Run& run, const std::string& server, PromptPtr prompt);
-  static void remember_common(Known& known, const ChatPrompt& prompt);
-  [[nodiscard]] std::vector<PromptPtr> to_ask_ahead(const std::string& server, const Known& known) const;
+  Awaitable<void> ask(Rewarm wish, PromptPtr prompt, std::string body);
+  Awaitable<bool> ask_now(Run& run, ServerKey server, PromptPtr prompt, std::string body);
+  void note(const ServerKey& server, const PromptPtr& prompt, const Collected& collected, Time begun);
+  static void remember_common(Prompts& prompts, const ChatPrompt& prompt);
+  [[nodiscard]] std::vector<PromptPtr> to_ask_ahead(const ServerKey& server, const Prompts& prompts) const;
 
   RelayContext& context_;
   Duration pause_;
-  std::map<std::string, Known> known_;  // by server; one for each
-  std::set<Run*> running_;
-  bool paused_ = false;
+  Rewarming rewarming_;
+  std::map<ServerKey, Prompts> prompts_;  // of the servers on which chats are rewarmed
 };
 
 }  // namespace tasklane

@@ -46,75 +46,47 @@ std::vector<Target> origins_of(const Config& config) {
 
 }  // namespace
 
-// A question under way, to be ended from outside; among the others while it lives.
-class SlotProbe::Asking {
- public:
-  explicit Asking(std::set<Asking*>& all) : all_(all) { all_.insert(this); }
-  ~Asking() { all_.erase(this); }
-  Asking(const Asking&) = delete;
-  Asking& operator=(const Asking&) = delete;
-
-  void end() {
-    dialling->give_up();
-    if (upstream) upstream->abort();
-  }
-  std::shared_ptr<Dialling> dialling = std::make_shared<Dialling>();
-  UpstreamPtr upstream;
-
- private:
-  std::set<Asking*>& all_;
-};
-
 void SlotProbe::configure() {
-  const std::map<std::string, Wanted> before = std::exchange(wanted_, {});
+  const std::vector<ServerKey> before = context_.book.with_slots();
+  context_.book.forget_wanted_slots();
   for (const Target& origin : origins_of(*context_.config))
     for (const auto& [name, upstream] : context_.config->upstreams) {
-      Wanted& wanted = wanted_[server_key(origin, upstream)];  // several upstreams may be one server
-      if (!wanted.slots) wanted.slots = upstream.slots;
-      wanted.reserve = std::max(wanted.reserve, upstream.reserve);
+      SlotsSeen& slots = context_.book.slots(server_key(origin, upstream));
+      if (!slots.wanted) slots.wanted = upstream.slots;  // several upstreams may be one server
+      slots.reserve = std::max(slots.reserve, upstream.reserve);
+      slots.named = true;
     }
-  for (const auto& [server, wanted] : wanted_) use(server);
-  for (const auto& [server, wanted] : before)
-    if (!wanted_.contains(server)) use(server);
+  for (const ServerKey& server : before) use(server);
+  for (const ServerKey& server : context_.book.with_slots()) use(server);
 }
 
-void SlotProbe::use(const std::string& server) {
-  const auto wanted = wanted_.find(server);
-  const Wanted what = wanted == wanted_.end() ? Wanted() : wanted->second;
-  const auto learnt = learnt_.find(server);
-  context_.lanes.use_slots(server, what.slots.value_or(learnt == learnt_.end() ? 1 : learnt->second),
-                           what.reserve);
+void SlotProbe::use(const ServerKey& server) {
+  const SlotsSeen& slots = context_.book.slots(server);
+  context_.lanes.use_slots(server.name, slots.count(), slots.reserve);
 }
 
-void SlotProbe::learn(const std::string& server, unsigned slots) {
-  learnt_[server] = slots;
+void SlotProbe::learn(const ServerKey& server, unsigned slots) {
+  context_.book.slots(server).learnt = slots;
   use(server);
 }
 
-void SlotProbe::answered(const std::string& server, const Target& origin, const Upstream& upstream,
+void SlotProbe::answered(const ServerKey& server, const Target& origin, const Upstream& upstream,
                          std::string_view server_field) {
   if (server_field != says_its_slots) {
     lost(server);
-    if (learnt_.erase(server) > 0) use(server);  // another server has come in its place
+    if (std::exchange(context_.book.slots(server).learnt, std::nullopt))
+      use(server);  // another server has come in its place
     return;
   }
-  if (const auto wanted = wanted_.find(server); wanted != wanted_.end() && wanted->second.slots) return;
-  const auto asked = asked_.find(server);
-  if (asked != asked_.end() && now() < asked->second + known_for) return;
-  if (paused_) return;
-  asked_[server] = now();
+  SlotsSeen& slots = context_.book.slots(server);
+  if (context_.own.paused() || slots.wanted || (slots.asked && now() < *slots.asked + known_for)) return;
+  slots.asked = now();
   spawn(context_.io, "a question for a server's slots", ask(server, origin, upstream));
 }
 
-void SlotProbe::pause(bool on) {
-  paused_ = on;
-  if (!on) return;
-  for (Asking* each : running_) each->end();
-}
-
-Awaitable<void> SlotProbe::ask(std::string server, Target origin, Upstream upstream) {
+Awaitable<void> SlotProbe::ask(ServerKey server, Target origin, Upstream upstream) {
   for (const std::string path : {"/props", "/slots"}) {
-    if (paused_) co_return lost(server);
+    if (context_.own.paused()) co_return lost(server);
     int status = 0;
     const std::optional<std::string> said = co_await get(path, origin, upstream, &status);
     if (status == 0) co_return lost(server);
@@ -128,21 +100,21 @@ Awaitable<void> SlotProbe::ask(std::string server, Target origin, Upstream upstr
 Awaitable<std::optional<std::string>> SlotProbe::get(const std::string& path, const Target& origin,
                                                      const Upstream& upstream, int* status) {
   // Shared, for the timer's handler may already be queued when the answer is there.
-  const auto asking = std::make_shared<Asking>(running_);
+  const auto asking = std::make_shared<OwnRequests::One>(context_.own, server_key(origin, upstream));
   Timer limit(context_.io.get_executor(), longest_answer_);
   limit.async_wait([asking](const error_code& cancelled) {
     if (!cancelled) asking->end();
   });
-  const ReachWishes wishes{.dialling = asking->dialling};
+  const ReachWishes wishes{.dialling = asking->dialling()};
   Result<UpstreamPtr> reached = co_await reach(context_.upstreams, target_of(origin, upstream), wishes);
   if (!reached) co_return std::nullopt;
-  const UpstreamPtr connection = asking->upstream = *reached;
+  if (!asking->reached(std::move(*reached))) co_return std::nullopt;
   const std::string request = "GET " + path + " HTTP/1.1\r\nHost: " +
                               (upstream.original ? std::string("localhost") : upstream.authority) +
                               "\r\nConnection: close\r\n\r\n";
-  co_await send_all(connection->socket(), request);
+  co_await send_all(asking->upstream().socket(), request);
   AnswerAssembler said(Dialect::openai_chat, Keep::raw);
-  const Collected collected = co_await collect_answer(*connection, said);
+  const Collected collected = co_await collect_answer(asking->upstream(), said);
   *status = collected.status;
   if (collected.status != ok || !collected.whole) co_return std::nullopt;
   co_return said.raw();

@@ -2,9 +2,7 @@
 // it is taken to have one slot.
 #pragma once
 
-#include <map>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "userspace/serve/relay_context.h"
@@ -24,33 +22,20 @@ class SlotProbe {
   // The configuration was replaced.
   void configure();
   // A server has answered, with this Server field (empty: none).
-  void answered(const std::string& server, const Target& origin, const Upstream& upstream,
+  void answered(const ServerKey& server, const Target& origin, const Upstream& upstream,
                 std::string_view server_field);
   // A server did not answer: when it is there again it may be another.
-  void lost(const std::string& server) { asked_.erase(server); }
-  // Ends what runs and asks nothing more, until told to go on.
-  void pause(bool on);
-  void stop() { pause(true); }
+  void lost(const ServerKey& server) { context_.book.slots(server).asked.reset(); }
 
  private:
-  struct Wanted {
-    std::optional<unsigned> slots;
-    unsigned reserve = 0;
-  };
-  class Asking;
-  void use(const std::string& server);
-  void learn(const std::string& server, unsigned slots);
-  Awaitable<void> ask(std::string server, Target origin, Upstream upstream);
+  void use(const ServerKey& server);
+  void learn(const ServerKey& server, unsigned slots);
+  Awaitable<void> ask(ServerKey server, Target origin, Upstream upstream);
   Awaitable<std::optional<std::string>> get(const std::string& path, const Target& origin,
                                             const Upstream& upstream, int* status);
 
   RelayContext& context_;
-  std::map<std::string, Wanted> wanted_;  // all by server
-  std::map<std::string, unsigned> learnt_;
-  std::map<std::string, Time> asked_;  // when last
-  std::set<Asking*> running_;
   Duration longest_answer_;
-  bool paused_ = false;
 };
 
 }  // namespace tasklane

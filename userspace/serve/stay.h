@@ -30,9 +30,9 @@ class ChatStay {
   ChatStay(const ChatStay&) = delete;
   ChatStay& operator=(const ChatStay&) = delete;
 
-  void begin(const ChatSender& sender, const std::string& upstream) {
+  void begin(Ticket ticket) {
     begun_ = true;  // also where it is told of halfway
-    lanes_.chat_begins(id_, sender, upstream);
+    lanes_.chat_begins(std::move(ticket));
   }
   void end() {
     if (std::exchange(begun_, false)) lanes_.chat_ends(id_);

@@ -10,10 +10,10 @@ Target target_of(const Target& origin, const Upstream& upstream) {
   return target;
 }
 
-std::string server_key(const Target& origin, const Upstream& upstream) {
-  if (!upstream.original) return upstream.authority;
-  return origin.steered ? "original:" + std::to_string(origin.destination.port())
-                        : origin.host + ":" + std::to_string(origin.port);
+ServerKey server_key(const Target& origin, const Upstream& upstream) {
+  if (!upstream.original) return {upstream.authority};
+  return {origin.steered ? "original:" + std::to_string(origin.destination.port())
+                         : origin.host + ":" + std::to_string(origin.port)};
 }
 
 }  // namespace tasklane

@@ -1,9 +1,8 @@
 // Where an upstream of a rule is, for a client that wanted to go somewhere.
 #pragma once
 
-#include <string>
-
 #include "shaper/decide/config.h"
+#include "shaper/server/server_key.h"
 #include "userspace/wire/reach.h"
 
 namespace tasklane {
@@ -12,6 +11,6 @@ namespace tasklane {
 Target target_of(const Target& origin, const Upstream& upstream);
 
 // One name for each server, under which what is known of it is kept.
-std::string server_key(const Target& origin, const Upstream& upstream);
+ServerKey server_key(const Target& origin, const Upstream& upstream);
 
 }  // namespace tasklane

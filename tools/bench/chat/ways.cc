@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "tools/bench/chat/shaped.h"
+
 namespace tasklane::bench {
 
 sim::EngineOptions model_options() {
@@ -21,8 +23,25 @@ Counts lane_counts(const HostSeen& host) {
       counts[std::string(to_text(event.lane)) + " " + event.name] = lane->second.*event.count;
   counts["rewarm asked"] = host.rewarm.asked;
   counts["rewarm finished"] = host.rewarm.finished;
+  counts["misjudged"] = host.misjudged;
   return counts;
 }
+
+namespace {
+
+void leave_out(Config& config, const Without& without) {
+  for (Rule& rule : config.rules) {
+    LaneSettings& settings = rule.then.settings;
+    if (without.settle) settings.settle = {};
+    if (without.quiet) settings.quiet = {};
+    if (without.preempt) settings.preempt.reset();
+    if (without.slices) settings.slices = false;
+  }
+  if (without.rewarm)
+    for (auto& [name, upstream] : config.upstreams) upstream.rewarm = false;
+}
+
+}  // namespace
 
 HostSeen live_virtually(const Way& way, HostOptions options) {
   World world;
@@ -36,18 +55,29 @@ HostSeen live_virtually(const Way& way, HostOptions options) {
     Result<Config> read = load_config(options.config + "/" + way.profile);
     if (!read) throw std::runtime_error(read.error().text());
     config = std::move(*read);
+    leave_out(*config, way.without);
   }
   std::unique_ptr<Front> front;
-  if (config)
-    front = std::make_unique<Shaped>(world, model, way.second_server ? &task : nullptr, *config, way.without,
-                                     options.model.slots);
-  else
+  const Shaped* shaped = nullptr;
+  if (config) {
+    auto through = std::make_unique<Shaped>(world, model, way.second_server ? &task : nullptr, *config,
+                                            options.model.slots);
+    shaped = through.get();
+    front = std::move(through);
+  } else {
     front = std::make_unique<Direct>(world, model);
+  }
   options.habits.tasks = way.tasks;
   People people(world, *front, options.habits);
   people.begin();
   world.run(options.how_long);
-  HostSeen all{people.seen(), {}, {}, model.requests(), model.prompt_tokens(), task.requests()};
+  HostSeen all{people.seen(),
+               {},
+               {},
+               shaped == nullptr ? 0 : shaped->misjudged(),
+               model.requests(),
+               model.prompt_tokens(),
+               task.requests()};
   if (const Admission* admission = front->admission()) {
     all.lanes = admission->counters();
     all.rewarm = admission->rewarm_counters();

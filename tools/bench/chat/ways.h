@@ -11,6 +11,11 @@
 
 namespace tasklane::bench {
 
+// What of Tasklane is left out, to see what it is worth.
+struct Without {
+  bool settle = false, quiet = false, preempt = false, slices = false, rewarm = false;
+};
+
 struct Way {
   const char* name;
   bool tasks;
@@ -41,6 +46,7 @@ struct HostSeen {
   Seen seen;
   std::map<Lane, LaneCounters> lanes;
   RewarmCounters rewarm;
+  std::uint64_t misjudged = 0;  // chats taken for tasks, tasks for chats
   std::uint64_t model_requests = 0;
   std::uint64_t model_prompt_tokens = 0;
   std::uint64_t task_model_requests = 0;

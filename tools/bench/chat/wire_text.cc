@@ -8,7 +8,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* model_name = "big-chat";
+constexpr const char* model_name = wire_model;
 constexpr std::size_t bytes_per_token = 4;
 // Tokens that the simulated model counts for the roles around the texts.
 constexpr std::size_t system_role = 3;
@@ -111,6 +111,8 @@ std::string wire_request(const Asked& asked, const std::vector<std::string>& ans
   if (asked.typist != 0) head += "X-OpenWebUI-User-Id: person " + std::to_string(asked.typist) + "\r\n";
   return head + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
+
+std::string words_of(const sim::Tokens& answer) { return words(answer.data(), answer.size()); }
 
 std::string streamed_text(const std::string& body) {
   static constexpr std::string_view field = "data: ";

@@ -12,6 +12,9 @@ namespace tasklane::bench {
 // `answers`: what the model said to the chatter's messages so far.
 std::string wire_request(const Asked& asked, const std::vector<std::string>& answers);
 
+inline constexpr const char* wire_model = "big-chat";
+// The text of tokens that a model answered with.
+std::string words_of(const sim::Tokens& answer);
 // The words of a streamed answer to a chat.
 std::string streamed_text(const std::string& body);
 // What a task was asked for; empty: the valid empty answer.

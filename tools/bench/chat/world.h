@@ -54,6 +54,7 @@ class Server : public World::Part {
     world_.add(*this);
   }
   std::uint64_t submit(sim::Tokens prompt, std::size_t answer_tokens, Caller caller);
+  std::uint64_t submit(sim::Work work, std::size_t answer_tokens, Caller caller);
   void close(std::uint64_t id);
   [[nodiscard]] std::uint64_t requests() const { return requests_; }
   [[nodiscard]] std::uint64_t prompt_tokens() const { return engine_.prompt_tokens_computed(); }

@@ -1,15 +1,19 @@
-#include "userspace/serve/task_plan.h"
+#include "shaper/task/plan.h"
 
+#include <algorithm>
 #include <functional>
 #include <string>
 
 #include "shaper/decide/treatment.h"
 #include "shaper/dialect/contract.h"
+#include "shaper/dialect/empty_answer.h"
 #include "shaper/dialect/quoted.h"
 #include "shaper/dialect/token_estimate.h"
 
 namespace tasklane {
 namespace {
+
+constexpr std::size_t longest_paragraph = 8192;  // of what a person sends, to know what was being typed
 
 std::uint64_t mixed(std::initializer_list<std::string_view> parts) {
   std::uint64_t hash = 0xcbf29ce484222325ull;
@@ -35,7 +39,7 @@ std::uint64_t bucket_of(const PlanInput& input, const RateLimit& rate) {
 
 Ticket ticket_for(const PlanInput& input, const Treatment& treatment) {
   Ticket ticket;
-  ticket.id = input.request.id;
+  ticket.id = input.id;
   ticket.request_class = input.classification.request_class;
   ticket.lane = treatment.lane;
   ticket.settings = treatment.settings;
@@ -56,23 +60,39 @@ Ticket ticket_for(const PlanInput& input, const Treatment& treatment) {
 
 }  // namespace
 
+Ticket chat_ticket(RequestId id, const Classification& classification, const BodyFacts* body,
+                   const std::string& server) {
+  // What only quotes a chat is no turn of one: it says nothing of what was being typed.
+  const bool turn = classification.certainty != Certainty::echo;
+  Ticket ticket;
+  ticket.id = id;
+  ticket.request_class = turn ? classification.request_class : RequestClass::other;
+  ticket.lane = Lane::interactive;
+  ticket.tenant = classification.tenant;
+  ticket.chat = classification.chat;
+  ticket.typist = classification.typist;
+  ticket.newcomer = classification.newcomer;
+  ticket.upstream = server;
+  if (body == nullptr) return ticket;
+  const std::string_view sent = prompt_text(*body);
+  ticket.typed = sent.substr(sent.size() - std::min(sent.size(), longest_paragraph));
+  return ticket;
+}
+
 std::optional<Ticket> plan_hold(const PlanInput& input) {
-  const Treatment treatment =
-      treatment_of(input.decision, input.classification, input.request.endpoint, input.body);
-  if (!treatment.waits() || treatment.put_together || !input.request.whole) return std::nullopt;
+  const Treatment treatment = treatment_of(input.decision, input.classification, input.endpoint, input.body);
+  if (!treatment.waits() || treatment.put_together || !input.whole) return std::nullopt;
   return ticket_for(input, treatment);
 }
 
 std::optional<TaskPlan> plan_task(const PlanInput& input) {
-  const Endpoint& endpoint = input.request.endpoint;
-  const Treatment treatment = treatment_of(input.decision, input.classification, endpoint, input.body);
-  if (!treatment.waits() || !treatment.put_together || !input.request.whole) return std::nullopt;
-  TaskPlan plan;
-  plan.ticket = ticket_for(input, treatment);
-  plan.form = form_of(*input.body, endpoint.dialect);
-  plan.decision = input.decision;
-  plan.body = input.body->json;
-  plan.model = input.body->model;
+  const Treatment treatment = treatment_of(input.decision, input.classification, input.endpoint, input.body);
+  if (!treatment.waits() || !treatment.put_together || !input.whole) return std::nullopt;
+  const Dialect dialect = input.endpoint.dialect;
+  Result<TaskBody> body = TaskBody::read(input.body->json, dialect);
+  if (!body) return std::nullopt;
+  TaskPlan plan{
+      std::move(*body), ticket_for(input, treatment), form_of(*input.body, dialect), input.decision, {}};
   plan.json_contract = asks_for_json(plan.ticket.request_class, *input.body);
   const Power& power = treatment.power;
   plan.allowed = {power.may(May::constrain), power.may(May::cap), power.may(May::cap)};

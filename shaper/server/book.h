@@ -1,0 +1,93 @@
+// What is known of each model server, in one place: a page for each, and on it one for each of its models.
+// Bounded: the pages that were not opened for longest go first, but for servers that the configuration names.
+// Takes the time as it is given; not thread-safe.
+//
+// A page may go whenever another is opened: keep the key, not the page.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shaper/base/time.h"
+#include "shaper/dialect/endpoint.h"
+#include "shaper/dialect/load_options.h"
+#include "shaper/server/constraints.h"
+#include "shaper/server/rewarm_worth.h"
+#include "shaper/server/server_key.h"
+#include "shaper/server/slice_worth.h"
+
+namespace tasklane {
+
+struct ModelPage {
+  TakenConstraints constraints;
+  std::optional<LoadOptions> chat_options;  // of the last chat
+  // Figures differ by dialect: Ollama tells less in OpenAI's.
+  std::map<Dialect, SliceWorth> slices;
+};
+
+// How many requests a server computes at once.
+struct SlotsSeen {
+  std::optional<unsigned> wanted;  // by the configuration
+  unsigned reserve = 0;            // for chats
+  bool named = false;              // by the configuration
+  std::optional<unsigned> learnt;
+  std::optional<Time> asked;  // when last
+
+  [[nodiscard]] unsigned count() const { return wanted.value_or(learnt.value_or(1)); }
+};
+
+// What asking a chat's prompt again was seen to be worth.
+struct RewarmSeen {
+  RewarmWorth worth;
+  RewarmOf next = RewarmOf::answer;
+  Duration last_took{};
+  bool refuses_answers = false;  // llama-server with some templates: no assistant message at the end
+  Time last_used{};              // by a chat or for its sake
+};
+
+class Book {
+ public:
+  static constexpr std::size_t most_servers = 64;
+  static constexpr std::size_t most_models = 256;  // on all servers
+
+  // Opened where there was none.
+  SlotsSeen& slots(const ServerKey& server) { return open(server).slots; }
+  RewarmSeen& rewarm(const ServerKey& server) { return open(server).rewarm; }
+  ModelPage& model(const ModelKey& key);
+  SliceWorth& slices(const ModelKey& key, Dialect dialect) { return model(key).slices[dialect]; }
+
+  // The servers whose slots the configuration names or that have told them.
+  [[nodiscard]] std::vector<ServerKey> with_slots() const;
+  // What the configuration said of slots no longer holds.
+  void forget_wanted_slots();
+  // Whoever reads the configuration again may have changed a server too: constraints and slices are learnt
+  // anew.
+  void configuration_read_again();
+
+  [[nodiscard]] std::size_t servers() const { return pages_.size(); }
+  [[nodiscard]] std::size_t models() const;
+
+ private:
+  struct Model {
+    ModelPage page;
+    std::uint64_t opened = 0;
+  };
+  struct Page {
+    SlotsSeen slots;
+    RewarmSeen rewarm;
+    std::map<std::string, Model> models;
+    std::uint64_t opened = 0;
+  };
+  Page& open(const ServerKey& server);
+  void drop_a_server();
+  void drop_a_model();
+
+  std::map<ServerKey, Page> pages_;
+  std::uint64_t openings_ = 0;
+};
+
+}  // namespace tasklane

@@ -1,0 +1,275 @@
+#include "tools/bench/chat/shaped.h"
+
+#include <stdexcept>
+#include <utility>
+
+#include "shaper/classify/pack.h"
+#include "shaper/decide/decide.h"
+#include "shaper/http/message_scanner.h"
+#include "tools/bench/chat/watch.h"
+#include "tools/bench/chat/wire_text.h"
+#include "tools/modelsim/dialect_answer.h"
+
+namespace tasklane::bench {
+namespace {
+
+constexpr const char* client = "127.0.0.1";
+const ServerKey model_server{"model"};
+
+std::vector<std::shared_ptr<const Pack>> packs_of(const Config& config) {
+  auto packs = find_packs(config.packs, {});
+  if (!packs) throw std::runtime_error(packs.error().text());
+  return std::move(*packs);
+}
+
+struct Parsed {
+  RequestHead head;
+  std::string body;
+};
+
+Parsed parsed(const std::string& request) {
+  constexpr std::uint32_t longest_head = 1u << 16U;
+  Parsed result;
+  RequestScanner scanner(longest_head);
+  scanner.collect_into(&result.body);
+  std::string_view rest = request;
+  for (ScanState state = ScanState::head_done; state == ScanState::head_done;) {
+    const ScanResult scan = scanner.feed(rest);
+    rest.remove_prefix(scan.consumed);
+    state = scan.state;
+  }
+  result.head = scanner.head();
+  return result;
+}
+
+UpstreamFigures figures_of(const sim::Usage& usage) {
+  UpstreamFigures figures;
+  figures.computed_tokens = usage.new_tokens;
+  figures.cached_tokens = usage.cached_tokens;
+  figures.prompt_time = usage.prefill;
+  return figures;
+}
+
+// As the model would write it: the class's object.
+std::string content_of(const Asked& asked) {
+  const AnswerContract& contract = class_row(asked.request_class).contract;
+  const bool plain = contract.value == AnswerContract::Value::text;
+  const nlohmann::json text = text_of(asked);
+  const nlohmann::json value = plain ? text : nlohmann::json::array({text});
+  return nlohmann::json{{std::string(contract.key), value}}.dump();
+}
+
+}  // namespace
+
+// Performs what its life says on the simulated servers.
+class Shaped::Task : public WaitingTask {
+ public:
+  Task(Shaped& front, Asked asked, Done done, TaskPlan plan, std::vector<Hop> hops)
+      : front_(front),
+        asked_(std::move(asked)),
+        done_(std::move(done)),
+        arrived_(front.world_.now()),
+        id_(plan.ticket.id),
+        life_({front.book_, front.desk_.admission(), front.answers_, front.statistics_, front.canonical_,
+               front.bypass_},
+              std::move(plan), std::move(hops)) {}
+
+  void on_start() override {
+    life_.started();
+    told();
+  }
+  void on_share() override {
+    life_.shared();
+    told();
+  }
+  void on_cancel() override {
+    life_.cancelled();
+    told();
+  }
+  void on_answer(AnswerKind kind, const std::string& text) override {
+    life_.answered(kind, text);
+    told();
+  }
+  void on_result(std::shared_ptr<const TaskResult> result) override {
+    life_.given(std::move(result), front_.world_.now());
+    told();
+  }
+
+  // All that is due.
+  void told() {
+    if (std::exchange(performing_, true)) return;
+    while (perform(life_.next(front_.world_.now()))) {
+    }
+    performing_ = false;
+  }
+
+ private:
+  // False: it waits, or is at its end.
+  bool perform(Effect due) {
+    if (auto* enter = std::get_if<effect::EnterLane>(&due)) {
+      front_.desk_.arrive(std::move(enter->ticket), *this, front_.world_.now());
+    } else if (auto* leave = std::get_if<effect::LeaveLane>(&due)) {
+      front_.desk_.finished(id_, leave->result, front_.world_.now());
+    } else if (auto* dial = std::get_if<effect::Dial>(&due)) {
+      server_ = dial->hop->server == model_server ? &front_.model_ : front_.task_;
+      life_.dialled(server_ == nullptr ? std::optional<std::string>("there is none") : std::nullopt);
+    } else if (auto* send = std::get_if<effect::Send>(&due)) {
+      submit(*send);
+    } else if (std::holds_alternative<effect::StopUpstream>(due)) {
+      server_->close(running_);
+      life_.replied({}, AnswerAssembler(life_.plan().form.dialect), front_.world_.now());
+    } else if (auto* done = std::get_if<effect::Done>(&due)) {
+      finish(*done);
+      return false;
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  void submit(const effect::Send& send) {
+    auto request = sim::parse_generation(life_.plan().form.dialect, send.body, sim::Flavour::llama);
+    if (!request) throw std::runtime_error(request.error().text());
+    sim::Work work = request->work;
+    running_ =
+        server_->submit(std::move(work), asked_.answer_tokens,
+                        {{}, [this, keep = send.keep, said = std::move(*request)](const sim::Usage& usage) {
+                           AnswerAssembler assembler(life_.plan().form.dialect, keep);
+                           const std::string text = sim::stream_piece(said, 1, content_of(asked_)) +
+                                                    sim::stream_end(said, 1, usage, sim::Flavour::llama);
+                           assembler.feed(text);
+                           assembler.finish();
+                           life_.replied({true, true, false, 200, sim::stream_content_type(said), {}},
+                                         assembler, front_.world_.now());
+                           told();
+                         }});
+  }
+
+  void finish(const effect::Done& done) {
+    Outcome outcome;
+    outcome.total = outcome.first_token = front_.world_.now() - arrived_;
+    if (done.answer) outcome.text = task_text(done.answer->body);
+    front_.desk_.leave(id_);
+    front_.classifier_.ended(id_, front_.world_.now());
+    front_.world_.after(Duration::zero(), [&front = front_, id = id_] { front.tasks_.erase(id); });
+    const Done tell = std::move(done_);
+    tell(outcome);
+  }
+
+  Shaped& front_;
+  Asked asked_;
+  Done done_;
+  Time arrived_;
+  RequestId id_;
+  Life life_;
+  Server* server_ = nullptr;
+  std::uint64_t running_ = 0;  // the server's number
+  bool performing_ = false;
+};
+
+// A re-warm, which gives way when it is told to.
+class Shaped::OwnRequest : public WaitingTask {
+ public:
+  OwnRequest(Shaped& front, RequestId id) : front_(front), id_(id) {
+    front_.desk_.enter(id_, *this);
+    const Time begun = front_.world_.now();
+    running_ = front_.model_.submit(front_.last_chat_, 1, {{}, [this, begun](const sim::Usage&) {
+                                                             const Time at = front_.world_.now();
+                                                             front_.rewarming_.answered(
+                                                                 model_server, front_.last_key_, at - begun);
+                                                             front_.desk_.finished(id_, nullptr, at);
+                                                             end();
+                                                           }});
+  }
+  void on_start() override {}
+  void on_share() override {}
+  void on_cancel() override {
+    front_.model_.close(running_);
+    end();
+  }
+  void on_answer(AnswerKind, const std::string&) override {}
+  void on_result(std::shared_ptr<const TaskResult>) override {}
+
+ private:
+  void end() {
+    front_.desk_.leave(id_);
+    front_.world_.after(Duration::zero(), [&front = front_, id = id_] { front.own_.erase(id); });
+  }
+
+  Shaped& front_;
+  RequestId id_;
+  std::uint64_t running_ = 0;
+};
+
+Shaped::Shaped(World& world, Server& model, Server* task, const Config& config, unsigned slots)
+    : world_(world),
+      model_(model),
+      task_(task),
+      config_(config),
+      classifier_(packs_of(config)),
+      rewarming_(book_, desk_.admission()) {
+  desk_.admission().use_slots(model_server.name, slots);
+  desk_.rewarm_with([this](const Rewarm& wish) { rewarm(wish); });
+  world_.add(*this);
+}
+
+Shaped::~Shaped() = default;
+
+std::vector<Hop> Shaped::hops_of(const Decision& decision) const {
+  std::vector<Hop> hops;
+  for (const Upstream* upstream : decision.route)
+    hops.push_back({upstream, upstream->original ? model_server : ServerKey{"task"}, {}});
+  return hops;
+}
+
+void Shaped::ask(Asked asked, Done done) {
+  const Parsed request = parsed(wire_request(asked, said_[asked.chat]));
+  const Endpoint endpoint = endpoint_of(request.head.method, request.head.target);
+  const BodyFacts& body = reader_.read(request.body, endpoint.dialect);
+  const RequestId id = ++last_id_;
+  const Classification classification =
+      classifier_.classify({id, request.head, endpoint, &body, client, world_.now(), false});
+  const Decision decision =
+      decide(config_, {request.head, endpoint, &body, request.body.size(), classification, client});
+  std::optional<TaskPlan> plan = plan_task({id, endpoint, &body, classification, decision, client});
+  if (plan.has_value() == (asked.request_class == RequestClass::chat)) ++misjudged_;
+  if (!plan)
+    return ask_chat(chat_ticket(id, classification, &body, model_server.name), std::move(asked),
+                    std::move(done));
+  auto task =
+      std::make_unique<Task>(*this, std::move(asked), std::move(done), std::move(*plan), hops_of(decision));
+  Task& begun = *(tasks_[id] = std::move(task));
+  begun.told();
+}
+
+void Shaped::ask_chat(Ticket ticket, Asked asked, Done done) {
+  desk_.chat_begins(ticket, world_.now());
+  const auto watch = std::make_shared<Watch>(Watch{world_.now(), {}, {}});
+  model_.submit(asked.prompt, asked.answer_tokens,
+                {[this, watch] { watch->token(world_.now()); },
+                 [this, watch, ticket, asked, done = std::move(done)](const sim::Usage& usage) {
+                   watch->outcome.total = world_.now() - watch->asked;
+                   watch->outcome.text = text_of(asked);
+                   chat_answered(ticket, asked, usage);
+                   done(watch->outcome);
+                 }});
+}
+
+void Shaped::chat_answered(const Ticket& ticket, const Asked& asked, const sim::Usage& usage) {
+  said_[asked.chat].push_back(words_of(asked.answer));
+  last_chat_ = asked.prompt;
+  last_chat_.insert(last_chat_.end(), asked.answer.begin(), asked.answer.end());
+  last_key_ = ticket.chat;
+  book_.slices({model_server, wire_model}, Dialect::openai_chat).chat(figures_of(usage));
+  rewarming_.chat_answered(model_server, ticket.id, ticket.chat, figures_of(usage), config_.original().rewarm,
+                           world_.now());
+  desk_.chat_ends(ticket.id, world_.now());
+  classifier_.ended(ticket.id, world_.now());
+}
+
+void Shaped::rewarm(const Rewarm& wish) {
+  rewarming_.begun(model_server);
+  own_[wish.id] = std::make_unique<OwnRequest>(*this, wish.id);
+}
+
+}  // namespace tasklane::bench

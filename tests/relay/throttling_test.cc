@@ -170,70 +170,27 @@ TEST_F(Throttling, ASuggestionThatIsHeldComesWhenTheChatIsAnswered) {
   EXPECT_EQ(R"({"text": " then"})", content_of(receive_answer(typist)));
 }
 
-// Known to be tasks by their echo alone, so nobody knows what an empty answer of theirs is.
-class OfUnknownKind : public Throttling {
- protected:
-  void start_after_a_chat(const std::string& then) {
-    start_with(then, R"("task")");
-    Peer person = client();
-    person.send(asked_of_model(long_question, true));
-    Peer server = model.accept();
-    receive_request(server);
-    server.send(answer("{}"));
-    person.receive(answer("{}").size());
-    at_model_ = std::make_unique<Peer>(std::move(server));
-  }
-  static std::string question(const std::string& what) {
-    return asked_of_model(what + "\nUSER: " + long_question + "\nASSISTANT: ", false);
-  }
-  std::unique_ptr<Peer> at_model_;
-};
-
-TEST_F(OfUnknownKind, PastItsRateItIsRefusedForThereIsNoEmptyAnswer) {
-  start_after_a_chat(
-      R"({"lane": "background", "settle": "0s", "quiet": "0s", "constrain": true, "rate": {"limit": "1/h", "over": "answer"}})");
-  Peer one = client();
-  one.send(question("Gib dem Gespraech einen kurzen Namen."));
-  const Json asked = receive_request(*at_model_);
-  EXPECT_FALSE(asked.contains("format") || asked.contains("think") || asked.contains("options"))
-      << "nobody knows the shape of its answer";
-  stream_answer(*at_model_, "Buchen");
-  EXPECT_EQ("Buchen", content_of(receive_answer(one)));
-  Peer two = client();
-  two.send(question("Nenne drei Schlagwoerter fuer das Gespraech."));
-  int status = 0;
-  const Json refused = receive_answer(two, &status);
-  EXPECT_EQ(429, status);
-  EXPECT_NE(std::string::npos, refused.value("error", "").find("rule 'tasks'"));
-}
-
-TEST_F(OfUnknownKind, InTheKeystrokeLaneItWaitsForTheChat) {
-  start_after_a_chat(R"({"lane": "keystroke", "quiet": "0s"})");
+// Routers, filters and people quote chats too.
+TEST_F(Throttling, WhatOnlyQuotesAChatGoesAtOnceBesideItAndAsItCame) {
+  start_with(R"({"lane": "background", "constrain": true, "rate": {"limit": "1/h", "over": "answer"}})",
+             R"("task")");
   Peer person = client();
-  person.send(chat);
-  receive_request(*at_model_);
-  Peer tasks = client();
-  tasks.send(question("Gib dem Gespraech einen kurzen Namen."));
-  EXPECT_FALSE(model.called_within(milliseconds(100)));
-  at_model_->send(answer("{}"));
+  person.send(asked_of_model(long_question, true));
+  Peer answering = model.accept();
+  receive_request(answering);
+  const std::string body =
+      asked_of_model("Gib einen Namen.\nUSER: " + long_question + "\nASSISTANT: ", false);
+  for (int turn = 0; turn < 2; ++turn) {
+    Peer router = client();
+    router.send(body);
+    Peer server = model.accept();
+    EXPECT_EQ(body, server.receive(body.size())) << "byte for byte";
+    server.send(answer("{}"));
+    router.receive(answer("{}").size());
+    server.close();
+  }
+  answering.send(answer("{}"));
   person.receive(answer("{}").size());
-  receive_request(*at_model_);
-  stream_answer(*at_model_, "Buchen");
-  EXPECT_EQ("Buchen", content_of(receive_answer(tasks)));
-}
-
-TEST_F(OfUnknownKind, InTheKeystrokeLaneANewerOneReplacesItNot) {
-  start_after_a_chat(R"({"lane": "keystroke", "quiet": "0s"})");
-  Peer one = client();
-  one.send(question("Gib dem Gespraech einen kurzen Namen."));
-  receive_request(*at_model_);
-  Peer two = client();
-  two.send(question("Nenne drei Schlagwoerter fuer das Gespraech."));
-  stream_answer(*at_model_, "Buchen");
-  EXPECT_EQ("Buchen", content_of(receive_answer(one)));
-  receive_request(*at_model_);
-  stream_answer(*at_model_, "Baum");
-  EXPECT_EQ("Baum", content_of(receive_answer(two)));
 }
 
 TEST_F(LanesOnTheWire, WithoutAConfigurationTheOneModelProfileHolds) {

@@ -73,8 +73,7 @@ Awaitable<void> Agent::Parts::wind_down() {
   timer.expires_after(tick);  // for handshakes that the kernel still completes for us
   co_await timer.async_wait(asio::redirect_error(use_await, error));
   acceptor->finish();
-  rewarmer->stop();
-  slot_probe->stop();
+  relay->own.pause(true);
   spawn(io, "the second signal", await_haste());
   const Time end = now() + last_tasks;
   while (relay->open_connections > 0) {

@@ -11,8 +11,8 @@
 //   echo      it quotes a chat                no    no      no         no                  no
 //   none      nothing shows a task            no    no      no         no                  no
 //
-// Classes that a person waits for (blocking: query, image_prompt, tool_selection) have a power only where they
-// are named: else nothing tells them from a plugin's question.
+// Classes that a person waits for (blocking: query, image_prompt, tool_selection) have a power only where
+// they are named: else nothing tells them from a plugin's question.
 #pragma once
 
 #include <array>

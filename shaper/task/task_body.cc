@@ -20,8 +20,8 @@ MadeBody TaskBody::made(const BodyWish& wish) const {
   MadeBody made{json_};
   made.changed = rewrite(made.json, wish.then, wish.upstream);
   if (wish.chat) made.changed |= align(made.json, dialect_, *wish.chat);
-  made.applied = constrain(made.json, dialect_, wish.request_class, wish.json_contract, wish.wanted,
-                           wish.bounds);
+  made.applied =
+      constrain(made.json, dialect_, wish.request_class, wish.json_contract, wish.wanted, wish.bounds);
   made.made_stream = wish.as_stream && as_stream(made.json, dialect_);
   made.changed |= made.applied.any() || made.made_stream;
   return made;

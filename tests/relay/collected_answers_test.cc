@@ -39,7 +39,7 @@ TEST_F(CollectedAnswers, EndWithTheFirstErrorInThem) {
   server.send(stream_head + chunk("{\"error\":\"the runner is gone\"}\n"));
   int status = 0;
   const Json said = receive_answer(person, &status);
-  EXPECT_EQ(502, status);
+  EXPECT_EQ(500, status) << "as a server says it that has sent nothing yet";
   EXPECT_NE(std::string::npos, said.dump().find("the runner is gone")) << said;
   EXPECT_TRUE(server.sees_close());
 }

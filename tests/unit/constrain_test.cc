@@ -37,9 +37,9 @@ TEST(Constrain, AnOllamaTaskGetsFormatCapAndNoThinking) {
 }
 
 TEST(Constrain, ATemplateOfSomebodysOwnGetsTypesAlone) {
-  const auto result = constrain(plain, Dialect::ollama_chat, RequestClass::tags, true, {true, false, false},
-                                SchemaBounds::none);
-  const json format = body_of(result).at("format");
+  OrderedJson body = parse_object(plain).value();
+  constrain(body, Dialect::ollama_chat, RequestClass::tags, true, {true, false, false}, SchemaBounds::none);
+  const json format = json::parse(to_wire_json(body)).at("format");
   EXPECT_EQ(format.at("required"), json::array({"tags"}));
   EXPECT_EQ(format.at("properties").at("tags"), json::parse(R"({"type":"array","items":{"type":"string"}})"));
 }

@@ -34,8 +34,9 @@ TEST(EndpointOf, APathIsKnownByItsEndBehindAnyBase) {
 }
 
 TEST(EndpointOf, EveryPostThatIsNotKnownMayGenerate) {
-  for (const char* target : {"/completion", "/infill", "/api/v1/chat", "/v1/audio/transcriptions",
-                             "/api/chats", "/API/CHAT", "/x?/api/chat", "/invocations", "/v1/images/generations"})
+  for (const char* target :
+       {"/completion", "/infill", "/api/v1/chat", "/v1/audio/transcriptions", "/api/chats", "/API/CHAT",
+        "/x?/api/chat", "/invocations", "/v1/images/generations"})
     EXPECT_TRUE(may_generate(endpoint_of("POST", target))) << target;
   for (const char* target : {"/tokenize", "/apply-template", "/slots/0?action=save", "/v1/rerank",
                              "/api/pull", "/models/unload", "/v1/messages/count_tokens", "/proxy/api/embed"})

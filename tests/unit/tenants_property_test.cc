@@ -11,6 +11,7 @@
 
 #include "shaper/admit/admission.h"
 #include "shaper/dialect/canonical.h"
+#include "shaper/dialect/json_body.h"
 #include "tests/support/front_end.h"
 
 namespace tasklane {
@@ -62,9 +63,7 @@ class Tenants : public testing::TestWithParam<unsigned> {
         task_body(std::string("### Task:\nName it. { \"title\": \"x\" }\n<chat_history>\nUSER: ") +
                   questions[below(3)] + "\n</chat_history>");
     Ticket made = ticket(who, front_end_.ollama(body, tenants[who]), Lane::background);
-    const std::string bytes = body.dump();
-    const auto key = canonical_.key_of(made.tenant, made.request_class, Dialect::ollama_chat, "m", bytes);
-    made.canonical = *key;
+    made.canonical = key_of(made, body);
     arrive(who, std::move(made));
   }
   void keystroke(std::size_t who) {
@@ -77,9 +76,12 @@ class Tenants : public testing::TestWithParam<unsigned> {
     Ticket made = ticket(who, front_end_.ollama(body, tenants[who]), Lane::keystroke);
     ASSERT_EQ(made.request_class, RequestClass::autocomplete);
     made.typed = text;
-    made.canonical =
-        *canonical_.key_of(made.tenant, made.request_class, Dialect::ollama_chat, "m", body.dump());
+    made.canonical = key_of(made, body);
     arrive(who, std::move(made));
+  }
+  CanonicalKey key_of(const Ticket& made, const Json& body) const {
+    return canonical_.key_of(made.tenant, made.request_class, Dialect::ollama_chat, "m",
+                             OrderedJson::parse(body.dump()));
   }
   Ticket ticket(std::size_t, const Classification& seen, Lane lane) {
     Ticket made;

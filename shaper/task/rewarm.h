@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "shaper/base/result.h"
+#include "shaper/dialect/body.h"
 #include "shaper/dialect/endpoint.h"
 
 namespace tasklane {
@@ -15,6 +16,10 @@ namespace tasklane {
 // the load stays as it is. With its `answer`, where it is known, for that is part of the next turn's prompt.
 // Error: no JSON object.
 Result<std::string> rewarm_body(std::string_view chat, Dialect dialect, std::string_view answer = {});
+
+// Whether the model still lies in the server's memory behind this chat: not where its `keep_alive` is zero
+// (Ollama unloads it at once), and not where Ollama passes it on to its cloud ("...cloud").
+bool stays_loaded(const BodyFacts& chat);
 
 struct PrewarmSource {
   std::string_view body;

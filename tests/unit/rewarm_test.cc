@@ -1,8 +1,10 @@
 // Requests asked again for the cache's sake, and asked ahead of a chat.
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 #include "shaper/task/rewarm.h"
 
@@ -19,6 +21,20 @@ TEST(Rewarm, AsksTheChatsOwnPromptForOneToken) {
   json expected = json::parse(chat);
   expected["options"]["num_predict"] = 1;
   EXPECT_EQ(json::parse(*body), expected);
+}
+
+TEST(Rewarm, IsNotForAModelThatIsUnloadedBehindItsChat) {
+  const auto stays = [reader = std::make_unique<BodyReader>()](std::string_view body) {
+    return stays_loaded(reader->read(body, Dialect::ollama_chat, {}));
+  };
+  for (const std::string_view gone :
+       {R"({"model":"m","messages":[],"keep_alive":0})", R"({"model":"m","messages":[],"keep_alive":"0s"})",
+        R"({"model":"big:120b-cloud","messages":[]})"})
+    EXPECT_FALSE(stays(gone)) << gone;
+  for (const std::string_view kept :
+       {R"({"model":"m","messages":[]})", R"({"model":"m","messages":[],"keep_alive":-1})",
+        R"({"model":"cloudy","messages":[],"keep_alive":"10m"})"})
+    EXPECT_TRUE(stays(kept)) << kept;
 }
 
 TEST(Rewarm, InOpenaisDialectLowersTheLimitThatTheChatUses) {

@@ -6,6 +6,7 @@
 
 #include "shaper/dialect/error_answer.h"
 #include "shaper/task/plan.h"
+#include "shaper/task/rewarm.h"
 #include "userspace/serve/held_exchange.h"
 #include "userspace/serve/slot_probe.h"
 #include "userspace/serve/stay.h"
@@ -240,7 +241,7 @@ std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const Bo
   const bool untouched = decision.rule == nullptr && (upstream.rewarm || upstream.prewarm);
   if (context_.rewarmer == nullptr || !untouched || classification.request_class != RequestClass::chat ||
       classification.certainty == Certainty::echo || !writes_answers(request.endpoint.dialect) ||
-      body == nullptr || !body->readable || !Rewarmer::keeps(body->json.size()))
+      body == nullptr || !body->readable || !stays_loaded(*body) || !Rewarmer::keeps(body->json.size()))
     return std::nullopt;
   return ChatPrompt{origin_,
                     std::string(request.raw_head()),

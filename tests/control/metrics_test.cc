@@ -370,7 +370,12 @@ TEST(Metrics, AsJsonCarryTheSteeringBesideTheStatistics) {
   const nlohmann::json expected = {{"attached", true},
                                    {"bypassed", true},
                                    {"connections", {{"steered", 21}, {"bypassed", 22}}},
-                                   {"endpoints", {"127.0.0.1:11434"}}};
+                                   {"endpoints", {"127.0.0.1:11434"}},
+                                   {"loop_late_seconds", 0.0},
+                                   {"max_connections", 0},
+                                   {"stale_after_seconds", 0.0},
+                                   {"suspended", ""},
+                                   {"suspensions", 0}};
   EXPECT_EQ(json["steering"], expected);
 }
 

@@ -157,8 +157,9 @@ void AnswerAssembler::object(std::string_view text) {
 // each chunk.
 bool AnswerAssembler::failure(const Json& json, std::string_view text) {
   const Json* error = find(json, "error");
-  const bool says_nothing =
-      error == nullptr || error->empty() || *error == "" || *error == false || *error == 0;
+  const auto* words = error == nullptr ? nullptr : error->get_ptr<const Json::string_t*>();
+  const bool says_nothing = error == nullptr || error->empty() || (words != nullptr && words->empty()) ||
+                            *error == false || *error == 0;
   // Older llama-servers send the error's inside alone.
   const bool inside = is_openai(dialect_) && !json.contains("choices") && find(json, "message") != nullptr &&
                       status_in(json) != 0;

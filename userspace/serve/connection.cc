@@ -117,8 +117,9 @@ Awaitable<void> Connection::run_tunnel() {
     if (input_->reset()) return dialling->give_up();
     input_->when_closed([dialling] { dialling->give_up(); });
   });
-  Result<UpstreamPtr> upstream =
-      co_await reach(context_.upstreams, origin_, ReachWishes{.patient = true, .dialling = dialling});
+  // Named: gcc 12 destroys such a temporary of an awaited call twice.
+  const ReachWishes wishes{.patient = true, .dialling = dialling};
+  Result<UpstreamPtr> upstream = co_await reach(context_.upstreams, origin_, wishes);
   input_->when_closed(nullptr);
   if (!upstream) co_return reset_client();
   co_await tunnel(socket_, input_, *upstream);

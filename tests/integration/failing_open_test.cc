@@ -108,6 +108,7 @@ TEST_F(FailingOpen, ABurstThatAnAgentHasNoRoomForReachesTheModel) {
 }
 
 TEST_F(FailingOpen, WithoutDescriptorsToSpareTheNextConnectionReachesTheModel) {
+  NOT_UNDER_SANITIZERS("their runtime opens descriptors to look at an object's type");
   const HttpModel model(host(), at("127.0.0.1", model_port));
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
@@ -131,6 +132,7 @@ TEST_F(FailingOpen, WithoutMemoryToSpareTheNextConnectionReachesTheModel) {
 
 // Nobody is left to end what the request had begun.
 TEST_F(FailingOpen, AnExceptionThatEscapesARequestEndsTheAgentAndTheNextOneIsServedDirectly) {
+  NOT_UNDER_SANITIZERS("their allocator ends the process where operator new would throw");
   const HttpModel model(host(), at("127.0.0.1", model_port));
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "relay/lanes_fixture.h"
+#include "tests/support/requirements.h"
 
 namespace {
 
@@ -41,9 +42,7 @@ namespace {
 class WithoutMemory : public LanesOnTheWire {
  protected:
   void SetUp() override {
-#ifdef __SANITIZE_ADDRESS__
-    GTEST_SKIP() << "the sanitizer checks other allocations than those that fail here";
-#endif
+    NOT_UNDER_SANITIZERS("their allocator is another than the one that fails here");
     start_with(R"({"settle": "0s", "quiet": "0s"})");
     count_escapes();
     model_ = std::thread([this] {

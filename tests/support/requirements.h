@@ -22,3 +22,11 @@ bool on_a_build_server();
     GTEST_SKIP() << *missing_here;                                        \
   }                                                                       \
   static_assert(true, "asks for a semicolon")
+
+// For what takes memory or descriptors from a program: the sanitizers' runtime needs them itself. `why` says
+// what it would do.
+#ifdef __SANITIZE_ADDRESS__
+#define NOT_UNDER_SANITIZERS(why) GTEST_SKIP() << "under the sanitizers: " << (why)
+#else
+#define NOT_UNDER_SANITIZERS(why) static_assert(true, "asks for a semicolon")
+#endif

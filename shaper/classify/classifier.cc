@@ -60,8 +60,7 @@ RequestClass class_by_path(EndpointKind kind) {
 }
 
 bool is_chat_dialect(Dialect dialect) {
-  return dialect == Dialect::ollama_chat || dialect == Dialect::openai_chat ||
-         dialect == Dialect::openai_responses || dialect == Dialect::anthropic_messages;
+  return dialect != Dialect::none && dialect_row(dialect).prompt != PromptPlace::lone;
 }
 
 // Without a prompt Ollama only loads or unloads the model. A prompt without a conversation around it is as
@@ -72,7 +71,7 @@ RequestClass class_without_evidence(const BodyFacts* body, Dialect dialect) {
     return m.text.empty() && !m.has_other_parts && !m.has_tool_calls;
   });
   if (empty) return is_ollama(dialect) ? RequestClass::admin : RequestClass::other;
-  return dialect != Dialect::openai_completions || body->streamed ? RequestClass::chat : RequestClass::other;
+  return !dialect_row(dialect).for_scripts || body->streamed ? RequestClass::chat : RequestClass::other;
 }
 
 // What speaks against a task before a word is read.

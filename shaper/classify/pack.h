@@ -42,7 +42,7 @@ struct Mark {
 
 // What a request must look like before its words are looked at. An empty list: no condition.
 struct Shape {
-  std::vector<Dialect> dialects{Dialect::ollama_chat, Dialect::openai_chat, Dialect::openai_responses};
+  std::vector<Dialect> dialects = dialects_of_tasks();
   std::optional<bool> stream = false;
   std::optional<bool> tools = false;
   std::optional<bool> images = false;

@@ -23,9 +23,6 @@ constexpr std::array<std::pair<std::string_view, Where>, 7> where_names{
      {"anywhere", Where::anywhere},
      {"system_start", Where::system_start},
      {"system", Where::system}}};
-constexpr std::array<Dialect, 6> dialects{Dialect::ollama_chat,      Dialect::ollama_generate,
-                                          Dialect::openai_chat,      Dialect::openai_completions,
-                                          Dialect::openai_responses, Dialect::anthropic_messages};
 
 // Thrown inside parse_pack only.
 struct Refusal {
@@ -154,14 +151,15 @@ std::vector<Dialect> dialects_of(const Node& node, std::string_view key) {
   std::vector<Dialect> list;
   for (const Node& item : node.items(key)) {
     const std::string name = item.text();
-    const auto found =
-        std::find_if(dialects.begin(), dialects.end(), [&](Dialect d) { return to_text(d) == name; });
-    if (found == dialects.end())
-      item.refuse(
-          "unknown dialect \"" + name + "\"",
-          "dialects: ollama_chat, ollama_generate, openai_chat, openai_completions, openai_responses, "
-          "anthropic_messages");
-    list.push_back(*found);
+    const auto found = std::find_if(dialect_table.begin(), dialect_table.end(),
+                                    [&](const DialectRow* row) { return row->name == name; });
+    if (found == dialect_table.end()) {
+      std::string known;
+      for (const DialectRow* row : dialect_table)
+        known += (known.empty() ? "" : ", ") + std::string(row->name);
+      item.refuse("unknown dialect \"" + name + "\"", "dialects: " + known);
+    }
+    list.push_back((*found)->dialect);
   }
   return list;
 }

@@ -37,11 +37,14 @@ struct Answer {
 
 // How a client asked for its answer.
 struct AnswerForm {
-  Dialect dialect = Dialect::ollama_chat;  // not none
+  Dialect dialect = Dialect::ollama_chat;  // one that writes_answers()
   bool stream = false;
   bool include_usage = false;  // OpenAI, streamed: stream_options.include_usage
   std::string model;           // as the client wrote it
 };
+
+// When it was made, in seconds since 1970; 0 where nobody said so.
+std::int64_t created_seconds(const Answer& answer);
 
 // Status 200, head values and body. Streamed: the text in one piece, then the end as the dialect writes it.
 LocalAnswer render(const Answer& answer, const AnswerForm& form);

@@ -5,7 +5,7 @@
 namespace tasklane {
 bool as_stream(OrderedJson& body, Dialect dialect) {
   const OrderedJson* stream = member(body, "stream");
-  if (stream == nullptr ? is_ollama(dialect) : *stream == true) return false;
+  if (stream == nullptr ? dialect_row(dialect).streams_unasked : *stream == true) return false;
   ask_for_stream(body, dialect);
   return true;
 }

@@ -16,25 +16,6 @@ const Json* find(const Json& object, std::string_view key) {
   return found == object.end() || found->is_null() ? nullptr : &*found;
 }
 
-std::string text_at(const Json& object, std::string_view key) {
-  const Json* value = find(object, key);
-  return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
-}
-
-void read_count(std::optional<std::uint64_t>& into, const Json& object, std::string_view key) {
-  const Json* value = find(object, key);
-  if (value == nullptr || !value->is_number()) return;
-  const double number = value->get<double>();
-  if (number >= 0 && number < 1e15) into = static_cast<std::uint64_t>(number);
-}
-
-void read_time(std::optional<Duration>& into, const Json& object, std::string_view key, double unit_seconds) {
-  const Json* value = find(object, key);
-  if (value == nullptr || !value->is_number()) return;
-  const double seconds = value->get<double>() * unit_seconds;
-  if (seconds >= 0 && seconds < 1e8) into = from_seconds(seconds);
-}
-
 // {"error":"..."} or {"error":{"message":"..."}}.
 std::string error_text(const Json& error) {
   if (error.is_string()) return error.get<std::string>();
@@ -48,15 +29,10 @@ int status_in(const Json& error) {
   return code != nullptr && code->is_number_integer() ? code->get<int>() : 0;
 }
 
-constexpr double nanosecond = 1e-9;
-constexpr double millisecond = 1e-3;
-
 }  // namespace
 
 AnswerAssembler::AnswerAssembler(Dialect dialect, Keep keep, ByteSize limit)
-    : dialect_(dialect), keep_(keep), limit_(limit.bytes) {
-  answer_.envelope_dialect = dialect;
-}
+    : dialect_(dialect), keep_(keep), limit_(limit.bytes), intake_(dialect, keep != Keep::figures) {}
 
 void AnswerAssembler::fail(std::string problem) {
   state_ = StreamState::failed;
@@ -114,7 +90,7 @@ void AnswerAssembler::finish(bool clean) {
   if (state_ == StreamState::complete) return;
   if (!clean) return fail("the connection broke in mid-answer");
   if (state_ == StreamState::failed) return;
-  if (lost_model_) return fail("the model server's runner ended in mid-answer");
+  if (intake_.is_lost()) return fail("the model server's runner ended in mid-answer");
   state_ = StreamState::cut;
 }
 
@@ -150,7 +126,8 @@ void AnswerAssembler::object(std::string_view text) {
   auto json = parse_object(text);
   if (!json) return fail("a line of the answer is no JSON object");
   if (failure(*json, text)) return;
-  is_ollama(dialect_) ? ollama(*json) : openai(*json);
+  if (const auto take = dialect_row(dialect_).take; take != nullptr) take(intake_, *json);
+  if (intake_.is_done() || one_object_) state_ = StreamState::complete;
 }
 
 // An error that says something, with no answer beside it: some servers send "error": "" or "code": 0 with
@@ -175,119 +152,6 @@ void AnswerAssembler::refuse(const Json& error, std::string_view text) {
   if (const int status = status_in(error); status >= 400 && status < 600) error_status_ = status;
   const Json* plain = find(error, "error");
   fail(error_text(plain != nullptr ? *plain : error));
-}
-
-void AnswerAssembler::take_text(std::string& into, const Json& object, std::string_view key) {
-  const Json* value = find(object, key);
-  if (value == nullptr || !value->is_string()) return;
-  const auto& text = value->get_ref<const std::string&>();
-  any_text_ = any_text_ || !text.empty();
-  if (keep_ != Keep::figures) into += text;
-}
-
-void AnswerAssembler::ollama(Json& json) {
-  if (dialect_ == Dialect::ollama_chat) {
-    if (const Json* message = find(json, "message")) {
-      take_text(answer_.content, *message, "content");
-      take_text(answer_.thinking, *message, "thinking");
-      if (const Json* calls = find(*message, "tool_calls"); calls != nullptr && calls->is_array())
-        for (const Json& call : *calls) tool_call(call);
-    }
-  } else {
-    take_text(answer_.content, json, "response");
-    take_text(answer_.thinking, json, "thinking");
-  }
-  if (const std::string reason = text_at(json, "done_reason"); !reason.empty())
-    answer_.finish_reason = reason;
-  ollama_figures(json);
-  const Json* done = find(json, "done");
-  if (done != nullptr && *done == true) state_ = StreamState::complete;
-  if (keep_ != Keep::figures) answer_.envelope = std::move(json);
-}
-
-void AnswerAssembler::ollama_figures(const Json& json) {
-  UpstreamFigures& figures = answer_.figures;
-  read_count(figures.prompt_tokens, json, "prompt_eval_count");
-  read_count(figures.generated_tokens, json, "eval_count");
-  read_time(figures.prompt_time, json, "prompt_eval_duration", nanosecond);
-  read_time(figures.generation_time, json, "eval_duration", nanosecond);
-  read_time(figures.load_time, json, "load_duration", nanosecond);
-  read_time(figures.total_time, json, "total_duration", nanosecond);
-}
-
-void AnswerAssembler::openai(Json& json) {
-  openai_figures(json);
-  const auto choices = json.find("choices");
-  if (choices != json.end() && choices->is_array())
-    for (Json& one : *choices)
-      if (one.is_object() && one.value("index", Json(0)) == 0) choice(one);
-  lost_model_ = text_at(json, "model").empty() && json.contains("model");
-  if (one_object_) state_ = StreamState::complete;
-  if (keep_ == Keep::figures || lost_model_) return;
-  for (const auto& [key, value] : json.items()) {
-    const bool keeps =
-        key == "usage" ? !value.is_null() : key != "choices" || !answer_.envelope.contains(key);
-    if (keeps) answer_.envelope[key] = key == "choices" ? Json::array() : value;
-  }
-}
-
-void AnswerAssembler::choice(Json& choice) {
-  if (const std::string reason = text_at(choice, "finish_reason"); !reason.empty())
-    answer_.finish_reason = reason;
-  if (dialect_ == Dialect::openai_completions) return take_text(answer_.content, choice, "text");
-  for (const std::string_view part : {"delta", "message"})
-    if (const auto found = choice.find(part); found != choice.end() && found->is_object()) delta(*found);
-}
-
-void AnswerAssembler::delta(Json& message) {
-  take_text(answer_.content, message, "content");
-  for (const std::string_view field : {"reasoning_content", "reasoning"}) {
-    const std::size_t before = answer_.thinking.size();
-    take_text(answer_.thinking, message, field);
-    if (answer_.thinking.size() == before) continue;
-    answer_.thinking_field = field;
-    break;  // vLLM sends both names with the same text
-  }
-  if (const Json* calls = find(message, "tool_calls"); calls != nullptr && calls->is_array())
-    for (const Json& call : *calls) tool_call(call);
-}
-
-// Ollama sends whole calls, OpenAI's streams pieces that carry the call's index.
-void AnswerAssembler::tool_call(const Json& call) {
-  any_text_ = true;
-  const Json* function = find(call, "function");
-  if (keep_ == Keep::figures || function == nullptr) return;
-  std::optional<std::uint64_t> index;
-  if (is_openai(dialect_)) read_count(index, call, "index");
-  const std::size_t place = index ? call_places_.try_emplace(*index, answer_.tool_calls.size()).first->second
-                                  : answer_.tool_calls.size();
-  if (place == answer_.tool_calls.size()) answer_.tool_calls.emplace_back();
-  ToolCall& into = answer_.tool_calls[place];
-  if (const std::string id = text_at(call, "id"); !id.empty()) into.id = id;
-  into.name += text_at(*function, "name");
-  const Json* arguments = find(*function, "arguments");
-  if (arguments == nullptr) return;
-  into.arguments += arguments->is_string() ? arguments->get<std::string>()
-                                           : arguments->dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-void AnswerAssembler::openai_figures(const Json& json) {
-  UpstreamFigures& figures = answer_.figures;
-  if (const Json* usage = find(json, "usage")) {
-    read_count(figures.prompt_tokens, *usage, "prompt_tokens");
-    read_count(figures.generated_tokens, *usage, "completion_tokens");
-    if (const Json* details = find(*usage, "prompt_tokens_details"))
-      read_count(figures.cached_tokens, *details, "cached_tokens");
-  }
-  const Json* timings = find(json, "timings");
-  if (timings == nullptr) return;
-  read_count(figures.cached_tokens, *timings, "cache_n");
-  read_count(figures.computed_tokens, *timings, "prompt_n");
-  read_count(figures.generated_tokens, *timings, "predicted_n");
-  read_time(figures.prompt_time, *timings, "prompt_ms", millisecond);
-  read_time(figures.generation_time, *timings, "predicted_ms", millisecond);
-  if (figures.cached_tokens && figures.computed_tokens && !figures.prompt_tokens)
-    figures.prompt_tokens = *figures.cached_tokens + *figures.computed_tokens;
 }
 
 }  // namespace tasklane

@@ -4,12 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 
 #include "shaper/base/units.h"
-#include "shaper/dialect/answer.h"
+#include "shaper/dialect/answer_intake.h"
 #include "shaper/dialect/endpoint.h"
 
 namespace tasklane {
@@ -41,10 +40,10 @@ class AnswerAssembler {
   [[nodiscard]] const std::string& problem() const { return problem_; }  // why it failed, for a person
   // The server's own words of an error that came in place of an answer, as they came; empty: it said none.
   [[nodiscard]] const std::string& error_words() const { return error_words_; }
-  [[nodiscard]] int error_status() const { return error_status_; }  // as it says it, else 500
-  [[nodiscard]] bool any_text() const { return any_text_; }         // a first token has come
-  [[nodiscard]] const Answer& answer() const { return answer_; }
-  [[nodiscard]] const UpstreamFigures& figures() const { return answer_.figures; }
+  [[nodiscard]] int error_status() const { return error_status_; }    // as it says it, else 500
+  [[nodiscard]] bool any_text() const { return intake_.any_text(); }  // a first token has come
+  [[nodiscard]] const Answer& answer() const { return intake_.answer(); }
+  [[nodiscard]] const UpstreamFigures& figures() const { return intake_.answer().figures; }
   [[nodiscard]] const std::string& raw() const { return raw_; }
 
  private:
@@ -56,17 +55,9 @@ class AnswerAssembler {
   void line(std::string_view text);
   void sse_line(std::string_view text);
   void object(std::string_view text);
-  void ollama(Json& json);
-  void openai(Json& json);
-  void choice(Json& choice);
-  void delta(Json& message);
-  void tool_call(const Json& call);
-  void ollama_figures(const Json& json);
-  void openai_figures(const Json& json);
   bool failure(const Json& json, std::string_view text);
   void refuse(const Json& error, std::string_view text);
   void fail(std::string problem);
-  void take_text(std::string& into, const Json& object, std::string_view key);
 
   Dialect dialect_;
   Keep keep_;
@@ -75,7 +66,7 @@ class AnswerAssembler {
   std::string problem_;
   std::string error_words_;
   int error_status_ = 500;
-  Answer answer_;
+  AnswerIntake intake_;
   std::string raw_;
   std::string held_;  // the beginning of a line
   std::size_t kept_bytes_ = 0;
@@ -83,9 +74,6 @@ class AnswerAssembler {
   bool one_object_ = false;   // OpenAI: no stream, but one JSON object
   bool error_event_ = false;  // SSE: "event: error" came last
   bool too_long_ = false;     // the line that is being skipped
-  bool any_text_ = false;
-  bool lost_model_ = false;                           // Ollama's /v1: the sign of a runner that died
-  std::map<std::uint64_t, std::size_t> call_places_;  // a streamed tool call's index -> its place
 };
 
 }  // namespace tasklane

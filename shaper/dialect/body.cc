@@ -2,8 +2,10 @@
 
 #include <simdjson.h>
 
+#include <array>
 #include <cstring>
 #include <deque>
+#include <span>
 #include <string>
 
 #include "shaper/dialect/lenient_text.h"
@@ -26,6 +28,36 @@ Role role_from(std::string_view text) {
   if (text == "tool" || text == "function") return Role::tool;
   return Role::other;
 }
+
+// Read in whatever dialect: a field that a server does not know says nothing there.
+constexpr std::array<NamedField, 26> common_fields{{
+    {"messages", BodyField::messages},
+    {"model", BodyField::model},
+    {"stream", BodyField::stream},
+    {"options", BodyField::options},
+    {"stream_options", BodyField::stream_options},
+    {"prompt", BodyField::prompt},
+    {"input", BodyField::input},
+    {"system", BodyField::system},  // a text, or Anthropic's blocks of text
+    {"instructions", BodyField::system},
+    {"tools", BodyField::tools},
+    {"functions", BodyField::functions},
+    {"images", BodyField::images},
+    {"format", BodyField::format},
+    {"response_format", BodyField::response_format},
+    {"max_tokens", BodyField::token_limit},
+    {"max_completion_tokens", BodyField::token_limit},
+    {"max_output_tokens", BodyField::token_limit},
+    {"num_predict", BodyField::token_limit},
+    {"n_predict", BodyField::token_limit},
+    {"n", BodyField::several},
+    {"best_of", BodyField::best_of},
+    {"logprobs", BodyField::logprobs},
+    {"top_logprobs", BodyField::top_logprobs},
+    {"echo", BodyField::echo},
+    {"shift", BodyField::shift},
+    {"keep_alive", BodyField::keep_alive},
+}};
 
 // The fields that a later duplicate key may replace, before the dialect puts them together.
 struct Draft {
@@ -50,7 +82,8 @@ struct Draft {
 // is an error is for the model server to say. Only a broken structure makes the body unreadable.
 class Walk {
  public:
-  Walk(BodyFacts& facts, std::deque<std::string>& texts) : facts_(facts), texts_(texts) {}
+  Walk(BodyFacts& facts, std::deque<std::string>& texts, const DialectRow& dialect)
+      : facts_(facts), texts_(texts), dialect_(dialect) {}
 
   simdjson::error_code object(od::object root) {
     bool first = true;
@@ -66,28 +99,33 @@ class Walk {
     return simdjson::SUCCESS;
   }
 
-  void finish(Dialect dialect) {
-    if (dialect == Dialect::ollama_generate || dialect == Dialect::openai_completions) {
+  void finish() {
+    if (dialect_.prompt == PromptPlace::lone) {
       facts_.messages.clear();
-      if (draft_.system && !draft_.system->text.empty()) facts_.messages.push_back(*draft_.system);
+      put_system_first();
       if (draft_.prompt) facts_.messages.push_back(*draft_.prompt);
+    } else if (dialect_.prompt == PromptPlace::input) {
+      if (facts_.messages.empty() && draft_.prompt) facts_.messages.push_back(*draft_.prompt);
+      put_system_first();
+    } else if (dialect_.prompt == PromptPlace::messages_and_system) {
+      put_system_first();
     }
-    if (dialect == Dialect::openai_responses && facts_.messages.empty() && draft_.prompt)
-      facts_.messages.push_back(*draft_.prompt);
-    const bool beside = dialect == Dialect::openai_responses || dialect == Dialect::anthropic_messages;
-    if (beside && draft_.system && !draft_.system->text.empty())
-      facts_.messages.insert(facts_.messages.begin(), *draft_.system);
     facts_.has_tools = draft_.has_tools || draft_.has_functions;
     facts_.has_format = draft_.has_format || draft_.has_response_format;
     facts_.has_images = draft_.root_images || draft_.message_images;
     facts_.token_limit = draft_.options_limit ? draft_.options_limit : draft_.root_limit;
-    facts_.streamed = facts_.stream.value_or(is_ollama(dialect));
+    facts_.streamed = facts_.stream.value_or(dialect_.streams_unasked);
     facts_.one_text =
         !draft_.several && !draft_.best_of && !draft_.logprobs && !draft_.top_logprobs && !draft_.echo;
-    if (!is_ollama(dialect)) facts_.load_options = {};
+    if (dialect_.family != DialectFamily::ollama) facts_.load_options = {};
   }
 
  private:
+  void put_system_first() {
+    if (draft_.system && !draft_.system->text.empty())
+      facts_.messages.insert(facts_.messages.begin(), *draft_.system);
+  }
+
   // simdjson's own unescaping is not used: it refuses the lone surrogates that Python writes and servers
   // take.
   std::string_view unescaped(std::string_view inside) {
@@ -160,48 +198,85 @@ class Walk {
     return value.type().get(type) || type == od::json_type::null;
   }
 
+  [[nodiscard]] std::optional<BodyField> field_of(std::string_view name) const {
+    for (const auto& fields : {std::span<const NamedField>(common_fields), dialect_.fields})
+      for (const NamedField& each : fields)
+        if (each.name == name) return each.field;
+    return std::nullopt;
+  }
+
   simdjson::error_code root_field(std::string_view name, od::value value) {
-    if (name == "messages") return messages(value);
-    if (name == "options") return options(value);
-    if (name == "stream_options") return stream_options(value);
-    if (name == "n" || name == "best_of") {
-      (name == "n" ? draft_.several : draft_.best_of) = number(value).value_or(0) > 1;
-      return simdjson::SUCCESS;
+    const std::optional<BodyField> known = field_of(name);
+    if (!known) return simdjson::SUCCESS;
+    switch (*known) {
+      case BodyField::messages:
+        return messages(value);
+      case BodyField::options:
+        return options(value);
+      case BodyField::stream_options:
+        return stream_options(value);
+      case BodyField::prompt:
+        return prompt(value);
+      case BodyField::system:
+        return system(value);
+      case BodyField::input:
+        return input(value);
+      default:
+        single_value(*known, value);
+        return simdjson::SUCCESS;
     }
-    if (name == "logprobs" || name == "top_logprobs" || name == "echo") {
-      (name == "echo"       ? draft_.echo
-       : name == "logprobs" ? draft_.logprobs
-                            : draft_.top_logprobs) = set(value);
-      return simdjson::SUCCESS;
+  }
+
+  void single_value(BodyField known, od::value value) {
+    switch (known) {
+      case BodyField::model:
+        facts_.model = string(value).value_or("");
+        break;
+      case BodyField::stream:
+        facts_.stream = flag(value);
+        break;
+      case BodyField::shift:
+        facts_.load_options.shift = flag(value);
+        break;
+      case BodyField::keep_alive:
+        facts_.load_options.keep_alive = scalar_text(value);
+        break;
+      case BodyField::several:
+        draft_.several = number(value).value_or(0) > 1;
+        break;
+      case BodyField::best_of:
+        draft_.best_of = number(value).value_or(0) > 1;
+        break;
+      case BodyField::logprobs:
+        draft_.logprobs = set(value);
+        break;
+      case BodyField::top_logprobs:
+        draft_.top_logprobs = set(value);
+        break;
+      case BodyField::echo:
+        draft_.echo = set(value);
+        break;
+      case BodyField::tools:
+        draft_.has_tools = non_empty_array(value);
+        break;
+      case BodyField::functions:
+        draft_.has_functions = non_empty_array(value);
+        break;
+      case BodyField::images:
+        draft_.root_images = non_empty_array(value);
+        break;
+      case BodyField::format:
+        draft_.has_format = !is_null(value);
+        break;
+      case BodyField::response_format:
+        draft_.has_response_format = !is_null(value);
+        break;
+      case BodyField::token_limit:
+        if (const auto limit = number(value)) draft_.root_limit = limit;
+        break;
+      default:  // it has parts: root_field() reads those
+        break;
     }
-    if (name == "prompt") return prompt(value);
-    if (name == "model") {
-      facts_.model = string(value).value_or("");
-    } else if (name == "stream") {
-      facts_.stream = flag(value);
-    } else if (name == "shift") {
-      facts_.load_options.shift = flag(value);
-    } else if (name == "keep_alive") {
-      facts_.load_options.keep_alive = scalar_text(value);
-    } else if (name == "system" || name == "instructions") {  // a text, or Anthropic's blocks of text
-      return system(value);
-    } else if (name == "input") {
-      return input(value);
-    } else if (name == "tools") {
-      draft_.has_tools = non_empty_array(value);
-    } else if (name == "functions") {
-      draft_.has_functions = non_empty_array(value);
-    } else if (name == "images") {
-      draft_.root_images = non_empty_array(value);
-    } else if (name == "format") {
-      draft_.has_format = !is_null(value);
-    } else if (name == "response_format") {
-      draft_.has_response_format = !is_null(value);
-    } else if (name == "max_tokens" || name == "max_completion_tokens" || name == "num_predict" ||
-               name == "n_predict" || name == "max_output_tokens") {
-      if (const auto limit = number(value)) draft_.root_limit = limit;
-    }
-    return simdjson::SUCCESS;
   }
 
   simdjson::error_code options(od::value value) {
@@ -362,6 +437,7 @@ class Walk {
 
   BodyFacts& facts_;
   std::deque<std::string>& texts_;
+  const DialectRow& dialect_;
   Draft draft_;
 };
 
@@ -408,10 +484,10 @@ struct BodyReader::Storage {
       return error;
     od::object root;
     if (const auto error = document.get_object().get(root)) return error;
-    Walk walk(facts, texts);
+    Walk walk(facts, texts, dialect_row(dialect));
     if (const auto error = walk.object(root)) return error;
     if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) return simdjson::TAPE_ERROR;
-    walk.finish(dialect);
+    walk.finish();
     return simdjson::SUCCESS;
   }
 };

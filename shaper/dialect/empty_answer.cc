@@ -67,7 +67,7 @@ Result<LocalAnswer> empty_answer(const EmptyAnswerInput& input) {
 }
 
 AnswerForm form_of(const BodyFacts& body, Dialect dialect) {
-  const bool usage = is_openai(dialect) && body.streamed && body.include_usage;
+  const bool usage = !dialect_row(dialect).usage_unless_asked && body.streamed && body.include_usage;
   return {dialect, body.streamed, usage, std::string(body.model)};
 }
 

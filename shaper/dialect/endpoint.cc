@@ -44,24 +44,8 @@ bool ends_like_any(const Ending& ending, std::span<const std::string_view> known
                      [&](std::string_view each) { return ends_like(ending, each); });
 }
 
-struct Known {
-  std::string_view ends;
-  Dialect dialect;
-};
-
-// The first that fits decides: "chat/completions" before "completions".
-constexpr std::array<Known, 10> generating{{
-    {"api/chat", Dialect::ollama_chat},
-    {"api/generate", Dialect::ollama_generate},
-    {"chat/completions", Dialect::openai_chat},
-    {"completions", Dialect::openai_completions},
-    {"responses", Dialect::openai_responses},
-    {"messages", Dialect::anthropic_messages},
-    {"completion", Dialect::none},  // llama-server's own
-    {"infill", Dialect::none},
-    {"v1/chat", Dialect::none},  // LM Studio's own
-    {"generate", Dialect::none},
-}};
+// Of llama-server, LM Studio and others: they generate, and nobody here reads them.
+constexpr std::array<std::string_view, 4> unread{"completion", "infill", "v1/chat", "generate"};
 
 constexpr std::array<std::string_view, 11> embedding{"embed",     "embeddings",  "embedding",  "rerank",
                                                      "reranking", "api/pooling", "v1/pooling", "pooling",
@@ -121,26 +105,6 @@ bool is_admin(const Ending& ending) {
 
 }  // namespace
 
-std::string_view to_text(Dialect dialect) {
-  switch (dialect) {
-    case Dialect::none:
-      return "none";
-    case Dialect::ollama_chat:
-      return "ollama_chat";
-    case Dialect::ollama_generate:
-      return "ollama_generate";
-    case Dialect::openai_chat:
-      return "openai_chat";
-    case Dialect::openai_completions:
-      return "openai_completions";
-    case Dialect::openai_responses:
-      return "openai_responses";
-    case Dialect::anthropic_messages:
-      return "anthropic_messages";
-  }
-  return "none";
-}
-
 std::string_view path_of(std::string_view target) {
   if (const auto scheme = target.find("://"); scheme != std::string_view::npos && !target.starts_with('/')) {
     const auto slash = target.find('/', scheme + 3);
@@ -160,8 +124,9 @@ Endpoint endpoint_of(std::string_view method, std::string_view target) {
   const Ending ending = ending_of(path);
   const bool post = method == "POST";
   if (post)
-    for (const Known& known : generating)
-      if (ends_like(ending, known.ends)) return {EndpointKind::generation, known.dialect};
+    for (const DialectRow* row : dialect_table)
+      if (ends_like(ending, row->path)) return {EndpointKind::generation, row->dialect};
+  if (post && ends_like_any(ending, unread)) return {EndpointKind::generation, Dialect::none};
   if (post && ends_like_any(ending, embedding)) return {EndpointKind::embedding, Dialect::none};
   if (post && ends_like_any(ending, media)) return {EndpointKind::media, Dialect::none};
   if (is_admin(ending)) return {EndpointKind::admin, Dialect::none};

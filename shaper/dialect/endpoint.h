@@ -4,18 +4,9 @@
 
 #include <string_view>
 
-namespace tasklane {
+#include "shaper/dialect/dialect.h"
 
-// How a request and its answer are written. The client's dialect decides the form of every answer.
-enum class Dialect {
-  none,                // no body that is read
-  ollama_chat,         // POST .../api/chat
-  ollama_generate,     // POST .../api/generate
-  openai_chat,         // POST .../chat/completions
-  openai_completions,  // POST .../completions
-  openai_responses,    // POST .../responses
-  anthropic_messages,  // POST .../messages
-};
+namespace tasklane {
 
 enum class EndpointKind {
   generation,  // known to generate
@@ -30,12 +21,6 @@ struct Endpoint {
   EndpointKind kind = EndpointKind::other;
   Dialect dialect = Dialect::none;
 };
-
-std::string_view to_text(Dialect dialect);
-constexpr bool is_ollama(Dialect d) { return d == Dialect::ollama_chat || d == Dialect::ollama_generate; }
-constexpr bool is_openai(Dialect d) { return d == Dialect::openai_chat || d == Dialect::openai_completions; }
-// Dialects in which Tasklane can ask for a stream, put an answer together and write one itself.
-constexpr bool writes_answers(Dialect d) { return is_ollama(d) || is_openai(d); }
 
 // Whether the body is read: it holds a prompt in a form that is known.
 constexpr bool has_prompt(Endpoint e) {

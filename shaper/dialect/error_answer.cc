@@ -5,21 +5,16 @@
 namespace tasklane {
 namespace {
 
-std::string_view openai_type(int status) {
-  if (status == 429) return "rate_limit_error";
-  return status >= 500 ? "server_error" : "invalid_request_error";
+std::string plain_error(int, std::string_view message) {
+  return nlohmann::json{{"error", message}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace
 
 LocalAnswer error_answer(Dialect dialect, std::string_view path, int status, std::string_view message) {
-  const bool openai = is_openai(dialect) || (dialect == Dialect::none && path.starts_with("/v1"));
-  nlohmann::json error;
-  if (openai)
-    error = {{"error", {{"message", message}, {"type", openai_type(status)}, {"code", status}}}};
-  else
-    error = {{"error", message}};
-  return {status, "application/json", error.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+  if (dialect == Dialect::none && path.starts_with("/v1")) dialect = Dialect::openai_chat;
+  const auto written = dialect_row(dialect).error;
+  return {status, "application/json", (written != nullptr ? written : plain_error)(status, message)};
 }
 
 std::string to_wire(const LocalAnswer& answer, bool keep_alive, bool head_only) {

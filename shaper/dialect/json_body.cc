@@ -1,7 +1,6 @@
 #include "shaper/dialect/json_body.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "shaper/base/surrogates.h"
@@ -30,8 +29,6 @@ bool too_deep(std::string_view text) {
   }
   return false;
 }
-
-constexpr std::array<std::string_view, 3> openai_limits{"max_tokens", "max_completion_tokens", "n_predict"};
 
 void lower(std::optional<std::int64_t>& lowest, const OrderedJson* value) {
   if (value == nullptr || !value->is_number()) return;
@@ -86,34 +83,33 @@ OrderedJson* member(OrderedJson& object, std::string_view key) {
 
 std::optional<std::int64_t> token_limit(const OrderedJson& body, Dialect dialect) {
   std::optional<std::int64_t> lowest;
-  if (is_ollama(dialect)) {
-    if (const OrderedJson* options = member(body, "options"); options != nullptr && options->is_object())
-      lower(lowest, member(*options, "num_predict"));
-    lower(lowest, member(body, "num_predict"));
-  } else {
-    for (const std::string_view key : openai_limits) lower(lowest, member(body, key));
-  }
+  const TokenLimits& limits = dialect_row(dialect).limits;
+  const OrderedJson* options = limits.in_options.empty() ? nullptr : member(body, "options");
+  if (options != nullptr && options->is_object()) lower(lowest, member(*options, limits.in_options));
+  for (const std::string_view key : limits.at_root) lower(lowest, member(body, key));
   return lowest;
 }
 
 void set_token_limit(OrderedJson& body, Dialect dialect, std::int64_t tokens) {
-  if (is_ollama(dialect)) {
+  const TokenLimits& limits = dialect_row(dialect).limits;
+  if (!limits.in_options.empty()) {
     OrderedJson& options = body["options"];
     if (!options.is_object()) options = OrderedJson::object();
-    options["num_predict"] = tokens;
+    options[std::string(limits.in_options)] = tokens;
     return;
   }
-  bool set = false;
-  for (const std::string_view key : openai_limits) {
+  bool set = limits.own.empty();
+  for (const std::string_view key : limits.at_root) {
     if (member(body, key) == nullptr) continue;
     body[std::string(key)] = tokens;
-    set = set || key != "n_predict";
+    const auto& not_counted = limits.count_not;
+    set = set || std::find(not_counted.begin(), not_counted.end(), key) == not_counted.end();
   }
-  if (!set) body["max_tokens"] = tokens;
+  if (!set) body[std::string(limits.own)] = tokens;
 }
 
 std::string* last_user_text(OrderedJson& body, Dialect dialect) {
-  if (dialect == Dialect::ollama_generate || dialect == Dialect::openai_completions) {
+  if (dialect_row(dialect).prompt == PromptPlace::lone) {
     OrderedJson* const prompt = member(body, "prompt");
     return prompt == nullptr ? nullptr : text_of(*prompt);
   }
@@ -129,7 +125,7 @@ std::string* last_user_text(OrderedJson& body, Dialect dialect) {
 
 void ask_for_stream(OrderedJson& body, Dialect dialect) {
   body["stream"] = true;
-  if (!is_openai(dialect)) return;
+  if (dialect_row(dialect).usage_unless_asked) return;
   OrderedJson& options = body["stream_options"];
   if (!options.is_object()) options = OrderedJson::object();
   options["include_usage"] = true;

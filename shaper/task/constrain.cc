@@ -21,7 +21,7 @@ bool carries(const OrderedJson& body, std::string_view key) {
 }
 
 bool takes_schema(const OrderedJson& body, Dialect dialect) {
-  if (dialect == Dialect::openai_completions) return false;
+  if (dialect_row(dialect).put_schema == nullptr) return false;
   if (carries(body, "tools") || carries(body, "functions")) return false;
   return std::none_of(own_formats.begin(), own_formats.end(),
                       [&](std::string_view key) { return carries(body, key); });
@@ -39,19 +39,7 @@ bool put_schema(OrderedJson& body, Dialect dialect, RequestClass request_class, 
   if (text.empty() || !takes_schema(body, dialect)) return false;
   OrderedJson schema = OrderedJson::parse(text);
   if (bounds == SchemaBounds::none) drop_bounds(schema);
-  if (is_ollama(dialect)) {
-    body["format"] = std::move(schema);
-    return true;
-  }
-  OrderedJson named = OrderedJson::object();
-  named["name"] = to_text(request_class);
-  named["strict"] = true;
-  named["schema"] = std::move(schema);
-  OrderedJson format = OrderedJson::object();
-  format["type"] = "json_schema";
-  format["json_schema"] = std::move(named);
-  body["response_format"] = std::move(format);
-  return true;
+  return dialect_row(dialect).put_schema(body, to_text(request_class), std::move(schema));
 }
 
 bool put_cap(OrderedJson& body, Dialect dialect, RequestClass request_class, bool json_contract) {
@@ -63,19 +51,8 @@ bool put_cap(OrderedJson& body, Dialect dialect, RequestClass request_class, boo
 }
 
 bool stop_thinking(OrderedJson& body, Dialect dialect) {
-  if (is_ollama(dialect)) {
-    if (carries(body, "think")) return false;
-    body["think"] = false;
-    return true;
-  }
-  if (dialect != Dialect::openai_chat) return false;
-  if (carries(body, "reasoning_effort") || carries(body, "reasoning")) return false;
-  OrderedJson& arguments = body["chat_template_kwargs"];
-  if (!arguments.is_object()) arguments = OrderedJson::object();
-  if (arguments.contains("enable_thinking") || arguments.contains("reasoning_effort")) return false;
-  arguments["enable_thinking"] = false;
-  body["reasoning_effort"] = "none";
-  return true;
+  const auto stop = dialect_row(dialect).stop_thinking;
+  return stop != nullptr && stop(body);
 }
 
 }  // namespace

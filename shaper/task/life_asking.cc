@@ -95,7 +95,7 @@ void Life::conclude(const Reply& reply, const AnswerAssembler& assembler, Time n
 
 // Ollama takes "stream" everywhere; "stream_options" not every server knows.
 bool Life::changed_riskily() const {
-  return made_.applied.any() || (made_.made_stream && is_openai(plan_.form.dialect));
+  return made_.applied.any() || (made_.made_stream && !dialect_row(plan_.form.dialect).usage_unless_asked);
 }
 
 // Exactly as the client sent it, but for what rules change.

@@ -28,7 +28,7 @@ std::optional<std::string> common_part(const PrewarmSource& chat) {
   auto parsed = parse_object(chat.body);
   if (!parsed) return std::nullopt;
   OrderedJson& body = *parsed;
-  if (chat.dialect == Dialect::ollama_generate || chat.dialect == Dialect::openai_completions) {
+  if (dialect_row(chat.dialect).prompt == PromptPlace::lone) {
     if (member(body, "prompt") == nullptr) return std::nullopt;
     body["prompt"] = person_text;
     for (const std::string_view key : {"images", "suffix", "context"}) body.erase(key);

@@ -108,7 +108,6 @@ TEST_F(FailingOpen, ABurstThatAnAgentHasNoRoomForReachesTheModel) {
 }
 
 TEST_F(FailingOpen, WithoutDescriptorsToSpareTheNextConnectionReachesTheModel) {
-  NOT_UNDER_SANITIZERS("their runtime opens descriptors to look at an object's type");
   const HttpModel model(host(), at("127.0.0.1", model_port));
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();

@@ -6,13 +6,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validator.hpp>
 
 #include "shaper/classify/classifier.h"
 #include "shaper/classify/pack.h"
+#include "support/json_schema.h"
 
 namespace tasklane {
 namespace {
@@ -32,15 +29,8 @@ TEST(Pack, EachBuiltInPackIsReadWithoutComplaint) {
 
 class PackSchema : public testing::Test {
  protected:
-  PackSchema() {
-    std::ifstream in(TASKLANE_SOURCE_DIR "/config/pack.schema.json");
-    const nlohmann::json document = nlohmann::json::parse(in);
-    valijson::SchemaParser().populateSchema(valijson::adapters::NlohmannJsonAdapter(document), schema_);
-  }
-  bool allows(const nlohmann::json& pack) {
-    return valijson::Validator().validate(schema_, valijson::adapters::NlohmannJsonAdapter(pack), nullptr);
-  }
-  valijson::Schema schema_;
+  [[nodiscard]] bool allows(const nlohmann::json& pack) const { return schema_.allows(pack); }
+  const test::JsonSchema schema_{"pack.schema.json"};
 };
 
 TEST_F(PackSchema, AllowsThePacksThatComeWithTheProgram) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "shaper/decide/config.h"
-#include "support/config_schema.h"
+#include "support/json_schema.h"
 
 namespace tasklane {
 namespace {
@@ -46,7 +46,7 @@ TEST_P(BadConfig, IsRefusedWithWordsThatHelp) {
 }
 
 TEST_P(BadConfig, IsRefusedByTheSchemaWhereASchemaCanTell) {
-  static const test::ConfigSchema schema;
+  static const test::JsonSchema schema("tasklane.schema.json");
   const auto json = nlohmann::json::parse(GetParam().text, nullptr, false);
   EXPECT_EQ(schema.allows(json), GetParam().schema == Schema::cannot_tell);
 }

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "shaper/decide/config.h"
-#include "support/config_schema.h"
+#include "support/json_schema.h"
 
 namespace tasklane {
 namespace {
@@ -20,7 +20,7 @@ std::string with_then(const std::string& then) {
 
 // The settings of a rule that program and schema accept.
 Then accepted(const std::string& then) {
-  static const test::ConfigSchema schema;
+  static const test::JsonSchema schema("tasklane.schema.json");
   EXPECT_TRUE(schema.allows(nlohmann::json::parse(with_then(then)))) << then;
   const auto config = parse_config(with_then(then), "x");
   EXPECT_TRUE(config.has_value()) << config.error().text();
@@ -107,8 +107,9 @@ TEST_P(BadLaneSetting, IsRefusedWithItsPlace) {
   const auto config = parse_config(with_then(GetParam().then), "x");
   ASSERT_FALSE(config.has_value());
   EXPECT_THAT(config.error().text(), HasSubstr(GetParam().says));
-  EXPECT_EQ(!test::ConfigSchema().allows(nlohmann::json::parse(with_then(GetParam().then))),
-            GetParam().schema_refuses);
+  EXPECT_EQ(
+      !test::JsonSchema("tasklane.schema.json").allows(nlohmann::json::parse(with_then(GetParam().then))),
+      GetParam().schema_refuses);
 }
 
 std::string name_of(const testing::TestParamInfo<BadSetting>& bad) { return bad.param.name; }

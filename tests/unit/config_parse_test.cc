@@ -8,7 +8,7 @@
 
 #include "shaper/decide/config.h"
 #include "shaper/decide/when.h"
-#include "support/config_schema.h"
+#include "support/json_schema.h"
 #include "support/temporary_folder.h"
 
 namespace tasklane {
@@ -25,7 +25,7 @@ std::string refusal(std::string_view text) {
 }
 
 TEST(Config, EveryFileInTheConfigFolderIsAcceptedByProgramAndSchema) {
-  const test::ConfigSchema schema;
+  const test::JsonSchema schema("tasklane.schema.json");
   int read = 0;
   for (const auto& file : std::filesystem::directory_iterator(TASKLANE_SOURCE_DIR "/config")) {
     const std::string name = file.path().filename();
@@ -77,7 +77,7 @@ TEST(Config, EverySettingArrives) {
   })";
   const auto config = parse_config(text, "x");
   ASSERT_TRUE(config.has_value()) << config.error().text();
-  EXPECT_TRUE(test::ConfigSchema().allows(nlohmann::json::parse(text)));
+  EXPECT_TRUE(test::JsonSchema("tasklane.schema.json").allows(nlohmann::json::parse(text)));
   ASSERT_EQ(config->listen.size(), 2u);
   EXPECT_EQ(config->listen[0].host, "::1");
   EXPECT_EQ(config->listen[0].port, 11440);

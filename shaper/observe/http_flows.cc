@@ -40,7 +40,7 @@ void HttpFlows::on_flow(FlowId id, const FlowNames& names, Time) {
   flow.requests = flow.answers = State::lost;
 }
 
-void HttpFlows::on_bytes(FlowId id, Side side, std::string_view bytes, const Place& place) {
+void HttpFlows::on_bytes(FlowId id, Side side, std::string_view bytes, const StreamPlace& place) {
   const auto found = flows_.find(id);
   if (found == flows_.end()) return;
   Flow& flow = found->second;
@@ -59,7 +59,7 @@ void HttpFlows::on_bytes(FlowId id, Side side, std::string_view bytes, const Pla
     answer_bytes(flow, bytes, place);
 }
 
-void HttpFlows::request_bytes(Flow& flow, std::string_view bytes, const Place& place) {
+void HttpFlows::request_bytes(Flow& flow, std::string_view bytes, const StreamPlace& place) {
   if (flow.requests == State::lost && !find_request(flow, bytes, place)) {
     flow.heard = std::max(flow.heard, place.acknowledged);
     return;
@@ -73,7 +73,7 @@ void HttpFlows::request_bytes(Flow& flow, std::string_view bytes, const Place& p
 
 // A segment that begins with a request, and behind a hole only when the client has heard something since: it
 // answers one message at a time, so nothing is under way.
-bool HttpFlows::find_request(Flow& flow, std::string_view bytes, const Place& place) {
+bool HttpFlows::find_request(Flow& flow, std::string_view bytes, const StreamPlace& place) {
   if (!place.begins_segment || !starts_request(bytes)) return false;
   if (flow.any_answer_bytes && flow.heard_before_gap > 0 && place.acknowledged <= flow.heard_before_gap)
     return false;
@@ -83,7 +83,7 @@ bool HttpFlows::find_request(Flow& flow, std::string_view bytes, const Place& pl
   return true;
 }
 
-void HttpFlows::begin_request(Flow& flow, const Place& place) {
+void HttpFlows::begin_request(Flow& flow, const StreamPlace& place) {
   flow.request.emplace(limits_.head);
   flow.reading = std::make_unique<HttpExchange>();
   flow.reading->flow = flow.id;
@@ -94,7 +94,7 @@ void HttpFlows::begin_request(Flow& flow, const Place& place) {
   flow.reading->offset = place.offset;
 }
 
-void HttpFlows::scan_request(Flow& flow, const Place& place) {
+void HttpFlows::scan_request(Flow& flow, const StreamPlace& place) {
   for (;;) {
     const ScanResult scan = flow.request->feed(flow.request_held);
     const bool any_left = scan.consumed < flow.request_held.size();
@@ -141,7 +141,7 @@ void HttpFlows::request_head_done(Flow& flow) {
     flow.request->collect_into(&exchange.body);
 }
 
-void HttpFlows::request_done(Flow& flow, const Place& place) {
+void HttpFlows::request_done(Flow& flow, const StreamPlace& place) {
   HttpExchange& exchange = *flow.queue.back();
   exchange.body_bytes = flow.request->body_bytes();
   exchange.whole = place.at;
@@ -172,7 +172,7 @@ void HttpFlows::lose_request(Flow& flow) {
   flow.heard_before_gap = std::max<std::uint64_t>(flow.heard, 1);
 }
 
-void HttpFlows::answer_bytes(Flow& flow, std::string_view bytes, const Place& place) {
+void HttpFlows::answer_bytes(Flow& flow, std::string_view bytes, const StreamPlace& place) {
   flow.any_answer_bytes = true;
   if (flow.answers == State::off) return;
   if (waits_for_request(flow) || !flow.early.empty()) return keep_early(flow, bytes, place);
@@ -182,7 +182,7 @@ void HttpFlows::answer_bytes(Flow& flow, std::string_view bytes, const Place& pl
 }
 
 // An answer to the front of the queue begins here: its server had heard of that request.
-bool HttpFlows::find_answer(Flow& flow, std::string_view bytes, const Place& place) {
+bool HttpFlows::find_answer(Flow& flow, std::string_view bytes, const StreamPlace& place) {
   HttpExchange& front = *flow.queue.front();
   const bool continues = !flow.answer_held.empty();
   if (!continues) {
@@ -201,7 +201,7 @@ bool HttpFlows::find_answer(Flow& flow, std::string_view bytes, const Place& pla
   return true;
 }
 
-void HttpFlows::scan_answer(Flow& flow, const Place& place) {
+void HttpFlows::scan_answer(Flow& flow, const StreamPlace& place) {
   while (flow.answer) {
     const ScanResult scan = flow.answer->feed(flow.answer_held);
     flow.answer_held.erase(0, scan.consumed);
@@ -237,7 +237,7 @@ void HttpFlows::scan_answer(Flow& flow, const Place& place) {
     // What follows in the same segment is the answer to the next request, or nobody's.
     std::string rest = std::move(flow.answer_held);
     flow.answer_held.clear();
-    Place next = place;
+    StreamPlace next = place;
     next.begins_segment = starts_answer(rest);
     return answer_bytes(flow, rest, next);
   }
@@ -266,7 +266,7 @@ bool HttpFlows::waits_for_request(const Flow& flow) {
 
 // The directions of a capture need not be in order to each other: an answer may come before its request's
 // end.
-void HttpFlows::keep_early(Flow& flow, std::string_view bytes, const Place& place) {
+void HttpFlows::keep_early(Flow& flow, std::string_view bytes, const StreamPlace& place) {
   if (flow.answers == State::lost && flow.early.empty() && !(place.begins_segment && starts_answer(bytes)))
     return;
   flow.early_bytes += bytes.size();

@@ -77,7 +77,7 @@ class HttpFlows : public StreamListener {
   explicit HttpFlows(HttpListener& listener, HttpLimits limits = {}) : listener_(listener), limits_(limits) {}
 
   void on_flow(FlowId id, const FlowNames& names, Time now) override;
-  void on_bytes(FlowId id, Side side, std::string_view bytes, const Place& place) override;
+  void on_bytes(FlowId id, Side side, std::string_view bytes, const StreamPlace& place) override;
   void on_gap(FlowId id, Side side, std::uint64_t bytes, Time now) override;
   void on_end(FlowId id, Side side, Time now) override;
   void on_reset(FlowId id, Side side, Time now) override;
@@ -89,7 +89,7 @@ class HttpFlows : public StreamListener {
   enum class State : std::uint8_t { lost, reading, off };
   struct Early {
     std::string bytes;
-    Place place;
+    StreamPlace place;
   };
   struct Flow {
     FlowId id = 0;
@@ -112,19 +112,19 @@ class HttpFlows : public StreamListener {
     bool any_answer_bytes = false;
   };
 
-  void request_bytes(Flow& flow, std::string_view bytes, const Place& place);
-  bool find_request(Flow& flow, std::string_view bytes, const Place& place);
-  void begin_request(Flow& flow, const Place& place);
-  void scan_request(Flow& flow, const Place& place);
+  void request_bytes(Flow& flow, std::string_view bytes, const StreamPlace& place);
+  bool find_request(Flow& flow, std::string_view bytes, const StreamPlace& place);
+  void begin_request(Flow& flow, const StreamPlace& place);
+  void scan_request(Flow& flow, const StreamPlace& place);
   void request_head_done(Flow& flow);
-  void request_done(Flow& flow, const Place& place);
+  void request_done(Flow& flow, const StreamPlace& place);
   void lose_request(Flow& flow);
-  void answer_bytes(Flow& flow, std::string_view bytes, const Place& place);
-  bool find_answer(Flow& flow, std::string_view bytes, const Place& place);
-  void scan_answer(Flow& flow, const Place& place);
+  void answer_bytes(Flow& flow, std::string_view bytes, const StreamPlace& place);
+  bool find_answer(Flow& flow, std::string_view bytes, const StreamPlace& place);
+  void scan_answer(Flow& flow, const StreamPlace& place);
   void answer_done(Flow& flow, Ending how, Time now);
   [[nodiscard]] static bool waits_for_request(const Flow& flow);
-  void keep_early(Flow& flow, std::string_view bytes, const Place& place);
+  void keep_early(Flow& flow, std::string_view bytes, const StreamPlace& place);
   void take_early(Flow& flow);
   void switch_off(Flow& flow, Time now);
   void close(Flow& flow, std::optional<Ending> how, Time now);

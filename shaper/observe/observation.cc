@@ -9,7 +9,7 @@ Observation::Observation(ObserverOptions options, std::set<std::uint16_t> ports,
     : ports_(std::move(ports)), observer_(std::move(options)), http_(observer_), reassembly_(http_, limits) {}
 
 void Observation::feed(LinkLayer link, std::string_view bytes, std::size_t wire_length, Time at) {
-  if (!began_) began_ = now_ = ticked_ = at;
+  if (frames_.packets == 0) ticked_ = at;
   now_ = std::max(now_, at);
   ++frames_.packets;
   frames_.bytes += wire_length;
@@ -17,6 +17,8 @@ void Observation::feed(LinkLayer link, std::string_view bytes, std::size_t wire_
   switch (frame.kind) {
     case FrameKind::tcp:
       ++frames_.tcp;
+      if (!began_) began_ = now_;
+      last_ = now_;
       if (ports_.empty() || ports_.count(frame.segment.source.port) > 0 ||
           ports_.count(frame.segment.destination.port) > 0)
         reassembly_.feed(frame.segment, now_);

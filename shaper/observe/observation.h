@@ -35,8 +35,9 @@ class Observation {
   [[nodiscard]] const FrameCounts& frames() const { return frames_; }
   [[nodiscard]] const ReassemblyCounts& streams() const { return reassembly_.counts(); }
   [[nodiscard]] const HttpCounts& http() const { return http_.counts(); }
+  // From the first segment to the last.
   [[nodiscard]] std::optional<Time> began() const { return began_; }
-  [[nodiscard]] Time now() const { return now_; }
+  [[nodiscard]] Duration lasted() const { return began_ ? last_ - *began_ : Duration{}; }
 
  private:
   std::set<std::uint16_t> ports_;
@@ -45,8 +46,7 @@ class Observation {
   Reassembly reassembly_;
   FrameCounts frames_;
   std::optional<Time> began_;
-  Time now_{};
-  Time ticked_{};
+  Time now_{}, last_{}, ticked_{};
 };
 
 }  // namespace tasklane::observe

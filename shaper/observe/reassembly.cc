@@ -8,8 +8,6 @@
 namespace tasklane::observe {
 namespace {
 
-std::size_t index(Side side) { return side == Side::opener ? 0 : 1; }
-
 // How far ahead of what was told a segment may lie: no window is larger (RFC 7323 section 2.3).
 constexpr std::int64_t farthest = std::int64_t{1} << 30U;
 
@@ -101,15 +99,21 @@ Reassembly::Flow& Reassembly::open(const Segment& segment, const Key& key, Time 
   return flow;
 }
 
-void Reassembly::feed(const Segment& segment, Time now) {
+Fed Reassembly::feed(const Segment& segment, Time now) {
   Flow& flow = flow_of(segment, now);
   if (flow.mirror) {
     if (segment.flags.fin || segment.flags.rst) flow.closed = now;
-    return;
+    return {};
   }
   const Side side = segment.source == flow.names.opener ? Side::opener : Side::acceptor;
-  if (segment.flags.rst) return reset(flow, side, segment, now);
-  take(flow, side, segment, now);
+  if (segment.flags.rst)
+    reset(flow, side, segment, now);
+  else
+    take(flow, side, segment, now);
+  const Half& half = flow.halves[index(side)];
+  Fed fed{flow.id, side, std::nullopt};
+  if (half.known) fed.offset = offset_of(half, segment.sequence + (segment.flags.syn ? 1U : 0U));
+  return fed;
 }
 
 void Reassembly::take(Flow& flow, Side side, const Segment& segment, Time now) {
@@ -152,7 +156,7 @@ void Reassembly::take(Flow& flow, Side side, const Segment& segment, Time now) {
 void Reassembly::take_payload(Flow& flow, Side side, std::uint64_t begin, const Segment& segment, Time now) {
   Half& half = flow.halves[index(side)];
   const Half& far = flow.halves[index(other(side))];
-  Place place{now, true, begin, 0};
+  StreamPlace place{now, true, begin, 0};
   if (segment.flags.ack && far.known) place.acknowledged = offset_of(far, segment.acknowledged).value_or(0);
   const std::uint64_t end = begin + segment.payload.size() + segment.cut;
   if (end <= half.next) {
@@ -173,7 +177,7 @@ void Reassembly::take_payload(Flow& flow, Side side, std::uint64_t begin, const 
 
 // Only what is not there yet: between the pieces that are.
 void Reassembly::keep(Flow& flow, Side side, std::uint64_t begin, const Segment& segment,
-                      const Place& place) {
+                      const StreamPlace& place) {
   Half& half = flow.halves[index(side)];
   const std::uint64_t end = begin + segment.payload.size();
   std::uint64_t at = std::max(begin, half.next);
@@ -191,7 +195,7 @@ void Reassembly::keep(Flow& flow, Side side, std::uint64_t begin, const Segment&
   while (at < end) {
     const std::uint64_t until = piece == half.ahead.end() ? end : std::min(end, piece->first);
     if (until > at) {
-      Place where = place;
+      StreamPlace where = place;
       where.begins_segment = at == begin;
       where.offset = at;
       const std::uint64_t cut = until == end ? segment.cut : 0;
@@ -214,7 +218,8 @@ void Reassembly::keep(Flow& flow, Side side, std::uint64_t begin, const Segment&
   if (!half.ahead.empty()) holes_.emplace(flow.id, by_key_.at(flow.key));
 }
 
-void Reassembly::tell(Flow& flow, Side side, std::string_view bytes, std::uint64_t cut, const Place& place) {
+void Reassembly::tell(Flow& flow, Side side, std::string_view bytes, std::uint64_t cut,
+                      const StreamPlace& place) {
   Half& half = flow.halves[index(side)];
   half.next += bytes.size();
   if (!bytes.empty()) listener_.on_bytes(flow.id, side, bytes, place);

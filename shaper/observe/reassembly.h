@@ -36,6 +36,7 @@ using FlowId = std::uint64_t;
 // the one whose first segment came first is taken for the opener.
 enum class Side : std::uint8_t { opener, acceptor };
 constexpr Side other(Side side) { return side == Side::opener ? Side::acceptor : Side::opener; }
+constexpr std::size_t index(Side side) { return side == Side::opener ? 0 : 1; }
 
 struct FlowNames {
   SocketName opener, acceptor;
@@ -43,18 +44,26 @@ struct FlowNames {
 };
 
 // Where bytes stood.
-struct Place {
+struct StreamPlace {
   Time at;                         // when their segment came
   bool begins_segment = false;     // the first of them began it
   std::uint64_t offset = 0;        // in the stream
   std::uint64_t acknowledged = 0;  // of the other direction's stream, by their sender; 0: not known
 };
 
+// Where a segment stands: the flow (0: one that is not told), the direction, and the offset of its first byte
+// in the stream; none: before what is known of it.
+struct Fed {
+  FlowId flow = 0;
+  Side side = Side::opener;
+  std::optional<std::uint64_t> offset;
+};
+
 class StreamListener {
  public:
   virtual ~StreamListener() = default;
   virtual void on_flow(FlowId, const FlowNames&, Time) {}
-  virtual void on_bytes(FlowId, Side, std::string_view bytes, const Place&) = 0;
+  virtual void on_bytes(FlowId, Side, std::string_view bytes, const StreamPlace&) = 0;
   virtual void on_gap(FlowId, Side, std::uint64_t bytes, Time) = 0;
   virtual void on_end(FlowId, Side, Time) {}    // FIN, with all before it told
   virtual void on_reset(FlowId, Side, Time) {}  // by that side; it ends both directions
@@ -90,7 +99,8 @@ class Reassembly {
   explicit Reassembly(StreamListener& listener, ReassemblyLimits limits = {})
       : listener_(listener), limits_(limits) {}
 
-  void feed(const Segment& segment, Time now);
+  // Says where the segment's bytes stand.
+  Fed feed(const Segment& segment, Time now);
   // What time alone brings; about once a second of the capture.
   void tick(Time now);
   // The capture is over: what lies behind holes is told, and every flow forgotten.
@@ -104,7 +114,7 @@ class Reassembly {
   struct Piece {
     std::string bytes;
     std::uint64_t cut = 0;  // missing right behind them, for the capture kept the beginning alone
-    Place place;
+    StreamPlace place;
   };
   struct Half {
     bool known = false;      // `next` is
@@ -141,8 +151,8 @@ class Reassembly {
   [[nodiscard]] bool is_mirror(const Segment& segment, Time now);
   void take(Flow& flow, Side side, const Segment& segment, Time now);
   void take_payload(Flow& flow, Side side, std::uint64_t begin, const Segment& segment, Time now);
-  void keep(Flow& flow, Side side, std::uint64_t begin, const Segment& segment, const Place& place);
-  void tell(Flow& flow, Side side, std::string_view bytes, std::uint64_t cut, const Place& place);
+  void keep(Flow& flow, Side side, std::uint64_t begin, const Segment& segment, const StreamPlace& place);
+  void tell(Flow& flow, Side side, std::string_view bytes, std::uint64_t cut, const StreamPlace& place);
   void tell_ahead(Flow& flow, Side side);
   void end_where_due(Flow& flow, Side side, Time now);
   void gap(Flow& flow, Side side, std::uint64_t bytes, Time now);

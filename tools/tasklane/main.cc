@@ -2,6 +2,7 @@
 // bad usage or input, 3 not permitted.
 #include <CLI/CLI.hpp>
 
+#include "tools/observe/observe.h"
 #include "tools/tasklane/bypass.h"
 #include "tools/tasklane/check.h"
 #include "tools/tasklane/control_client.h"
@@ -23,6 +24,7 @@ int main(int argc, char** argv) {
   add_check(app, exit);
   add_explain(app, exit);
   add_learn(app, control, exit);
+  add_observe(app, exit);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -141,16 +141,17 @@ bool Admission::answered_at_once(Job& job, Time now, Actions& out) {
 
 // Joins one that asks the same of the same server.
 bool Admission::follows(Job& job, Actions& out) {
-  if (!job.ticket.settings.coalesce || !job.ticket.canonical) return false;
+  const Ticket& ticket = job.ticket;
+  if (!ticket.settings.coalesce || !ticket.canonical || !ticket.lane.may(May::share)) return false;
   const auto& leaders = job.upstream->leaders;
-  const auto same = leaders.find(*job.ticket.canonical);
+  const auto same = leaders.find(*ticket.canonical);
   if (same == leaders.end()) return false;
   job.state = State::following;
   job.leader = same->second;
-  jobs_.at(same->second).followers.push_back(job.ticket.id);
-  ++counters_[job.ticket.lane].coalesced;
-  spared(job.ticket);
-  out.emplace_back(std::in_place_type<Share>, job.ticket.id, same->second);
+  jobs_.at(same->second).followers.push_back(ticket.id);
+  ++counters_[ticket.lane].coalesced;
+  spared(ticket);
+  out.emplace_back(std::in_place_type<Share>, ticket.id, same->second);
   return true;
 }
 
@@ -246,7 +247,8 @@ void Admission::yield(Job& job, Time now, Actions& out) {
   const RequestId id = job.ticket.id;
   const bool running = job.state == State::running;
   const std::optional<unsigned> most = job.ticket.settings.preempt;
-  if (running && (!most || job.overdue || job.preempted >= *most)) return;
+  const bool may_end = job.ticket.lane.may(May::cancel);
+  if (running && (!may_end || !most || job.overdue || job.preempted >= *most)) return;
   LaneCounters& counters = counters_[job.ticket.lane];
   if (running) ++counters.pre_empted;
   if (job.ticket.lane == Lane::keystroke && job.ticket.settings.while_chat == WhileChat::answer) {

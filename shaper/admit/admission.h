@@ -28,7 +28,7 @@ namespace tasklane {
 struct Ticket {
   RequestId id = 0;
   RequestClass request_class = RequestClass::chat;
-  Lane lane = Lane::interactive;
+  Standing lane;
   LaneSettings settings;
   std::string upstream;  // whose slots it wants; one name for each server
   std::string compute;   // the upstream on the same machine whose chats it would slow; may be empty

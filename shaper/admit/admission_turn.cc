@@ -194,7 +194,7 @@ void Admission::rewarm(const std::string& name, Upstream& upstream, Time now, Ac
   upstream.prompt_lost = false;
   Job job;
   job.ticket.id = next_own_id_++;
-  job.ticket.lane = Lane::background;
+  job.ticket.lane = Standing(Lane::background, power_by_rule(true));  // it is nobody's
   job.ticket.upstream = name;
   job.upstream = &upstream;
   job.state = State::running;

@@ -123,7 +123,7 @@ std::string why_not(Certainty certainty, May may) {
 
 }  // namespace
 
-std::vector<std::string> powers_in_words(Certainty certainty, RequestClass request_class) {
+std::vector<std::string> powers_in_words(Certainty certainty, RequestClass request_class, bool as_shipped) {
   const Power power = power_of(certainty, request_class);
   std::vector<std::string> lines;
   for (const May each : all_powers) {
@@ -134,8 +134,10 @@ std::vector<std::string> powers_in_words(Certainty certainty, RequestClass reque
       line += "its class is no task";
     else if (!allowed && power.nothing() && certainty > Certainty::echo)
       line += "a person waits for it, as for a plugin's question of the same form";
-    else if (allowed && certainty == Certainty::contract && each == May::constrain)
-      line += "types alone, as the prompt itself states them";
+    else if (allowed && !as_shipped && each == May::constrain)
+      line += "types alone, for the words are somebody's own";
+    else if (allowed && !as_shipped && each == May::cap)
+      line += "thinking off alone, for the words are somebody's own";
     else
       line += allowed ? std::string(what_shows_it(certainty)) : why_not(certainty, each);
     lines.push_back(std::move(line));

@@ -76,7 +76,25 @@ Power power_of(Certainty certainty, RequestClass request_class);
 // of an answer has been passed on. Never more, for nobody knows what its answer looks like.
 Power power_by_rule(bool may_cancel);
 
+// Where a request stands: in a lane, with what may be done to it there. No lane but the interactive one, in
+// which nothing waits, is to be had without the power to wait.
+class Standing {
+ public:
+  Standing() = default;
+  Standing(Lane lane, Power power)
+      : lane_(power.may(May::wait) ? lane : Lane::interactive),
+        power_(lane_ == Lane::interactive ? Power() : power) {}
+
+  operator Lane() const { return lane_; }  // NOLINT(google-explicit-constructor): it is a lane, and more
+  [[nodiscard]] bool may(May what) const { return power_.may(what); }
+
+ private:
+  Lane lane_ = Lane::interactive;
+  Power power_;
+};
+
 // A line for each May: "may wait: ...", "may not be cancelled: ..." and why.
-std::vector<std::string> powers_in_words(Certainty certainty, RequestClass request_class);
+// `as_shipped`: it is worded as the front end ships it (Classification).
+std::vector<std::string> powers_in_words(Certainty certainty, RequestClass request_class, bool as_shipped);
 
 }  // namespace tasklane

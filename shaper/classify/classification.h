@@ -35,8 +35,11 @@ struct Classification {
   RequestClass request_class = RequestClass::other;
   Evidence evidence = Evidence::none;
   Certainty certainty = Certainty::none;
-  double score = 0;              // 0 to 1; below the threshold a request is a chat
-  std::string mark;              // "<pack>/<entry>" where a pack decided
+  double score = 0;  // 0 to 1; below the threshold a request is a chat
+  std::string mark;  // "<pack>/<entry>" where a pack decided
+  // Named, and its words are from first to last those of a template that the front end ships: their numbers
+  // of items, lengths and token caps hold for it.
+  bool worded_as_shipped = false;
   bool task_shaped = false;      // not streamed, [user] or [system, user], no tools, no images: could be one
   bool may_be_unmasked = false;  // held in mind: a chat that comes may show that it is a task of its own
   Tenant tenant;

@@ -9,6 +9,7 @@
 #include "shaper/classify/match.h"
 #include "shaper/classify/pack.h"
 #include "shaper/classify/typist.h"
+#include "shaper/classify/wording.h"
 
 namespace tasklane {
 
@@ -141,6 +142,7 @@ struct Classifier::State {
   [[nodiscard]] Asking asking_of(const BodyFacts& body) const;
 
   bool by_header(const ClassifyInput& input, Classification& result, Reasons& why) const;
+  [[nodiscard]] bool worded_as_shipped(const ClassifyInput& input, RequestClass named) const;
   bool by_pack(const ClassifyInput& input, Classification& result, Reasons& why) const;
   bool by_pack(const Pack& pack, const ClassifyInput& input, Classification& result, Reasons& why) const;
 };
@@ -169,6 +171,17 @@ bool Classifier::State::by_header(const ClassifyInput& input, Classification& re
   return false;
 }
 
+// A header says what a request is, not in whose words.
+bool Classifier::State::worded_as_shipped(const ClassifyInput& input, RequestClass named) const {
+  return std::any_of(packs.begin(), packs.end(), [&](const auto& pack) {
+    const Prompt prompt = prompt_of(*input.body, *pack);
+    return std::any_of(pack->entries.begin(), pack->entries.end(), [&](const PackEntry& entry) {
+      return entry.request_class == named && hold_against(entry, prompt).matches &&
+             tasklane::worded_as_shipped(entry, prompt);
+    });
+  });
+}
+
 bool Classifier::State::by_pack(const Pack& pack, const ClassifyInput& input, Classification& result,
                                 Reasons& why) const {
   const Prompt prompt = prompt_of(*input.body, pack);
@@ -185,8 +198,12 @@ bool Classifier::State::by_pack(const Pack& pack, const ClassifyInput& input, Cl
     result.evidence = Evidence::pack;
     result.certainty = Certainty::named;
     result.mark = pack.name + "/" + entry.name;
+    result.worded_as_shipped = tasklane::worded_as_shipped(entry, prompt);
     why.add(pack.name, "/", entry.name, " matches:");
     for (const Mark& mark : entry.marks) why.add("  ", describe(mark));
+    if (why.wanted() && !result.worded_as_shipped && !entry.shipped.empty())
+      why.add("its words, print ", to_digits(wording_of(prompt.instructions)),
+              ", are those of no template that the front end ships");
     return true;
   }
   const PackEntry* const none = chat != nullptr ? chat : known_chat(pack, prompt, true);
@@ -392,6 +409,8 @@ Classification Classifier::classify(const ClassifyInput& input) {
   }
   const bool named = state_->by_header(input, result, why);
   if (readable && !input.body->messages.empty()) {
+    if (named && is_task(result.request_class))
+      result.worded_as_shipped = state_->worded_as_shipped(input, result.request_class);
     if (!named && state_->by_pack(input, result, why) && result.request_class != RequestClass::chat)
       state_->shapes.is_front_end(result.tenant, input.now);
     Found found;

@@ -3,6 +3,7 @@
 // changed.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -58,6 +59,10 @@ struct PackEntry {
   Shape shape;
   std::vector<Mark> marks;   // all of them
   std::vector<Mark> vetoes;  // none of them
+  // Which templates the front end ships, by their words (wording.h), where the marks do not tell: somebody's
+  // own in the same frame matches too.
+  std::vector<std::uint64_t> shipped;
+  bool shipped_by_its_marks = false;  // the marks are whole sentences of a shipped one
 };
 
 // A header that names the task. A value that is not listed says that the request is one, but not which.

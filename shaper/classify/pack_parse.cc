@@ -8,6 +8,7 @@
 
 #include "shaper/base/json_text.h"
 #include "shaper/classify/pack.h"
+#include "shaper/classify/wording.h"
 
 namespace tasklane {
 namespace {
@@ -194,11 +195,24 @@ double score_of(const Node& node) {
   return score;
 }
 
+// True, or the prints of the shipped templates' words.
+void shipped_into(const Node& node, PackEntry& entry) {
+  if (node.json().is_boolean()) {
+    entry.shipped_by_its_marks = node.json() == true;
+    return;
+  }
+  for (const Node& item : node.items()) {
+    const std::optional<std::uint64_t> print = wording_from(item.text());
+    if (!print) item.refuse("sixteen hexadecimal digits are expected", "`tasklane explain` tells them");
+    entry.shipped.push_back(*print);
+  }
+}
+
 PackEntry entry_of(const Node& node, const Shape& shape, bool chat) {
   if (chat)
     node.object({"name", "releases", "about", "only_echo", "marks", "vetoes"});
   else
-    node.object({"name", "class", "releases", "about", "score", "shape", "marks", "vetoes"});
+    node.object({"name", "class", "releases", "about", "score", "shape", "marks", "vetoes", "shipped"});
   PackEntry entry;
   entry.name = node.at("name").text();
   entry.releases = node.text("releases");
@@ -210,6 +224,7 @@ PackEntry entry_of(const Node& node, const Shape& shape, bool chat) {
   entry.shape = node.has("shape") ? shape_of(node.at("shape"), shape) : shape;
   entry.marks = marks_of(node, "marks");
   entry.vetoes = marks_of(node, "vetoes");
+  if (node.has("shipped")) shipped_into(node.at("shipped"), entry);
   if (entry.marks.empty()) node.refuse("an entry without marks matches every request", "give it \"marks\"");
   return entry;
 }

@@ -32,6 +32,9 @@ struct Answer {
   // which: given back as it was to a client of that dialect.
   nlohmann::ordered_json envelope = nlohmann::ordered_json::object();
   Dialect envelope_dialect = Dialect::none;
+  // The same of the one choice (OpenAI) and of its message.
+  nlohmann::ordered_json choice = nlohmann::ordered_json::object();
+  nlohmann::ordered_json message = nlohmann::ordered_json::object();
   std::string thinking_field;  // "thinking", "reasoning", "reasoning_content"; empty: the dialect's usual
 };
 

@@ -1,5 +1,7 @@
 #include "shaper/dialect/answer_intake.h"
 
+#include <algorithm>
+
 #include "shaper/dialect/json_body.h"
 
 namespace tasklane {
@@ -52,6 +54,23 @@ void AnswerIntake::tool_call(const OrderedJson& call, std::optional<std::uint64_
   const OrderedJson* arguments = find(*function, "arguments");
   if (arguments == nullptr) return;
   into.arguments += arguments->is_string() ? arguments->get<std::string>() : to_wire_json(*arguments);
+}
+
+void AnswerIntake::rest(OrderedJson& into, const OrderedJson& object, Texts texts,
+                        std::initializer_list<std::string_view> but) const {
+  if (!keeps_text_ || !object.is_object()) return;
+  for (const auto& [key, value] : object.items()) {
+    if (std::find(but.begin(), but.end(), key) != but.end()) continue;
+    const auto known = into.find(key);
+    if (known == into.end() || known->is_null())
+      into[key] = value;
+    else if (texts == Texts::in_pieces && known->is_string() && value.is_string())
+      *known = known->get<std::string>() + value.get<std::string>();
+    else if (known->is_array() && value.is_array())
+      known->insert(known->end(), value.begin(), value.end());
+    else if (!value.is_null())
+      *known = value;
+  }
 }
 
 void AnswerIntake::finish_reason(const OrderedJson& object, std::string_view key) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -25,6 +26,11 @@ class AnswerIntake {
   // A call, or the piece of one that carries the call's `index`.
   void tool_call(const OrderedJson& call, std::optional<std::uint64_t> index);
   void finish_reason(const OrderedJson& object, std::string_view key);
+  // All members but the named ones, beside what came before: lists go on, and texts where they come in
+  // pieces; else the last one holds that is not null.
+  enum class Texts : std::uint8_t { whole, in_pieces };
+  void rest(OrderedJson& into, const OrderedJson& object, Texts texts,
+            std::initializer_list<std::string_view> but) const;
   void done() { done_ = true; }
   // The server's runner died, unless more comes.
   void lost(bool is_lost) { lost_ = is_lost; }

@@ -60,7 +60,7 @@ void AnswerAssembler::begin(std::string_view bytes) {
   const std::size_t first = bytes.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return;
   begun_ = true;
-  one_object_ = is_openai(dialect_) && bytes[first] == '{';
+  one_object_ = !is_ollama(dialect_) && bytes[first] == '{';
 }
 
 void AnswerAssembler::hold(std::string_view bytes) {
@@ -134,12 +134,15 @@ void AnswerAssembler::object(std::string_view text) {
 // each chunk.
 bool AnswerAssembler::failure(const Json& json, std::string_view text) {
   const Json* error = find(json, "error");
+  // Of a response that has failed it stands in there.
+  if (const Json* response = find(json, "response"); error == nullptr && response != nullptr)
+    error = find(*response, "error");
   const auto* words = error == nullptr ? nullptr : error->get_ptr<const Json::string_t*>();
   const bool says_nothing = error == nullptr || error->empty() || (words != nullptr && words->empty()) ||
                             *error == false || *error == 0;
   // Older llama-servers send the error's inside alone.
-  const bool inside = is_openai(dialect_) && !json.contains("choices") && find(json, "message") != nullptr &&
-                      status_in(json) != 0;
+  const bool inside = !is_ollama(dialect_) && !json.contains("choices") && find(json, "message") != nullptr &&
+                      (status_in(json) != 0 || text_at(json, "type") == "error");
   if (!says_nothing)
     refuse(error->is_object() ? *error : json, text);
   else if (inside)

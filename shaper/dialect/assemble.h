@@ -71,7 +71,7 @@ class AnswerAssembler {
   std::string held_;  // the beginning of a line
   std::size_t kept_bytes_ = 0;
   bool begun_ = false;        // the body's first character has come
-  bool one_object_ = false;   // OpenAI: no stream, but one JSON object
+  bool one_object_ = false;   // where a stream is of events: one JSON object in its place
   bool error_event_ = false;  // SSE: "event: error" came last
   bool too_long_ = false;     // the line that is being skipped
 };

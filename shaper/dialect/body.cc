@@ -30,7 +30,7 @@ Role role_from(std::string_view text) {
 }
 
 // Read in whatever dialect: a field that a server does not know says nothing there.
-constexpr std::array<NamedField, 26> common_fields{{
+constexpr std::array<NamedField, 32> common_fields{{
     {"messages", BodyField::messages},
     {"model", BodyField::model},
     {"stream", BodyField::stream},
@@ -51,10 +51,16 @@ constexpr std::array<NamedField, 26> common_fields{{
     {"num_predict", BodyField::token_limit},
     {"n_predict", BodyField::token_limit},
     {"n", BodyField::several},
-    {"best_of", BodyField::best_of},
-    {"logprobs", BodyField::logprobs},
-    {"top_logprobs", BodyField::top_logprobs},
-    {"echo", BodyField::echo},
+    {"best_of", BodyField::several},
+    {"logprobs", BodyField::more},
+    {"top_logprobs", BodyField::more},
+    {"n_probs", BodyField::more},
+    {"prompt_logprobs", BodyField::more},
+    {"echo", BodyField::more},
+    {"audio", BodyField::more},
+    {"return_tokens", BodyField::more},
+    {"return_token_ids", BodyField::more},
+    {"return_progress", BodyField::more},
     {"shift", BodyField::shift},
     {"keep_alive", BodyField::keep_alive},
 }};
@@ -69,11 +75,8 @@ struct Draft {
   bool has_functions = false;
   bool has_format = false;
   bool has_response_format = false;
-  bool several = false;  // n
-  bool best_of = false;
-  bool logprobs = false;
-  bool top_logprobs = false;
-  bool echo = false;
+  std::vector<std::string_view> more;  // names of fields that ask for more than one answer's text
+  bool several_prompts = false;
   bool root_images = false;
   bool message_images = false;
 };
@@ -115,8 +118,7 @@ class Walk {
     facts_.has_images = draft_.root_images || draft_.message_images;
     facts_.token_limit = draft_.options_limit ? draft_.options_limit : draft_.root_limit;
     facts_.streamed = facts_.stream.value_or(dialect_.streams_unasked);
-    facts_.one_text =
-        !draft_.several && !draft_.best_of && !draft_.logprobs && !draft_.top_logprobs && !draft_.echo;
+    facts_.one_text = draft_.more.empty() && !draft_.several_prompts && !facts_.has_tools;
     if (dialect_.family != DialectFamily::ollama) facts_.load_options = {};
   }
 
@@ -221,10 +223,21 @@ class Walk {
         return system(value);
       case BodyField::input:
         return input(value);
+      case BodyField::several:
+        more(name, number(value).value_or(0) > 1);
+        return simdjson::SUCCESS;
+      case BodyField::more:
+        more(name, set(value));
+        return simdjson::SUCCESS;
       default:
         single_value(*known, value);
         return simdjson::SUCCESS;
     }
+  }
+
+  void more(std::string_view name, bool asked) {
+    std::erase(draft_.more, name);
+    if (asked) draft_.more.push_back(name);
   }
 
   void single_value(BodyField known, od::value value) {
@@ -240,21 +253,6 @@ class Walk {
         break;
       case BodyField::keep_alive:
         facts_.load_options.keep_alive = scalar_text(value);
-        break;
-      case BodyField::several:
-        draft_.several = number(value).value_or(0) > 1;
-        break;
-      case BodyField::best_of:
-        draft_.best_of = number(value).value_or(0) > 1;
-        break;
-      case BodyField::logprobs:
-        draft_.logprobs = set(value);
-        break;
-      case BodyField::top_logprobs:
-        draft_.top_logprobs = set(value);
-        break;
-      case BodyField::echo:
-        draft_.echo = set(value);
         break;
       case BodyField::tools:
         draft_.has_tools = non_empty_array(value);
@@ -312,10 +310,14 @@ class Walk {
   simdjson::error_code prompt(od::value value) {
     Message message{Role::user, {}, false, false};
     od::array items;
+    draft_.several_prompts = false;
     if (value.get_array().get(items)) {
       message.text = string(value).value_or("");
-    } else if (const auto error = parts(items, message)) {
-      return error;
+    } else {
+      std::size_t count = 0;
+      if (const auto error = items.count_elements().get(count)) return error;
+      draft_.several_prompts = count > 1;
+      if (const auto error = parts(items, message)) return error;
     }
     draft_.prompt = message;
     return simdjson::SUCCESS;

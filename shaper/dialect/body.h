@@ -37,7 +37,7 @@ struct BodyFacts {
   std::optional<double> token_limit;  // num_predict (options or root), max_tokens, max_completion_tokens
   bool model_first = false;           // the first key is `model`
   bool stream_first = false;          // it is `stream`
-  bool one_text = true;               // no `n`, `logprobs` or the like: its answer is one text, and no more
+  bool one_text = true;               // no `n`, `logprobs`, tools or the like: its answer is one text
   bool include_usage = false;         // OpenAI: stream_options.include_usage
   LoadOptions load_options;           // Ollama's dialects
 };

@@ -44,11 +44,8 @@ enum class BodyField {
   messages,
   options,
   stream_options,
-  several,
-  best_of,
-  logprobs,
-  top_logprobs,
-  echo,
+  several,  // a number: how many answers
+  more,     // where it is set, more than one answer's text
   prompt,
   model,
   stream,

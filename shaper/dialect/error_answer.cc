@@ -9,7 +9,18 @@ std::string plain_error(int, std::string_view message) {
   return nlohmann::json{{"error", message}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+std::string_view openai_type(int status) {
+  if (status == 429) return "rate_limit_error";
+  return status >= 500 ? "server_error" : "invalid_request_error";
+}
+
 }  // namespace
+
+std::string openai_error(int status, std::string_view message) {
+  const nlohmann::json error{
+      {"error", {{"message", message}, {"type", openai_type(status)}, {"code", status}}}};
+  return error.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 LocalAnswer error_answer(Dialect dialect, std::string_view path, int status, std::string_view message) {
   if (dialect == Dialect::none && path.starts_with("/v1")) dialect = Dialect::openai_chat;

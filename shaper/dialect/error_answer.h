@@ -22,6 +22,9 @@ struct LocalAnswer {
 // Ollama's.
 LocalAnswer error_answer(Dialect dialect, std::string_view path, int status, std::string_view message);
 
+// The body of one as all of OpenAI's APIs write it.
+std::string openai_error(int status, std::string_view message);
+
 // The whole response, head and body, as bytes. `keep_alive` false adds "Connection: close".
 std::string to_wire(const LocalAnswer& answer, bool keep_alive, bool head_only = false);
 

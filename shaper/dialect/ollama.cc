@@ -84,6 +84,7 @@ class OllamaForm {
     }
     Json message = {{"role", "assistant"}, {"content", answer_.content}};
     if (!answer_.thinking.empty()) message["thinking"] = answer_.thinking;
+    if (answer_.envelope_dialect == Dialect::ollama_chat) message.update(answer_.message);
     for (std::size_t i = 0; i < answer_.tool_calls.size(); ++i) {
       const ToolCall& call = answer_.tool_calls[i];
       const auto parsed = parse_object(call.arguments);
@@ -126,6 +127,8 @@ void take_chat(AnswerIntake& intake, Json& json) {
   if (const Json* message = member(json, "message"); message != nullptr && message->is_object()) {
     intake.text(intake.answer().content, *message, "content");
     intake.text(intake.answer().thinking, *message, "thinking");
+    intake.rest(intake.answer().message, *message, AnswerIntake::Texts::whole,
+                {"role", "content", "thinking", "tool_calls"});
     // Whole calls, never pieces of one.
     if (const Json* calls = member(*message, "tool_calls"); calls != nullptr && calls->is_array())
       for (const Json& call : *calls) intake.tool_call(call, std::nullopt);

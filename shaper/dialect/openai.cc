@@ -30,8 +30,11 @@ Json usage_of(const UpstreamFigures& figures) {
 class OpenaiForm {
  public:
   OpenaiForm(const Answer& answer, const AnswerForm& form)
-      : answer_(answer), form_(form), chat_(form.dialect == Dialect::openai_chat) {
-    if (answer.envelope_dialect == form.dialect) {
+      : answer_(answer),
+        form_(form),
+        chat_(form.dialect == Dialect::openai_chat),
+        kept_(answer.envelope_dialect == form.dialect) {
+    if (kept_) {
       base_ = answer.envelope;
     } else {
       base_["id"] = chat_ ? "chatcmpl-tasklane" : "cmpl-tasklane";
@@ -46,8 +49,10 @@ class OpenaiForm {
 
   [[nodiscard]] LocalAnswer whole() {
     base_["object"] = chat_ ? "chat.completion" : "text_completion";
-    base_["choices"] = Json::array({chat_ ? Json{{"index", 0}, {"message", message()}} : text_choice()});
-    base_["choices"][0]["finish_reason"] = reason();
+    Json choice = chat_ ? Json{{"index", 0}, {"message", message()}} : text_choice();
+    if (kept_) choice.update(answer_.choice);
+    choice["finish_reason"] = reason();
+    base_["choices"] = Json::array({std::move(choice)});
     add_figures(base_);
     return {200, "application/json", to_wire_json(base_)};
   }
@@ -58,6 +63,7 @@ class OpenaiForm {
     text["finish_reason"] = nullptr;
     Json end = chat_ ? Json{{"index", 0}, {"delta", Json::object()}}
                      : Json{{"text", ""}, {"index", 0}, {"logprobs", nullptr}};
+    if (kept_) end.update(answer_.choice);
     end["finish_reason"] = reason();
     std::string events = event(text, false) + event(end, !form_.include_usage);
     if (form_.include_usage) events += event(Json(), true);
@@ -97,6 +103,7 @@ class OpenaiForm {
     if (!answer_.thinking.empty())
       message[answer_.thinking_field.empty() ? "reasoning_content" : answer_.thinking_field] =
           answer_.thinking;
+    if (kept_) message.update(answer_.message);
     for (const ToolCall& call : answer_.tool_calls)
       message["tool_calls"].push_back({{"id", call.id},
                                        {"type", "function"},
@@ -118,6 +125,7 @@ class OpenaiForm {
   const Answer& answer_;
   const AnswerForm& form_;
   bool chat_;
+  bool kept_;  // what stood beside the text is of this dialect
   Json base_ = Json::object();
   Json usage_;
   Json timings_;
@@ -156,6 +164,8 @@ void take_delta(AnswerIntake& intake, const Json& message) {
     answer.thinking_field = field;
     break;  // vLLM sends both names with the same text
   }
+  intake.rest(answer.message, message, AnswerIntake::Texts::in_pieces,
+              {"role", "content", "reasoning_content", "reasoning", "tool_calls"});
   const Json* calls = member(message, "tool_calls");
   if (calls == nullptr || !calls->is_array()) return;
   for (const Json& call : *calls) {
@@ -189,21 +199,14 @@ void take_openai(AnswerIntake& intake, Json& json) {
     for (const Json& choice : *choices) {
       if (!choice.is_object() || choice.value("index", Json(0)) != 0) continue;
       intake.finish_reason(choice, "finish_reason");
+      intake.rest(intake.answer().choice, choice, AnswerIntake::Texts::whole,
+                  {"index", "delta", "message", "text", "finish_reason"});
       take_choice(intake, choice);
     }
   // Ollama's /v1 says so where its runner died.
   const bool lost = json.contains("model") && text_at(json, "model").empty();
   intake.lost(lost);
   if (intake.keeps_text() && !lost) keep_envelope(intake.answer().envelope, json);
-}
-
-std::string_view error_type(int status) {
-  if (status == 429) return "rate_limit_error";
-  return status >= 500 ? "server_error" : "invalid_request_error";
-}
-
-std::string error_body(int status, std::string_view message) {
-  return to_wire_json({{"error", {{"message", message}, {"type", error_type(status)}, {"code", status}}}});
 }
 
 bool put_schema(Json& body, std::string_view name, Json schema) {
@@ -269,7 +272,7 @@ constinit const DialectRow openai_chat_row{
     .tasks_unasked = true,
     .usage_unless_asked = false,
     .limits = limits,
-    .error = error_body,
+    .error = openai_error,
     .write = write_openai,
     .take = take_openai<take_message>,
     .put_schema = put_schema,
@@ -286,7 +289,7 @@ constinit const DialectRow openai_completions_row{
     .for_scripts = true,
     .usage_unless_asked = false,
     .limits = limits,
-    .error = error_body,
+    .error = openai_error,
     .write = write_openai,
     .take = take_openai<take_completion>,
 };

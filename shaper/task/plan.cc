@@ -41,7 +41,7 @@ Ticket ticket_for(const PlanInput& input, const Treatment& treatment) {
   Ticket ticket;
   ticket.id = input.id;
   ticket.request_class = input.classification.request_class;
-  ticket.lane = treatment.lane;
+  ticket.lane = Standing(treatment.lane, treatment.power);
   ticket.settings = treatment.settings;
   // What must reach a model is nobody's typing, which a newer one or a chat could end.
   ticket.tenant = input.classification.tenant;
@@ -67,7 +67,6 @@ Ticket chat_ticket(RequestId id, const Classification& classification, const Bod
   Ticket ticket;
   ticket.id = id;
   ticket.request_class = turn ? classification.request_class : RequestClass::other;
-  ticket.lane = Lane::interactive;
   ticket.tenant = classification.tenant;
   ticket.chat = classification.chat;
   ticket.typist = classification.typist;
@@ -95,9 +94,10 @@ std::optional<TaskPlan> plan_task(const PlanInput& input) {
       std::move(*body), ticket_for(input, treatment), form_of(*input.body, dialect), input.decision, {}};
   plan.json_contract = asks_for_json(plan.ticket.request_class, *input.body);
   const Power& power = treatment.power;
-  plan.allowed = {power.may(May::constrain), power.may(May::cap), power.may(May::cap)};
-  // Who may not be capped has a template of their own.
-  if (!power.may(May::cap)) plan.bounds = SchemaBounds::none;
+  // Somebody's own words may ask for more than the shipped ones do.
+  const bool shipped = input.classification.worded_as_shipped && power.may(May::cap);
+  plan.allowed = {power.may(May::constrain), shipped, power.may(May::cap)};
+  plan.bounds = shipped ? SchemaBounds::of_shipped_template : SchemaBounds::none;
   if (!treatment.may_be_answered) return plan;
   const EmptyAnswerInput wish{
       plan.ticket.request_class, *input.body, plan.form, std::chrono::system_clock::now(), {}};

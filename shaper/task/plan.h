@@ -33,7 +33,7 @@ struct TaskPlan {
   std::optional<LocalAnswer> empty;  // the class's empty answer, where it has one
   bool json_contract = false;        // the prompt asks for its class's JSON key
   Constraints allowed{};             // what its certainty lets it carry
-  SchemaBounds bounds = SchemaBounds::of_shipped_template;
+  SchemaBounds bounds = SchemaBounds::none;
 };
 
 // Nothing: it goes at once, as it came or as the rule writes it anew.

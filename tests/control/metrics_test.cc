@@ -155,7 +155,7 @@ TEST(Metrics, TellWhatBecameOfRequestsInEachLane) {
   admission.arrive(chat, Time{});
   Ticket title;
   title.id = 2;
-  title.lane = Lane::background;
+  title.lane = Standing(Lane::background, power_of(Certainty::named, RequestClass::title));
   title.upstream = "m";
   title.prompt_tokens = 40;
   admission.arrive(title, Time{});
@@ -189,7 +189,7 @@ TEST(Metrics, TellWhatWaitsAndRunsInEachLaneNow) {
   const auto arrive = [&](RequestId id, Lane lane) {
     Ticket ticket;
     ticket.id = id;
-    ticket.lane = lane;
+    ticket.lane = Standing(lane, power_of(Certainty::named, RequestClass::title));
     ticket.upstream = "m";
     ticket.settings.while_chat = WhileChat::hold;
     admission.arrive(ticket, Time{});
@@ -329,7 +329,7 @@ TEST(Metrics, CarryEachFigureOfALaneUnderItsNames) {
   Admission admission;
   Ticket title;
   title.id = 1;
-  title.lane = Lane::background;
+  title.lane = Standing(Lane::background, power_of(Certainty::named, RequestClass::title));
   title.upstream = "m";
   admission.arrive(title, Time{});
   SteeringState with_lanes = steering;

@@ -38,16 +38,13 @@ class LanesOnTheWire : public RelayTest {
 
   // As Open WebUI 0.12 asks Ollama for a title.
   static Json title_body(const std::string& user = "How do I cook rice?") {
-    return {
-        {"model", "big"},
-        {"messages",
-         {{{"role", "user"},
-           {"content",
-            "### Task:\nGenerate a concise title summarizing the chat history.\n### Output:\nJSON format: { "
-            "\"title\": \"your concise title here\" }\n### Chat History:\n<chat_history>\nUSER: " +
-                user + "\nASSISTANT: \n</chat_history>"}}}},
-        {"options", {{"num_predict", 1000}}},
-        {"stream", false}};
+    return {{"model", "big"},
+            {"messages",
+             {{{"role", "user"},
+               {"content", title_words + "### Chat History:\n<chat_history>\nUSER: " + user +
+                               "\nASSISTANT: \n</chat_history>"}}}},
+            {"options", {{"num_predict", 1000}}},
+            {"stream", false}};
   }
   static std::string title(const std::string& user = "How do I cook rice?", const std::string& fields = "") {
     return post("/api/chat", title_body(user).dump(), fields);

@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "shaper/classify/pack.h"
+#include "shaper/classify/wording.h"
 #include "userspace/serve/acceptor.h"
 #include "userspace/serve/bypass.h"
 #include "userspace/serve/rewarmer.h"
@@ -171,6 +172,18 @@ class Server {
   std::uint16_t port_ = 0;
 };
 
+// The words of the tests' own title, which stands for one that the front end ships.
+inline const std::string title_words =
+    "### Task:\nGenerate a concise title summarizing the chat history.\n### Output:\nJSON format: { "
+    "\"title\": \"your concise title here\" }\n";
+
+inline std::shared_ptr<const Pack> as_if_shipped(const Pack& pack) {
+  auto copy = std::make_shared<Pack>(pack);
+  for (PackEntry& entry : copy->entries)
+    if (entry.request_class == RequestClass::title) entry.shipped.push_back(wording_of(title_words));
+  return copy;
+}
+
 class RelayTest : public ::testing::Test {
  protected:
   Server model;
@@ -297,6 +310,7 @@ class RelayTest : public ::testing::Test {
     Result<std::vector<std::shared_ptr<const Pack>>> packs =
         find_packs(config_->packs, {std::string(TASKLANE_SOURCE_DIR) + "/config/packs"});
     ASSERT_TRUE(packs.has_value()) << packs.error().text();
+    for (std::shared_ptr<const Pack>& pack : *packs) pack = as_if_shipped(*pack);
     classifier_ = std::make_unique<Classifier>(std::move(*packs));
     upstreams_ = std::make_unique<UpstreamConnections>(io_, Dialer(), config_->limits.connect_timeout);
     context_.reset(new RelayContext{io_, config_, *classifier_, body_reader_, statistics_, *upstreams_,

@@ -20,6 +20,7 @@ struct Seen {
   std::string path;
   RequestClass request_class = RequestClass::other;
   Power power;
+  bool worded_as_shipped = false;
 };
 
 class Cases : public testing::Test {
@@ -40,7 +41,7 @@ class Cases : public testing::Test {
     TrafficReader traffic(Classifier(find_packs({"open-webui"}, {}).value(), {0.5, 11, 12}));
     const auto read = traffic.read_lines(in, file.string(), [&](const SeenRequest& request) {
       all.push_back({request.request.head.target, request.classification.request_class,
-                     request.classification.power()});
+                     request.classification.power(), request.classification.worded_as_shipped});
       for (const Unmasked& one : request.classification.unmasked) {
         all.at(one.id - 1).request_class = one.request_class;
         all.at(one.id - 1).power = power_of(one.certainty, one.request_class);
@@ -98,6 +99,14 @@ TEST_F(Cases, ThroughAGatewayInAnotherOrderOfKeysAreKnown) {
 
 TEST_F(Cases, OfPeoplesOwnTemplatesAreRecognisedOrLeftAlone) {
   for (const Seen& one : seen("custom_templates")) EXPECT_NE(one.power.nothing(), is_task(one.request_class));
+}
+
+TEST_F(Cases, OfPeoplesOwnTemplatesInTheFrontEndsFrameAreNotHeldToItsNumbers) {
+  const auto all = seen("custom_templates");
+  for (std::size_t i = 8; i < all.size(); ++i) {
+    EXPECT_TRUE(is_task(all[i].request_class)) << i;
+    EXPECT_FALSE(all[i].worded_as_shipped) << i;
+  }
 }
 
 TEST_F(Cases, InOtherApisCountAsChatsAndTheirTasksAreKnown) {

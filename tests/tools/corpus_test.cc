@@ -24,6 +24,7 @@ struct Labelled {
   bool ambiguous = false;
   RequestClass soon = RequestClass::other;
   RequestClass late = RequestClass::other;
+  bool worded_as_shipped = false;
 };
 
 std::vector<Labelled> classify_file(const std::filesystem::path& file) {
@@ -36,7 +37,8 @@ std::vector<Labelled> classify_file(const std::filesystem::path& file) {
     EXPECT_TRUE(label.has_value()) << seen.request.id;
     const RequestClass found = seen.classification.request_class;
     all.push_back({seen.request.id, seen.request.group + " " + seen.request.kind,
-                   label.value_or(RequestClass::other), seen.request.ambiguous, found, found});
+                   label.value_or(RequestClass::other), seen.request.ambiguous, found, found,
+                   seen.classification.worded_as_shipped});
     for (const Unmasked& one : seen.classification.unmasked) all.at(one.id - 1).late = one.request_class;
   });
   EXPECT_TRUE(read.has_value()) << read.error().text();
@@ -102,6 +104,22 @@ class SharedCorpus : public testing::TestWithParam<const char*> {
 TEST_P(SharedCorpus, HasNoChatThatIsTakenForATask) { expect_no_chat_taken(classify_file(file_)); }
 
 TEST_P(SharedCorpus, HasItsDefaultTasksFound) { expect_recall(classify_file(file_), "default", 0.99); }
+
+TEST_P(SharedCorpus, HasItsDefaultTemplatesKnownByTheirWords) {
+  int known = 0;
+  int all = 0;
+  for (const Labelled& one : classify_file(file_)) {
+    if (one.ambiguous || class_row(one.label).schema.find("max") == std::string_view::npos) continue;
+    const bool shipped = one.group.ends_with(" default");
+    if (!shipped) {
+      EXPECT_FALSE(one.worded_as_shipped) << one.id;
+    }
+    all += shipped ? 1 : 0;
+    known += shipped && one.worded_as_shipped ? 1 : 0;
+  }
+  EXPECT_GE(known, 0.98 * all);
+  EXPECT_GT(all, 100);
+}
 
 INSTANTIATE_TEST_SUITE_P(Files, SharedCorpus, testing::Values("open-webui.jsonl", "recorded.jsonl"),
                          [](const auto& one) {

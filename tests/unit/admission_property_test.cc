@@ -109,7 +109,8 @@ class Schedule {
     made.id = id;
     made.upstream = draw(6) == 0 ? "other" : "m";
     if (made.upstream == "other" && draw(2) == 0) made.compute = "m";
-    made.lane = all_lanes[static_cast<std::size_t>(draw(static_cast<int>(all_lanes.size())))];
+    made.lane = Standing(all_lanes[static_cast<std::size_t>(draw(static_cast<int>(all_lanes.size())))],
+                         power_of(Certainty::named, RequestClass::title));
     made.request_class = made.lane == Lane::interactive ? RequestClass::chat
                          : made.lane == Lane::keystroke ? RequestClass::autocomplete
                          : draw(2) == 0                 ? RequestClass::title

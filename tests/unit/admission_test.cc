@@ -4,6 +4,17 @@
 namespace tasklane {
 namespace {
 
+TEST_F(Admitting, WhatMayNotBeCancelledOrSharedIsNotWhateverItsSettingsSay) {
+  Ticket learnt = ticket(1, Lane::background);
+  learnt.lane = Standing(Lane::background, power_of(Certainty::learnt, RequestClass::title));
+  learnt.canonical = CanonicalKey{1, 1};
+  learnt.settings.settle = {};
+  EXPECT_TRUE(starts(admission_.arrive(learnt, start), 1));
+  learnt.id = 2;
+  EXPECT_FALSE(shares(admission_.arrive(learnt, start), 2, 1));
+  EXPECT_FALSE(cancels(admission_.arrive(ticket(3, Lane::interactive), start), 1));
+}
+
 TEST_F(Admitting, ABackgroundTaskSettlesAndThenGoes) {
   EXPECT_FALSE(starts(admission_.arrive(ticket(1, Lane::background), start), 1));
   EXPECT_EQ(admission_.next_wakeup(start), start + 400ms);

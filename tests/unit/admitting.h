@@ -20,11 +20,11 @@ class Admitting : public testing::Test {
   static Ticket ticket(RequestId id, Lane lane, const std::string& upstream = "model") {
     Ticket made;
     made.id = id;
-    made.lane = lane;
     made.upstream = upstream;
     made.request_class = lane == Lane::interactive ? RequestClass::chat
                          : lane == Lane::keystroke ? RequestClass::autocomplete
                                                    : RequestClass::title;
+    made.lane = Standing(lane, power_of(Certainty::named, made.request_class));
     return made;
   }
   static bool starts(const Actions& actions, RequestId id) {

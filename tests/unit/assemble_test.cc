@@ -368,5 +368,39 @@ TEST(Assemble, UsageIsStreamedOnlyToAClientThatAskedForItInAChunkOfItsOwn) {
             json::array());
 }
 
+TEST(Assemble, WhatItDoesNotKnowOfTheChoiceAndItsMessageIsKept) {
+  const std::string stream =
+      R"(data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null,"annotations":[{"a":1}]},"logprobs":null,"finish_reason":null}]}
+
+data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"Rice","refusal":"No, "},"logprobs":null,"finish_reason":null}]}
+
+data: {"id":"c","model":"m","service_tier":"default","choices":[{"index":0,"delta":{"refusal":"never","annotations":[{"b":2}]},"finish_reason":"stop","stop_reason":128001}]}
+
+data: [DONE]
+
+)";
+  const AnswerAssembler assembler = fed(Dialect::openai_chat, stream);
+  const json whole = rendered(assembler, {Dialect::openai_chat, false, false, "m"});
+  EXPECT_EQ(whole.at("service_tier"), "default");
+  const json& choice = whole.at("choices")[0];
+  EXPECT_EQ(choice.at("stop_reason"), 128001);
+  EXPECT_TRUE(choice.at("logprobs").is_null());
+  EXPECT_EQ(choice.at("message"), json::parse(R"({"role":"assistant","content":"Rice","refusal":"No, never",
+                                                  "annotations":[{"a":1},{"b":2}]})"));
+  const std::string events = render(assembler.answer(), {Dialect::openai_chat, true, false, "m"}).body;
+  EXPECT_NE(events.find(R"("stop_reason":128001)"), std::string::npos);
+  const json ollama = rendered(assembler, {Dialect::ollama_chat, false, false, "m"});
+  EXPECT_FALSE(ollama.at("message").contains("refusal")) << "another dialect has no such field";
+}
+
+TEST(Assemble, WhatItDoesNotKnowOfOllamasMessageIsKept) {
+  const AnswerAssembler assembler = fed(
+      Dialect::ollama_chat,
+      R"({"model":"m","message":{"role":"assistant","content":"Rice","own":1},"done":true,"done_reason":"stop","more":2})");
+  const json whole = rendered(assembler, {Dialect::ollama_chat, false, false, "m"});
+  EXPECT_EQ(whole.at("message").at("own"), 1);
+  EXPECT_EQ(whole.at("more"), 2);
+}
+
 }  // namespace
 }  // namespace tasklane

@@ -61,15 +61,29 @@ TEST(APower, OfARuleIsToWaitAndToBeAskedAgain) {
   EXPECT_THAT(power_by_rule(false).names(), ElementsAre("wait"));
 }
 
+TEST(AStanding, InALaneIsHadByThePowerToWaitAlone) {
+  const Power named = power_of(Certainty::named, RequestClass::title);
+  EXPECT_EQ(Standing(Lane::background, named), Lane::background);
+  EXPECT_TRUE(Standing(Lane::background, named).may(May::cancel));
+  for (const Power& none :
+       {Power(), power_of(Certainty::echo, RequestClass::title), named.without(May::wait)}) {
+    EXPECT_EQ(Standing(Lane::background, none), Lane::interactive);
+    EXPECT_FALSE(Standing(Lane::background, none).may(May::cancel))
+        << "nothing is done to what waits for nobody";
+  }
+  EXPECT_EQ(Standing(), Lane::interactive);
+}
+
 TEST(APower, IsToldInALineForEachThingThatMayBeDone) {
   for (const Certainty each : all_certainties) {
-    const auto lines = powers_in_words(each, RequestClass::title);
+    const auto lines = powers_in_words(each, RequestClass::title, true);
     ASSERT_EQ(lines.size(), all_powers.size());
     const Power power = power_of(each, RequestClass::title);
     for (std::size_t i = 0; i < lines.size(); ++i)
       EXPECT_EQ(!lines[i].starts_with("may not "), power.may(all_powers[i])) << lines[i];
   }
-  EXPECT_THAT(powers_in_words(Certainty::named, RequestClass::compaction).front(), HasSubstr("no task"));
+  EXPECT_THAT(powers_in_words(Certainty::named, RequestClass::compaction, true).front(),
+              HasSubstr("no task"));
 }
 
 // Rows of the sheet: | certainty | ... | with "yes" or another word for each power, in order.

@@ -123,6 +123,11 @@ INSTANTIATE_TEST_SUITE_P(
                     {"name":"a","class":"title","marks":[{"where":"start","text":"x"}]},
                     {"name":"a","class":"tags","marks":[{"where":"start","text":"y"}]}]})",
                 ": /entries/1/name: a second entry of this name"},
+        BadPack{
+            "shipped_is_no_print",
+            R"({"format":1,"pack":"p","version":"1","entries":[{"name":"a","class":"title","shipped":["12"],
+                    "marks":[{"where":"start","text":"x"}]}]})",
+            ": /entries/0/shipped/0: sixteen hexadecimal digits are expected"},
         BadPack{"score_out_of_range",
                 R"({"format":1,"pack":"p","version":"1","entries":[{"name":"a","class":"title","score":3,
                     "marks":[{"where":"start","text":"x"}]}]})",

@@ -82,6 +82,7 @@ class Living : public testing::Test {
     Classification classification;
     classification.request_class = RequestClass::title;
     classification.certainty = Certainty::named;
+    classification.worded_as_shipped = true;
     Decision decision{&rule_, route};
     const Endpoint endpoint{EndpointKind::generation, Dialect::openai_chat};
     const BodyFacts& facts = reader_.read(body, endpoint.dialect);

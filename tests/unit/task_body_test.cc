@@ -53,10 +53,13 @@ TEST(TaskBody, WhatCannotBePutTogetherIsSeenStreamedOrNot) {
   };
   for (const std::string_view stream : {"", R"(,"stream":true)"}) {
     for (const std::string_view key :
-         {R"("n":2)", R"("best_of":3)", R"("logprobs":true)", R"("top_logprobs":5)", R"("echo":true)"})
+         {R"("n":2)", R"("best_of":3)", R"("logprobs":true)", R"("top_logprobs":5)", R"("echo":true)",
+          R"("n_probs":3)", R"("prompt_logprobs":1)", R"("audio":{"voice":"x"})", R"("prompt":["a","b"])",
+          R"("tools":[{"type":"function"}])", R"("functions":[{"name":"f"}])", R"("echo":true,"n":1)"})
       EXPECT_FALSE(one_text(key, stream)) << key << stream;
     for (const std::string_view key :
-         {R"("n":1)", R"("logprobs":false)", R"("top_logprobs":null)", R"("logprobs":0)", R"("n":3,"n":1)"})
+         {R"("n":1)", R"("logprobs":false)", R"("top_logprobs":null)", R"("logprobs":0)", R"("n":3,"n":1)",
+          R"("tools":[])", R"("prompt":["a"])", R"("audio":null)", R"("logprobs":true,"logprobs":false)"})
       EXPECT_TRUE(one_text(key, stream)) << key << stream;
   }
 }

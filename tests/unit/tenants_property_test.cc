@@ -87,7 +87,7 @@ class Tenants : public testing::TestWithParam<unsigned> {
     Ticket made;
     made.id = front_end_.last_id();
     made.request_class = seen.request_class;
-    made.lane = lane;
+    made.lane = Standing(lane, seen.power());
     made.upstream = "m";
     made.tenant = seen.tenant;
     made.typist = seen.typist;

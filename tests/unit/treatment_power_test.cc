@@ -11,7 +11,7 @@ namespace tasklane {
 namespace {
 
 constexpr Endpoint ollama{EndpointKind::generation, Dialect::ollama_chat};
-constexpr Endpoint responses{EndpointKind::generation, Dialect::openai_responses};
+constexpr Endpoint not_written{EndpointKind::generation, Dialect::anthropic_messages};
 
 Classification of(Certainty certainty, RequestClass request_class) {
   Classification made;
@@ -77,7 +77,7 @@ TEST_F(ATreatment, OfAnEchoAloneIsNoneWhateverARuleForTasksSays) {
 }
 
 TEST_F(ATreatment, OfATaskInADialectThatNobodyPutsTogetherIsToPassAsItCame) {
-  const Treatment title = treated(background, of(Certainty::named, RequestClass::title), responses);
+  const Treatment title = treated(background, of(Certainty::named, RequestClass::title), not_written);
   EXPECT_EQ(title.lane, Lane::background);
   EXPECT_FALSE(title.put_together);
   EXPECT_TRUE(title.power.may(May::cancel)) << "while no byte has been passed on";

@@ -37,7 +37,7 @@ class Typing : public testing::Test {
   static Ticket keystroke(RequestId id, const std::string& typed, Typist typist, TypistEvidence by) {
     Ticket made;
     made.id = id;
-    made.lane = Lane::keystroke;
+    made.lane = Standing(Lane::keystroke, power_of(Certainty::named, RequestClass::autocomplete));
     made.request_class = RequestClass::autocomplete;
     made.upstream = "model";
     made.typist = typist;

@@ -73,7 +73,8 @@ void write_text(const Account& account, std::ostream& out) {
   out << ", score " << std::fixed << std::setprecision(2) << found.score << "\n";
   out << "  certainty " << to_text(account.certainty()) << "\n";
   const char* power = "  power     ";
-  for (const std::string& line : powers_in_words(account.certainty(), account.request_class())) {
+  for (const std::string& line :
+       powers_in_words(account.certainty(), account.request_class(), found.worded_as_shipped)) {
     out << power << line << "\n";
     power = "            ";
   }

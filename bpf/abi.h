@@ -12,7 +12,7 @@
 #define TASKLANE_STATIC_ASSERT _Static_assert
 #endif
 
-#define TASKLANE_ABI_VERSION 2
+#define TASKLANE_ABI_VERSION 3
 
 enum tasklane_family { TASKLANE_IPV4 = 4, TASKLANE_IPV6 = 6 };
 
@@ -27,7 +27,7 @@ TASKLANE_STATIC_ASSERT(sizeof(struct tasklane_endpoint) == 24, "abi");
 /* Slots of the listener SOCKMAP. */
 enum tasklane_listener { TASKLANE_LISTENER_IPV4 = 0, TASKLANE_LISTENER_IPV6 = 1, TASKLANE_LISTENERS = 2 };
 
-/* Why a connection was steered or passed; index of the per-CPU counters. */
+/* Why a connection was steered or passed; index of the counters. */
 enum tasklane_verdict {
   TASKLANE_STEERED = 0,
   TASKLANE_PASSED_OTHER = 1,       /* not an endpoint of ours */
@@ -42,15 +42,16 @@ enum tasklane_verdict {
 
 #define TASKLANE_PORT_WORDS (65536 / 64)
 
-/* Mapped by both sides; written by the agent without a system call. */
+/* Mapped by both sides; written and read by the agent without a system call. */
 struct tasklane_shared {
   __u64 abi_version;
   __u64 heartbeat_ns;                   /* CLOCK_MONOTONIC of the agent's last sign of life; 0: never */
   __u64 stale_after_ns;                 /* older than this is a hung agent */
   __u64 bypass;                         /* not 0: pass everything */
   __s64 room;                           /* connections that may still be steered; each takes one */
+  __u64 counters[TASKLANE_VERDICTS];    /* of new connections, by verdict; written by the program */
   __u64 own_ports[TASKLANE_PORT_WORDS]; /* local ports from which the agent dials, one bit each */
 };
-TASKLANE_STATIC_ASSERT(sizeof(struct tasklane_shared) == 40 + 8192, "abi");
+TASKLANE_STATIC_ASSERT(sizeof(struct tasklane_shared) == 40 + 64 + 8192, "abi");
 
 #endif

@@ -31,13 +31,6 @@ struct {
   __type(value, __u64);
 } listeners SEC(".maps");
 
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, TASKLANE_VERDICTS);
-  __type(key, __u32);
-  __type(value, __u64);
-} counters SEC(".maps");
-
 /* volatile: the agent writes it at any time. */
 volatile struct tasklane_shared tasklane_shared;
 
@@ -122,14 +115,17 @@ static __always_inline enum tasklane_verdict judge(struct bpf_sk_lookup* ctx) {
   return assign_listener(ctx);
 }
 
+/* A function that the verifier looks at by itself: there the verdict is any number, where in steer() it would
+ * be a known one on each path, which takes CAP_PERFMON to add to a pointer. */
+__attribute__((noinline)) int count(__u32 verdict) {
+  if (verdict >= TASKLANE_VERDICTS) return 0;
+  __sync_fetch_and_add(&tasklane_shared.counters[verdict], 1);
+  return 0;
+}
+
 SEC("sk_lookup")
 int steer(struct bpf_sk_lookup* ctx) {
-  __u32 verdict;
-  __u64* count;
-
   if (ctx->protocol != IPPROTO_TCP) return SK_PASS;
-  verdict = judge(ctx);
-  count = bpf_map_lookup_elem(&counters, &verdict);
-  if (count) *count += 1;
+  count(judge(ctx));
   return SK_PASS;
 }

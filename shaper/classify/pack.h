@@ -96,9 +96,14 @@ struct Pack {
 Result<std::shared_ptr<const Pack>> parse_pack(std::string_view text, std::string_view source);
 Result<std::shared_ptr<const Pack>> load_pack(const std::filesystem::path& file);
 
+// A pack's text; none: there is no such file.
+using ReadPack = std::function<Result<std::optional<std::string>>(const std::filesystem::path&)>;
+Result<std::optional<std::string>> read_pack(const std::filesystem::path& file);
+
 // For each name the first `<directory>/<name>.json`, else the pack of that name that is built in.
 Result<std::vector<std::shared_ptr<const Pack>>> find_packs(
-    const std::vector<std::string>& names, const std::vector<std::filesystem::path>& directories);
+    const std::vector<std::string>& names, const std::vector<std::filesystem::path>& directories,
+    const ReadPack& read = read_pack);
 
 // The text of a pack that comes with the program (config/packs), or nothing.
 std::optional<std::string_view> builtin_pack(std::string_view name);

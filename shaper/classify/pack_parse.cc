@@ -315,32 +315,52 @@ Result<std::shared_ptr<const Pack>> parse_pack(std::string_view text, std::strin
   }
 }
 
-Result<std::shared_ptr<const Pack>> load_pack(const std::filesystem::path& file) {
+Result<std::optional<std::string>> read_pack(const std::filesystem::path& file) {
+  std::error_code error;
+  if (!std::filesystem::exists(file, error) && !error) return std::optional<std::string>();
   std::ifstream in(file, std::ios::binary);
   std::ostringstream text;
   if (!in || !(text << in.rdbuf()))
     return Error{"the pack cannot be read", file.string(), "is it there, and readable?", ExitCode::usage};
-  return parse_pack(text.str(), file.string());
+  return std::optional(text.str());
 }
 
+Result<std::shared_ptr<const Pack>> load_pack(const std::filesystem::path& file) {
+  const Result<std::optional<std::string>> text = read_pack(file);
+  if (!text) return text.error();
+  if (!*text)
+    return Error{"the pack cannot be read", file.string(), "is it there, and readable?", ExitCode::usage};
+  return parse_pack(**text, file.string());
+}
+
+namespace {
+
+Result<std::shared_ptr<const Pack>> find_pack(const std::string& name,
+                                              const std::vector<std::filesystem::path>& directories,
+                                              const ReadPack& read) {
+  std::string looked;
+  const bool plain = !name.empty() && name.find('/') == std::string::npos;
+  for (const auto& directory : directories) {
+    looked += (looked.empty() ? "looked in " : ", ") + directory.string();
+    if (!plain) continue;
+    const std::filesystem::path file = directory / (name + ".json");
+    const Result<std::optional<std::string>> text = read(file);
+    if (!text) return text.error();
+    if (*text) return parse_pack(**text, file.string());
+  }
+  if (const auto builtin = builtin_pack(name); plain && builtin)
+    return parse_pack(*builtin, "built-in pack " + name);
+  return Error{"no pack of the name \"" + name + "\"", "packs", looked, ExitCode::usage};
+}
+
+}  // namespace
+
 Result<std::vector<std::shared_ptr<const Pack>>> find_packs(
-    const std::vector<std::string>& names, const std::vector<std::filesystem::path>& directories) {
+    const std::vector<std::string>& names, const std::vector<std::filesystem::path>& directories,
+    const ReadPack& read) {
   std::vector<std::shared_ptr<const Pack>> packs;
   for (const std::string& name : names) {
-    const auto in_directory = [&](const std::filesystem::path& directory) {
-      std::error_code ignored;
-      return std::filesystem::exists(directory / (name + ".json"), ignored);
-    };
-    const bool plain = !name.empty() && name.find('/') == std::string::npos;
-    const auto directory = std::find_if(directories.begin(), directories.end(), in_directory);
-    const auto builtin = builtin_pack(name);
-    if (!plain || (directory == directories.end() && !builtin)) {
-      std::string looked;
-      for (const auto& d : directories) looked += (looked.empty() ? "looked in " : ", ") + d.string();
-      return Error{"no pack of the name \"" + name + "\"", "packs", looked, ExitCode::usage};
-    }
-    auto pack = directory != directories.end() ? load_pack(*directory / (name + ".json"))
-                                               : parse_pack(*builtin, "built-in pack " + name);
+    auto pack = find_pack(name, directories, read);
     if (!pack) return pack.error();
     packs.push_back(std::move(*pack));
   }

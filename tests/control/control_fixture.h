@@ -91,8 +91,9 @@ class RunningControl {
   RunningControl& operator=(const RunningControl&) = delete;
   ~RunningControl() { stop(); }
 
-  Result<void> listen(const std::string& path, ControlServer::Routes routes = {}) {
-    return in_its_thread([&] { return server_->listen_unix(path, std::move(routes)); });
+  Result<void> listen(const std::string& path, ControlServer::Routes routes = {},
+                      ControlServer::Permission may = {}) {
+    return in_its_thread([&] { return server_->listen_unix(path, std::move(routes), std::move(may)); });
   }
   Result<std::uint16_t> listen_tcp(const std::string& address, ControlServer::Routes routes) {
     return in_its_thread([&] { return server_->listen_tcp(address, std::move(routes)); });

@@ -56,6 +56,10 @@ class FailingOpen : public testing::Test {
     const nlohmann::json told = stats(agent);
     return told.is_object() ? told["steering"].value("suspended", "not told") : "no answer";
   }
+  // As root without any privilege: to set its limits from outside takes its own user, or CAP_SYS_RESOURCE.
+  [[nodiscard]] AgentProcess agent_to_be_limited() const {
+    return AgentProcess(Launch{.command = {}, .where = &host()}, test::steer_one_port, {"--user", "0"});
+  }
   static void limit(const AgentProcess& agent, int resource, rlim_t most) {
     const pid_t pid = const_cast<AgentProcess&>(agent)->pid();
     rlimit wanted{};
@@ -109,7 +113,7 @@ TEST_F(FailingOpen, ABurstThatAnAgentHasNoRoomForReachesTheModel) {
 
 TEST_F(FailingOpen, WithoutDescriptorsToSpareTheNextConnectionReachesTheModel) {
   const HttpModel model(host(), at("127.0.0.1", model_port));
-  AgentProcess agent(host());
+  AgentProcess agent = agent_to_be_limited();
   ASSERT_TRUE(agent.steers()) << agent->err();
   limit(agent, RLIMIT_NOFILE, 24);
   EXPECT_TRUE(eventually([&] { return asked() == "directly"; }));
@@ -120,7 +124,7 @@ TEST_F(FailingOpen, WithoutDescriptorsToSpareTheNextConnectionReachesTheModel) {
 
 TEST_F(FailingOpen, WithoutMemoryToSpareTheNextConnectionReachesTheModel) {
   const HttpModel model(host(), at("127.0.0.1", model_port));
-  AgentProcess agent(host());
+  AgentProcess agent = agent_to_be_limited();
   ASSERT_TRUE(agent.steers()) << agent->err();
   limit(agent, RLIMIT_AS, mapped(agent) + (8u << 20));
   EXPECT_TRUE(eventually([&] { return asked() == "directly"; }));
@@ -133,7 +137,7 @@ TEST_F(FailingOpen, WithoutMemoryToSpareTheNextConnectionReachesTheModel) {
 TEST_F(FailingOpen, AnExceptionThatEscapesARequestEndsTheAgentAndTheNextOneIsServedDirectly) {
   NOT_UNDER_SANITIZERS("their allocator ends the process where operator new would throw");
   const HttpModel model(host(), at("127.0.0.1", model_port));
-  AgentProcess agent(host());
+  AgentProcess agent = agent_to_be_limited();
   ASSERT_TRUE(agent.steers()) << agent->err();
   Client client = connected();
   client.send("POST /api/chat HTTP/1.1\r\nHost: model\r\nContent-Length: 60000000\r\n\r\n");

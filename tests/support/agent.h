@@ -35,6 +35,7 @@ class AgentProcess {
   // Whether it came so far as to steer.
   bool steers() { return process_.wait_for_output("steering port"); }
   void rewrite_config(std::string_view text) const { folder_.write("tasklane.json", text); }
+  [[nodiscard]] const std::string& config_file() const { return config_; }
   [[nodiscard]] std::string control_socket() const { return folder_.path() / "control.sock"; }
 
  private:

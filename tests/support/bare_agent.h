@@ -33,7 +33,7 @@ class BareAgent {
   }
 
   Steering* operator->() const { return steering_.get(); }
-  [[nodiscard]] SteeringCounters counters() const { return steering_->counters().value(); }
+  [[nodiscard]] SteeringCounters counters() const { return steering_->counters(); }
   void close_listeners() {
     ipv4_.reset();
     ipv6_.reset();

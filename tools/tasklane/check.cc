@@ -72,7 +72,7 @@ ExitCode run_check(const CheckOptions& options, std::ostream& out, std::ostream&
 void add_check(CLI::App& app, ExitCode& exit) {
   CLI::App* verb = app.add_subcommand("check", "Whether the agent would take a configuration");
   const auto options = std::make_shared<CheckOptions>();
-  verb->add_option("file", options->file, "The configuration, a JSON file")->required();
+  verb->add_option("file", options->file, "The configuration, a JSON file")->type_name("FILE")->required();
   verb->add_flag("--json", options->json, "As JSON");
   verb->callback([options, &exit] { exit = run_check(*options, std::cout, std::cerr); });
 }

@@ -5,6 +5,7 @@
 #include <random>
 #include <utility>
 
+#include "userspace/agent/files.h"
 #include "userspace/agent/parts.h"
 #include "userspace/agent/resources.h"
 #include "userspace/steer/netns.h"
@@ -24,16 +25,6 @@ ClassifierOptions classifier_options() {
 std::uint64_t drawn() {
   std::random_device random;
   return (std::uint64_t{random()} << 32) | random();
-}
-
-Result<Config> config_of(const AgentOptions& options) {
-  return options.config ? load_config(*options.config) : usual_config();
-}
-
-Result<std::vector<std::shared_ptr<const Pack>>> packs_of(const Config& config, const AgentOptions& options) {
-  std::vector<std::filesystem::path> folders{"/etc/tasklane/packs"};
-  if (options.config) folders.insert(folders.begin(), options.config->parent_path() / "packs");
-  return find_packs(config.packs, folders);
 }
 
 Result<void> Agent::Parts::configure() {
@@ -81,6 +72,27 @@ Result<void> Agent::Parts::listen() {
   return {};
 }
 
+// Behind this the process may do no more than any other user's. What is done with privilege later is fixed
+// here: no message can ask the helper for more.
+Result<void> Agent::Parts::give_up_privilege() {
+  const Result<Account> account = account_of(options.user);
+  if (!account) return account.error();
+  if (steering || may_change_user()) {
+    HelperDuties duties;
+    duties.endpoints = steering ? steering->give_up_privilege() : nullptr;
+    duties.account = *account;
+    duties.files = {config_file(options)};
+    duties.folders = pack_folders(options);
+    duties.control_socket = config->control_socket;
+    auto started = Helper::start(std::move(duties));
+    if (!started) return started.error();
+    helper = std::move(*started);
+    if (steering) steering->work_through(*helper);
+  }
+  if (const auto done = become(*account, {}); !done) return done;
+  return forbid_what_is_not_needed(false);
+}
+
 void Agent::Parts::share_descriptors_out() {
   const DescriptorShare share = share_descriptors();
   acceptor->allow_at_most(share.connections);
@@ -97,8 +109,10 @@ Result<std::unique_ptr<Agent>> Agent::start(const AgentOptions& options) {
   auto parts = std::make_unique<Parts>();
   parts->options = options;
   parts->manager = ServiceManager::from_environment();
+  if (const Result<Account> known = account_of(options.user); !known) return known.error();
   if (const Result<void> done = parts->configure(); !done) return done.error();
   raise_descriptor_limit();
+  raise_memory_lock_limit();
   if (const Result<void> done = parts->open_metrics(); !done) return done.error();
   if (options.netns)
     if (const Result<void> entered = enter_network_namespace(*options.netns); !entered)
@@ -106,6 +120,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const AgentOptions& options) {
   if (const Result<void> done = parts->open_control(); !done) return done.error();
   if (const Result<void> done = parts->steer(); !done) return done.error();
   if (const Result<void> done = parts->listen(); !done) return done.error();
+  if (const Result<void> done = parts->give_up_privilege(); !done) return done.error();
   return std::unique_ptr<Agent>(new Agent(std::move(parts)));  // NOLINT: the constructor is private
 }
 
@@ -120,9 +135,10 @@ void Agent::Parts::start_working() {
   manager.say("READY=1");
 }
 
-void Agent::run() {
+ExitCode Agent::run() {
   parts_->start_working();
   run_loop(parts_->io);
+  return parts_->outcome;
 }
 
 }  // namespace tasklane

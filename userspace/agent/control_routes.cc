@@ -1,8 +1,12 @@
 // What the agent says and does for `tasklane`, and for whoever reads its metrics.
 #include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include "userspace/agent/parts.h"
 #include "userspace/serve/bypass.h"
+#include "userspace/steer/privilege.h"
 
 namespace tasklane {
 
@@ -21,8 +25,7 @@ SteeringState Agent::Parts::steering_state() const {
   state.heartbeat_age = steering->heartbeat_age();
   state.stale_after = readiness->stale_after(tick);
   for (const SocketAddress& endpoint : steering->endpoints()) state.endpoints.push_back(to_text(endpoint));
-  if (const Result<SteeringCounters> counters = steering->counters(); counters)
-    for (const auto& [name, count] : counters->named()) state.connections.emplace(name, count);
+  for (const auto& [name, count] : steering->counters().named()) state.connections.emplace(name, count);
   return state;
 }
 
@@ -62,6 +65,31 @@ ControlAnswer Agent::Parts::take_samples() {
               "\n"};
 }
 
+ControlAnswer Agent::Parts::reload_at_a_word() {
+  const Result<void> reloaded = reload_and_tell();
+  if (reloaded) return {200, "application/json", nlohmann::json{{"reloaded", config->source}}.dump() + "\n"};
+  return {409, "application/json",
+          nlohmann::json{{"error", reloaded.error().text()}}.dump(-1, ' ', false,
+                                                                  nlohmann::json::error_handler_t::replace) +
+              "\n"};
+}
+
+namespace {
+
+// Whoever can open the socket may look (its mode and group say who that is). To change what the agent does,
+// or to read what it has collected of requests, takes root, whoever started the agent, or the group
+// tasklane-admin.
+ControlServer::Permission may_ask() {
+  return [starter = ::geteuid(), admins = group_called(admin_group)](
+             const ControlServer::Peer& peer, const std::string& method, const std::string& path) {
+    if (method == "GET" && path != "/samples") return true;
+    if (peer.user == 0 || peer.user == starter) return true;
+    return admins && std::find(peer.groups.begin(), peer.groups.end(), *admins) != peer.groups.end();
+  };
+}
+
+}  // namespace
+
 // In the agent's own network namespace: called before it moves.
 Result<void> Agent::Parts::open_metrics() {
   if (!config->metrics) return {};
@@ -88,7 +116,8 @@ Result<void> Agent::Parts::open_control() {
   routes[{"POST", "/bypass"}] = [this](const std::string& body) { return set_bypass(body); };
   routes[{"POST", "/samples"}] = [this](const std::string& body) { return collect_samples(body); };
   routes[{"GET", "/samples"}] = [this](const std::string&) { return take_samples(); };
-  return control.listen_unix(config->control_socket, std::move(routes));
+  routes[{"POST", "/reload"}] = [this](const std::string&) { return reload_at_a_word(); };
+  return control.listen_unix(config->control_socket, std::move(routes), may_ask());
 }
 
 }  // namespace tasklane

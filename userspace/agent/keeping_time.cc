@@ -22,11 +22,24 @@ void Agent::Parts::follow_models() {
   models_unseen = problem;
 }
 
+// Without it no model can be followed: traffic is direct, and whoever started the agent may start another.
+void Agent::Parts::end_without_helper() {
+  outcome = ExitCode::found;
+  spdlog::error(
+      "the helper process has ended: new connections reach the model directly, and the agent ends "
+      "behind the answers that are on their way");
+  ::raise(SIGTERM);
+}
+
 // An agent that could not serve whoever comes next falls silent: the kernel passes new connections by until
 // it can again.
 void Agent::Parts::sign_of_life(Duration late) {
   const Time at = now();
-  const Pulse pulse{late, acceptor->armed(), can_open(descriptors_to_spare), can_map(memory_to_spare),
+  const Pulse pulse{late,
+                    acceptor->armed(),
+                    !helper || helper->answers(),
+                    can_open(descriptors_to_spare),
+                    can_map(memory_to_spare),
                     !acceptor->crowded()};
   const bool changed = readiness->judge(pulse, at);
   const Unready why = readiness->why();
@@ -66,6 +79,7 @@ Awaitable<void> Agent::Parts::keep_time() {
   for (int ticks = 0; !ended; ++ticks) {
     sign_of_life(now() - due);
     if (steering) follow_models();
+    if (helper && helper->gone() && outcome == ExitCode::done) end_without_helper();
     if (ticks % ticks_per_sweep == 0) sweep();
     due = now() + tick;
     timer.expires_after(tick);

@@ -30,13 +30,13 @@ bool same_sockets(const Config& a, const Config& b) {
 }  // namespace
 
 Result<void> Agent::Parts::reload() {
-  Result<Config> loaded = config_of(options);
+  Result<Config> loaded = config_of(options, helper.get());
   if (!loaded) return loaded.error();
   if (options.control_socket) loaded->control_socket = *options.control_socket;
   if (!same_sockets(*config, *loaded))
     return Error{"\"intercept\", \"listen\", \"metrics\", \"control\" or \"heartbeat\" has changed",
                  loaded->source, "these take a restart; nothing of the file was applied"};
-  Result<std::vector<std::shared_ptr<const Pack>>> packs = packs_of(*loaded, options);
+  Result<std::vector<std::shared_ptr<const Pack>>> packs = packs_of(*loaded, options, helper.get());
   if (!packs) return packs.error();
   classifier->use_packs(std::move(*packs));
   config = std::make_shared<const Config>(std::move(*loaded));
@@ -46,6 +46,15 @@ Result<void> Agent::Parts::reload() {
   return {};
 }
 
+Result<void> Agent::Parts::reload_and_tell() {
+  const Result<void> reloaded = reload();
+  if (reloaded)
+    spdlog::info("the configuration was read again");
+  else
+    spdlog::error("the running configuration stays: {}", reloaded.error().text());
+  return reloaded;
+}
+
 Awaitable<void> Agent::Parts::obey_signals() {
   for (;;) {
     error_code error;
@@ -53,10 +62,7 @@ Awaitable<void> Agent::Parts::obey_signals() {
         co_await signals.async_wait(asio::redirect_error(asio::use_awaitable_t<Executor>(), error));
     if (error) co_return;
     if (signal != SIGHUP) break;
-    if (const Result<void> reloaded = reload(); reloaded)
-      spdlog::info("the configuration was read again");
-    else
-      spdlog::error("the running configuration stays: {}", reloaded.error().text());
+    reload_and_tell();
   }
   co_await wind_down();
 }
@@ -68,6 +74,7 @@ Awaitable<void> Agent::Parts::wind_down() {
   relay->steering = nullptr;
   steering.reset();
   control.close();
+  if (helper) helper->remove_control_socket();
   Timer timer(io.get_executor());
   error_code error;
   timer.expires_after(tick);  // for handshakes that the kernel still completes for us

@@ -17,6 +17,7 @@
 #include "userspace/serve/acceptor.h"
 #include "userspace/serve/rewarmer.h"
 #include "userspace/serve/slot_probe.h"
+#include "userspace/steer/helper.h"
 #include "userspace/steer/steering.h"
 #include "userspace/wire/spawn.h"
 
@@ -26,9 +27,11 @@ namespace tasklane {
 // go are followed as fast.
 inline constexpr auto tick = std::chrono::milliseconds(100);
 
-// From the files: the configuration, and the rule packs that it names.
-Result<Config> config_of(const AgentOptions& options);
-Result<std::vector<std::shared_ptr<const Pack>>> packs_of(const Config& config, const AgentOptions& options);
+// From the files: the configuration, and the rule packs that it names. What this process may not read,
+// `helper` does (null: nobody).
+Result<Config> config_of(const AgentOptions& options, Helper* helper = nullptr);
+Result<std::vector<std::shared_ptr<const Pack>>> packs_of(const Config& config, const AgentOptions& options,
+                                                          Helper* helper = nullptr);
 // 64 random bits.
 std::uint64_t drawn();
 
@@ -40,6 +43,7 @@ struct Agent::Parts {
   Statistics statistics;
   std::optional<Classifier> classifier;
   SteeringListeners listeners;
+  std::unique_ptr<Helper> helper;      // null: it was started without privilege
   std::unique_ptr<Steering> steering;  // null: ordinary listeners alone
   std::unique_ptr<UpstreamConnections> upstreams;
   Lanes lanes{io};
@@ -53,11 +57,13 @@ struct Agent::Parts {
   std::optional<Readiness> readiness;
   std::string models_unseen;  // why the listening sockets cannot be seen; empty: they are
   bool ended = false;
+  ExitCode outcome = ExitCode::done;
 
   // The start, in this order: agent.cc.
   Result<void> configure();
   Result<void> steer();
   Result<void> listen();
+  Result<void> give_up_privilege();
   void share_descriptors_out();
 
   // What the control socket and the metrics listener answer: control_routes.cc.
@@ -65,6 +71,7 @@ struct Agent::Parts {
   Result<void> open_control();
   [[nodiscard]] SteeringState steering_state() const;
   ControlAnswer set_bypass(const std::string& body);
+  ControlAnswer reload_at_a_word();
   ControlAnswer collect_samples(const std::string& body);
   ControlAnswer take_samples();
   void start_working();
@@ -74,10 +81,12 @@ struct Agent::Parts {
   void sign_of_life(Duration late);
   void tell_room();
   void follow_models();
+  void end_without_helper();
   void sweep();
 
   // The end, and what else signals ask for: obeying.cc.
   Awaitable<void> obey_signals();
+  Result<void> reload_and_tell();
   Awaitable<void> wind_down();
   Awaitable<void> await_haste();
   Result<void> reload();

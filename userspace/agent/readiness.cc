@@ -14,6 +14,7 @@ constexpr Duration least_silence = std::chrono::milliseconds(500);
 Unready unready_of(const Pulse& pulse, Duration longest_silence) {
   if (pulse.late > longest_silence) return Unready::late;
   if (!pulse.accepting) return Unready::not_accepting;
+  if (!pulse.helper) return Unready::helper;
   if (!pulse.descriptors) return Unready::descriptors;
   if (!pulse.memory) return Unready::memory;
   return pulse.room ? Unready::no : Unready::crowded;
@@ -27,6 +28,8 @@ std::string_view to_text(Unready why) {
       return "loop_late";
     case Unready::not_accepting:
       return "not_accepting";
+    case Unready::helper:
+      return "helper";
     case Unready::descriptors:
       return "descriptors";
     case Unready::memory:

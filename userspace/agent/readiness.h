@@ -12,7 +12,7 @@
 namespace tasklane {
 
 // Why new connections pass the agent; the first that holds.
-enum class Unready { no, late, not_accepting, descriptors, memory, crowded };
+enum class Unready { no, late, not_accepting, helper, descriptors, memory, crowded };
 // As log, statistics and metrics name it; `no` is empty.
 std::string_view to_text(Unready why);
 
@@ -20,6 +20,7 @@ std::string_view to_text(Unready why);
 struct Pulse {
   Duration late{};          // so much later than it was to be
   bool accepting = true;    // every listener waits for its next connection
+  bool helper = true;       // it answers, or there is none
   bool descriptors = true;  // to spare
   bool memory = true;       // to spare
   bool room = true;         // below the connection limit

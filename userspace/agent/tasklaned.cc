@@ -7,11 +7,11 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <iostream>
 
 #include "userspace/agent/agent.h"
+#include "userspace/agent/arguments.h"
 
 namespace {
 
@@ -45,18 +45,9 @@ int main(int argc, char** argv) {
   keep_prompts_in();
   ::signal(SIGPIPE, SIG_IGN);  // whoever read the log has gone
   keep_freed_memory();
-  CLI::App app{"Keeps a local model's chat fast: steers the model port's connections through lanes",
-               "tasklaned"};
-  AgentOptions options;
-  bool verbose = false;
-  app.add_option("--config", options.config,
-                 "Rules, a JSON file (default: /etc/tasklane/tasklane.json where it is there, else the "
-                 "built-in one-model profile)");
-  app.add_option("--netns", options.netns,
-                 "Network namespace in which the model listens: a name, a path or a process id");
-  app.add_option("--control", options.control_socket,
-                 "UNIX socket on which the tasklane tool finds the agent");
-  app.add_flag("--verbose", verbose, "Log more");
+  CLI::App app;
+  AgentArguments arguments;
+  add_arguments(app, arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -64,13 +55,12 @@ int main(int argc, char** argv) {
     return code == 0 ? 0 : static_cast<int>(ExitCode::usage);
   }
   spdlog::set_default_logger(spdlog::stderr_color_st("tasklaned"));
-  if (verbose) spdlog::set_level(spdlog::level::debug);
+  if (arguments.verbose) spdlog::set_level(spdlog::level::debug);
 
-  Result<std::unique_ptr<Agent>> agent = Agent::start(options);
+  Result<std::unique_ptr<Agent>> agent = Agent::start(arguments.agent);
   if (!agent) {
     std::cerr << "tasklaned: " << agent.error().text() << "\n";
     return static_cast<int>(agent.error().exit);
   }
-  (*agent)->run();
-  return 0;
+  return static_cast<int>((*agent)->run());
 }

@@ -74,13 +74,30 @@ Response response_of(const ControlAnswer& said, unsigned version, bool keep_aliv
   return response;
 }
 
-Response answer_to(const ControlServer::Routes& routes, const Request& request) {
+// SO_PEERCRED and SO_PEERGROUPS of unix(7) and socket(7), as they were when it connected.
+std::optional<ControlServer::Peer> peer_of(int socket) {
+  ucred who{};
+  socklen_t length = sizeof(who);
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &length) != 0) return std::nullopt;
+  ControlServer::Peer peer{who.uid, {who.gid}};
+  std::array<gid_t, 1024> more{};
+  length = sizeof(more);
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, more.data(), &length) == 0)
+    peer.groups.insert(peer.groups.end(), more.begin(), more.begin() + length / sizeof(gid_t));
+  return peer;
+}
+
+using MayAsk = std::function<bool(const std::string& method, const std::string& path)>;
+
+Response answer_to(const ControlServer::Routes& routes, const MayAsk& may, const Request& request) {
   const std::string target(request.target());
   const std::string path = target.substr(0, target.find('?'));
   const auto respond = [&](const ControlAnswer& said) {
     return response_of(said, request.version(), request.keep_alive());
   };
   const auto route = routes.find({std::string(request.method_string()), path});
+  if (route != routes.end() && !may(route->first.first, path))
+    return respond(refusal(403, "this takes root, or the group tasklane-admin"));
   if (route != routes.end()) return respond(ask(route->second, request.body()));
   const std::string methods = methods_of(routes, path);
   if (methods.empty()) return respond(refusal(404, "nothing at " + path));
@@ -100,14 +117,14 @@ Awaitable<void> hear_out(GenericSocket& socket) {
 
 // One request and its answer; whether another may follow.
 Awaitable<bool> exchange(GenericSocket& socket, boost::beast::flat_buffer& buffer,
-                         const ControlServer::Routes& routes) {
+                         const ControlServer::Routes& routes, const MayAsk& may) {
   error_code error;
   http::request_parser<http::string_body> parser;
   parser.body_limit(longest_request);
   co_await http::async_read(socket, buffer, parser, asio::redirect_error(use_await, error));
   const std::optional<ControlAnswer> refused = refusal_of(error);
   if (error && !refused) co_return false;
-  const Response response = refused ? response_of(*refused, 11, false) : answer_to(routes, parser.get());
+  const Response response = refused ? response_of(*refused, 11, false) : answer_to(routes, may, parser.get());
   co_await http::async_write(socket, response, asio::redirect_error(use_await, error));
   if (refused && !error) co_await hear_out(socket);
   co_return !error && response.keep_alive();
@@ -118,6 +135,7 @@ Awaitable<bool> exchange(GenericSocket& socket, boost::beast::flat_buffer& buffe
 struct ControlServer::Listening {
   GenericAcceptor acceptor;
   const Routes routes;
+  const Permission permission;
   const Duration patience;
   std::size_t conversations = 0;
 
@@ -146,13 +164,17 @@ Awaitable<void> ControlServer::Listening::converse(std::shared_ptr<Listening> se
   ++self->conversations;
   const std::shared_ptr<void> leave(nullptr, [self](void*) { --self->conversations; });
   boost::beast::flat_buffer buffer(longest_request);
+  const std::optional<Peer> peer = peer_of(socket->native_handle());
+  const MayAsk may = [&](const std::string& method, const std::string& path) {
+    return !self->permission || (peer && self->permission(*peer, method, path));
+  };
   for (bool more = true; more;) {
     Timer timer(socket->get_executor(), self->patience);
     timer.async_wait([socket](const error_code& cancelled) {
       error_code ignored;
       if (!cancelled) socket->close(ignored);
     });
-    more = co_await exchange(*socket, buffer, self->routes);
+    more = co_await exchange(*socket, buffer, self->routes, may);
   }
 }
 
@@ -171,13 +193,13 @@ void ControlServer::serve(std::shared_ptr<Listening> listening) {
   spawn(io_, "the control socket", Listening::accept_all(std::move(listening)));
 }
 
-Result<void> ControlServer::listen_unix(const std::string& path, Routes routes) {
+Result<void> ControlServer::listen_unix(const std::string& path, Routes routes, Permission may) {
   Result<UniqueFd> fd = listen_on_path(path);
   if (!fd) return fd.error();
   path_ = path;
   serve(std::make_shared<Listening>(
       Listening{GenericAcceptor(io_.get_executor(), Generic(AF_UNIX, 0), fd->release()), std::move(routes),
-                patience_}));
+                std::move(may), patience_}));
   return {};
 }
 
@@ -204,8 +226,11 @@ Result<std::uint16_t> ControlServer::listen_tcp(const std::string& address, Rout
     return Error{"cannot listen for metrics: " + error.message(), address,
                  "choose another \"metrics\" address"};
   const Generic protocol(endpoint.protocol().family(), endpoint.protocol().protocol());
-  serve(std::make_shared<Listening>(Listening{
-      GenericAcceptor(io_.get_executor(), protocol, acceptor.release(error)), std::move(routes), patience_}));
+  serve(std::make_shared<Listening>(
+      Listening{GenericAcceptor(io_.get_executor(), protocol, acceptor.release(error)),
+                std::move(routes),
+                {},
+                patience_}));
   return port;
 }
 

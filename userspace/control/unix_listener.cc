@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "userspace/steer/privilege.h"
 #include "userspace/steer/system_error.h"
 
 namespace tasklane {
@@ -90,6 +91,9 @@ Result<UniqueFd> listen_on_path(const std::string& path) {
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
       ::listen(fd.get(), backlog) != 0)
     return failed("cannot open the control socket", path);
+  // Whoever is not permitted to give it away has that group already, or serves those alone who may do all.
+  if (const auto group = group_called(agent_user)) [[maybe_unused]]
+    const int given = ::chown(path.c_str(), static_cast<uid_t>(-1), *group);
   return fd;
 }
 

@@ -29,6 +29,7 @@ class ListeningSockets {
   // wildcards. Listeners that are bound to one interface are no endpoints, for steering would let in who
   // comes by another; they are put into `on_devices` where that is wanted. Link-local ones are left out.
   Result<Listeners> on(std::span<const std::uint16_t> ports, DeviceListeners* on_devices = nullptr);
+  [[nodiscard]] int descriptor() const { return kernel_.descriptor(); }
 
  private:
   explicit ListeningSockets(NetlinkSocket kernel) : kernel_(std::move(kernel)) {}

@@ -22,6 +22,7 @@ class NetlinkSocket {
   // that comes back; the end of a dump and the kernel's refusals are dealt with here.
   using Answer = std::function<void(const nlmsghdr&)>;
   Result<void> ask(std::span<std::byte> request, const Answer& answer);
+  [[nodiscard]] int descriptor() const { return socket_.get(); }
 
  private:
   explicit NetlinkSocket(UniqueFd socket) : socket_(std::move(socket)) {}

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "userspace/steer/privilege.h"
 #include "userspace/steer/system_error.h"
 
 namespace tasklane {
@@ -50,7 +51,11 @@ std::optional<ucred> holder_of(const LockName& lock) {
   return holder;
 }
 
-bool may_be_an_agent(const ucred& holder) { return holder.uid == 0 || holder.uid == ::geteuid(); }
+bool may_be_an_agent(const ucred& holder) {
+  if (holder.uid == 0 || holder.uid == ::geteuid()) return true;
+  const Result<Account> usual = account_of(agent_user);
+  return usual && holder.uid == usual->user;
+}
 
 Result<void> refuse_a_second(std::uint16_t port, unsigned own) {
   for (unsigned number = 0; number < names; ++number) {

@@ -2,13 +2,12 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <net/if.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <limits>
-#include <numeric>
 
 #include "bpf/abi.h"
 #include "steer.skel.h"
@@ -30,14 +29,6 @@ std::uint64_t monotonic_now() {
 template <class Word>
 void store(Word& word, std::uint64_t value) {
   std::atomic_ref(word).store(value, std::memory_order_relaxed);
-}
-
-tasklane_endpoint to_abi(const SocketAddress& address) {
-  tasklane_endpoint endpoint{};
-  endpoint.family = address.address.family == IpFamily::ipv4 ? TASKLANE_IPV4 : TASKLANE_IPV6;
-  endpoint.port = address.port;
-  std::memcpy(endpoint.address, address.address.bytes.data(), sizeof(endpoint.address));
-  return endpoint;
 }
 
 Result<std::vector<PortLock>> lock_all(const std::vector<std::uint16_t>& ports) {
@@ -80,12 +71,8 @@ std::array<std::pair<std::string_view, std::uint64_t>, 8> SteeringCounters::name
 
 void Steering::CloseSkeleton::operator()(steer_bpf* skeleton) const { steer_bpf::destroy(skeleton); }
 
-Steering::Steering(SteeringOptions options, std::vector<PortLock> locks, ListeningSockets listening,
-                   Skeleton skeleton)
-    : options_(std::move(options)),
-      locks_(std::move(locks)),
-      listening_(std::move(listening)),
-      skeleton_(std::move(skeleton)) {
+Steering::Steering(SteeringOptions options, std::vector<PortLock> locks, Skeleton skeleton)
+    : options_(std::move(options)), locks_(std::move(locks)), skeleton_(std::move(skeleton)) {
   tasklane_shared& shared = skeleton_->bss->tasklane_shared;
   shared.abi_version = TASKLANE_ABI_VERSION;
   shared.stale_after_ns = static_cast<std::uint64_t>(options_.stale_after.count());
@@ -107,8 +94,11 @@ Result<std::unique_ptr<Steering>> Steering::attach(const SteeringOptions& wanted
   Skeleton skeleton(steer_bpf::open_and_load());
   if (!skeleton) return why_not_loaded(errno);
 
-  std::unique_ptr<Steering> steering(
-      new Steering(options, std::move(*locks), std::move(*listening), std::move(skeleton)));
+  UniqueFd endpoints(::fcntl(bpf_map__fd(skeleton->maps.endpoints), F_DUPFD_CLOEXEC, 0));
+  if (!endpoints) return system_error("cannot keep the steering program's map");
+  std::unique_ptr<Steering> steering(new Steering(options, std::move(*locks), std::move(skeleton)));
+  steering->privileged_ =
+      std::make_unique<SteeredEndpoints>(options.ports, std::move(*listening), std::move(endpoints));
   if (const auto done = steering->hand_over(listeners); !done) return done.error();
   if (const auto done = steering->refresh(); !done) return done.error();
   steering->heartbeat();
@@ -123,12 +113,11 @@ Result<void> Steering::hand_over(const SteeringListeners& listeners) {
       return {};
     return why_not_loaded(errno);
   };
-  steers_ipv4_ = static_cast<bool>(listeners.ipv4);
-  steers_ipv6_ = static_cast<bool>(listeners.ipv6);
-  if (steers_ipv4_) {
+  privileged_->steer({.ipv4 = static_cast<bool>(listeners.ipv4), .ipv6 = static_cast<bool>(listeners.ipv6)});
+  if (listeners.ipv4) {
     if (const auto done = put(TASKLANE_LISTENER_IPV4, listeners.ipv4); !done) return done;
   }
-  return steers_ipv6_ ? put(TASKLANE_LISTENER_IPV6, listeners.ipv6) : Result<void>();
+  return listeners.ipv6 ? put(TASKLANE_LISTENER_IPV6, listeners.ipv6) : Result<void>();
 }
 
 Result<void> Steering::attach_to_own_namespace() {
@@ -139,38 +128,15 @@ Result<void> Steering::attach_to_own_namespace() {
   return {};
 }
 
-Result<void> Steering::set_endpoint(const SocketAddress& endpoint, bool present) {
-  const tasklane_endpoint key = to_abi(endpoint);
-  const std::uint8_t value = 1;
-  const bpf_map* map = skeleton_->maps.endpoints;
-  const int result = present ? bpf_map__update_elem(map, &key, sizeof(key), &value, sizeof(value), BPF_ANY)
-                             : bpf_map__delete_elem(map, &key, sizeof(key), 0);
-  if (result == 0 || (!present && errno == ENOENT)) return {};
-  return system_error("cannot tell the steering program of " + to_text(endpoint));
-}
-
 Result<void> Steering::refresh() {
-  DeviceListeners on_devices;
-  auto found = listening_.on(options_.ports, &on_devices);
-  if (!found) return found.error();
-  std::erase_if(*found, [this](const auto& listener) {
-    return listener.first.address.family == IpFamily::ipv4 ? !steers_ipv4_ : !steers_ipv6_;
-  });
+  if (helper_ != nullptr) {
+    const std::lock_guard lock(endpoints_mutex_);
+    return helper_->turn(view_);
+  }
+  const Result<bool> changed = privileged_->refresh();
+  if (!changed) return changed.error();
   const std::lock_guard lock(endpoints_mutex_);
-  on_devices_ = std::move(on_devices);
-  for (auto old = endpoints_.begin(); old != endpoints_.end();) {
-    if (found->contains(old->first)) {
-      ++old;
-      continue;
-    }
-    if (const auto done = set_endpoint(old->first, false); !done) return done;
-    old = endpoints_.erase(old);
-  }
-  for (const auto& [endpoint, owner] : *found) {
-    if (!endpoints_.contains(endpoint))
-      if (const auto done = set_endpoint(endpoint, true); !done) return done;
-    endpoints_[endpoint] = owner;
-  }
+  if (*changed) view_ = privileged_->view();
   return {};
 }
 
@@ -198,49 +164,41 @@ bool Steering::bypassed() const {
 std::set<SocketAddress> Steering::endpoints() const {
   const std::lock_guard lock(endpoints_mutex_);
   std::set<SocketAddress> addresses;
-  for (const auto& [endpoint, owner] : endpoints_) addresses.insert(endpoint);
+  for (const auto& [endpoint, owner] : view_.listeners) addresses.insert(endpoint);
   return addresses;
 }
 
 void Steering::give_to_model(int accepted, const SocketAddress& destination) const {
   const std::lock_guard lock(endpoints_mutex_);
-  auto listener = endpoints_.find(destination);
-  if (listener == endpoints_.end())
-    listener = endpoints_.find({IpAddress::wildcard(destination.address.family), destination.port});
-  if (listener == endpoints_.end() || listener->second == ::geteuid()) return;
-  // Without the privilege (CAP_CHOWN) the connection serves all the same.
-  [[maybe_unused]] const int done = ::fchown(accepted, listener->second, static_cast<gid_t>(-1));
+  const uid_t* owner = view_.owner_of(destination);
+  if (owner == nullptr || *owner == ::geteuid()) return;
+  if (helper_ != nullptr) return helper_->give_to_model(accepted);
+  privileged_->give_to_model(accepted);
 }
 
 std::string Steering::device_of(int accepted, const SocketAddress& destination) const {
   const std::lock_guard lock(endpoints_mutex_);
-  if (on_devices_.empty()) return {};
+  if (view_.on_devices.empty()) return {};
   const unsigned index = incoming_device(accepted, destination.address.family);
   const SocketAddress anywhere{IpAddress::wildcard(destination.address.family), destination.port};
-  if (!on_devices_.contains({destination, index}) && !on_devices_.contains({anywhere, index})) return {};
+  if (!view_.on_devices.contains({destination, index}) && !view_.on_devices.contains({anywhere, index}))
+    return {};
   std::array<char, IF_NAMESIZE> name{};
   return ::if_indextoname(index, name.data()) == nullptr ? std::string() : std::string(name.data());
 }
 
-Result<SteeringCounters> Steering::counters() const {
-  const int cpus = libbpf_num_possible_cpus();
-  if (cpus <= 0) return system_error("cannot count the processors", -cpus);
-  std::array<std::uint64_t, TASKLANE_VERDICTS> sums{};
-  std::vector<std::uint64_t> of_cpu(static_cast<std::size_t>(cpus));
-  for (std::uint32_t verdict = 0; verdict < TASKLANE_VERDICTS; ++verdict) {
-    if (bpf_map__lookup_elem(skeleton_->maps.counters, &verdict, sizeof(verdict), of_cpu.data(),
-                             of_cpu.size() * sizeof(of_cpu[0]), 0) != 0)
-      return system_error("cannot read the steering counters");
-    sums[verdict] = std::accumulate(of_cpu.begin(), of_cpu.end(), std::uint64_t{0});
-  }
-  return SteeringCounters{.steered = sums[TASKLANE_STEERED],
-                          .passed_other = sums[TASKLANE_PASSED_OTHER],
-                          .passed_own_dial = sums[TASKLANE_PASSED_OWN_DIAL],
-                          .passed_bypass = sums[TASKLANE_PASSED_BYPASS],
-                          .passed_stale = sums[TASKLANE_PASSED_STALE],
-                          .passed_no_listener = sums[TASKLANE_PASSED_NO_LISTENER],
-                          .passed_busy = sums[TASKLANE_PASSED_BUSY],
-                          .passed_full = sums[TASKLANE_PASSED_FULL]};
+SteeringCounters Steering::counters() const {
+  const auto count = [this](tasklane_verdict verdict) {
+    return std::atomic_ref(skeleton_->bss->tasklane_shared.counters[verdict]).load(std::memory_order_relaxed);
+  };
+  return SteeringCounters{.steered = count(TASKLANE_STEERED),
+                          .passed_other = count(TASKLANE_PASSED_OTHER),
+                          .passed_own_dial = count(TASKLANE_PASSED_OWN_DIAL),
+                          .passed_bypass = count(TASKLANE_PASSED_BYPASS),
+                          .passed_stale = count(TASKLANE_PASSED_STALE),
+                          .passed_no_listener = count(TASKLANE_PASSED_NO_LISTENER),
+                          .passed_busy = count(TASKLANE_PASSED_BUSY),
+                          .passed_full = count(TASKLANE_PASSED_FULL)};
 }
 
 int Steering::program_fd() const { return bpf_program__fd(skeleton_->progs.steer); }

@@ -17,9 +17,10 @@
 #include "shaper/base/result.h"
 #include "shaper/base/time.h"
 #include "userspace/steer/dialer.h"
-#include "userspace/steer/listening_sockets.h"
+#include "userspace/steer/helper.h"
 #include "userspace/steer/port_lock.h"
 #include "userspace/steer/socket_address.h"
+#include "userspace/steer/steered_endpoints.h"
 #include "userspace/steer/steering_listeners.h"
 
 struct steer_bpf;  // the skeleton, made by the build
@@ -58,6 +59,10 @@ class Steering {
 
   // Looks again where models listen. Cheap: a dump of the listening sockets. One thread at a time.
   Result<void> refresh();
+  // What takes privilege from here on, for a helper's duties. Behind that, `helper` does it, and must live as
+  // long as this.
+  std::unique_ptr<SteeredEndpoints> give_up_privilege() { return std::move(privileged_); }
+  void work_through(Helper& helper) { helper_ = &helper; }
 
   // A sign of life; no system call, any thread.
   void heartbeat();
@@ -80,7 +85,7 @@ class Steering {
 
   // Where models listen and are steered; any thread.
   [[nodiscard]] std::set<SocketAddress> endpoints() const;
-  [[nodiscard]] Result<SteeringCounters> counters() const;
+  [[nodiscard]] SteeringCounters counters() const;
 
   // Gives a steered connection's socket to the user whose model it was meant for. It occupies the model's
   // port, and a server that binds with SO_REUSEPORT alone (cpp-httplib, so llama-server) could not start
@@ -101,23 +106,19 @@ class Steering {
   };
   using Skeleton = std::unique_ptr<steer_bpf, CloseSkeleton>;
 
-  Steering(SteeringOptions options, std::vector<PortLock> locks, ListeningSockets listening,
-           Skeleton skeleton);
+  Steering(SteeringOptions options, std::vector<PortLock> locks, Skeleton skeleton);
   Result<void> hand_over(const SteeringListeners& listeners);
   Result<void> attach_to_own_namespace();
-  Result<void> set_endpoint(const SocketAddress& endpoint, bool present);
 
   SteeringOptions options_;
   std::vector<PortLock> locks_;
-  ListeningSockets listening_;
   Skeleton skeleton_;
-  bool steers_ipv6_ = false;
-  bool steers_ipv4_ = false;
+  std::unique_ptr<SteeredEndpoints> privileged_;
+  Helper* helper_ = nullptr;
   std::shared_ptr<OwnPorts> own_ports_;
 
   mutable std::mutex endpoints_mutex_;
-  Listeners endpoints_;
-  DeviceListeners on_devices_;
+  EndpointView view_;
 };
 
 }  // namespace tasklane

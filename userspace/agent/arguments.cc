@@ -1,0 +1,31 @@
+#include "userspace/agent/arguments.h"
+
+namespace tasklane {
+
+void add_arguments(CLI::App& app, AgentArguments& into) {
+  app.name("tasklaned");
+  app.description("Keeps a local model's chat fast: steers the model port's connections through lanes");
+  app.footer(
+      "SIGHUP reads the configuration again; SIGTERM and SIGINT end the agent behind the answers that are on "
+      "their way, a second one at once.\n"
+      "Exit codes: 0 ended; 2 wrong usage or bad configuration; 3 not permitted or not supported here.");
+  app.set_version_flag("--version", "tasklaned " TASKLANE_VERSION);
+  app.add_option("--config", into.agent.config,
+                 "Rules, a JSON file (default: /etc/tasklane/tasklane.json where it is there, else the "
+                 "built-in one-model profile)")
+      ->type_name("FILE");
+  app.add_option("--netns", into.agent.netns,
+                 "Network namespace in which the model listens: a name, a path or a process id")
+      ->type_name("NAME|PATH|PID");
+  app.add_option("--control", into.agent.control_socket,
+                 "UNIX socket on which the tasklane tool finds the agent")
+      ->type_name("SOCKET");
+  app.add_option(
+         "--user", into.agent.user,
+         "User that the agent becomes when it has attached: a name or a number (default: tasklane where "
+         "there is one, else nobody)")
+      ->type_name("USER");
+  app.add_flag("--verbose", into.verbose, "Log more");
+}
+
+}  // namespace tasklane

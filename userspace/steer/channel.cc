@@ -1,0 +1,74 @@
+#include "userspace/steer/channel.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "userspace/steer/system_error.h"
+
+namespace tasklane {
+namespace {
+
+// Room for one descriptor beside a message (cmsg(3)).
+struct Beside {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
+};
+
+}  // namespace
+
+Result<std::pair<Channel, Channel>> Channel::pair() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    return system_error("cannot make a pair of sockets");
+  return std::pair(Channel(UniqueFd(ends[0])), Channel(UniqueFd(ends[1])));
+}
+
+bool Channel::send(std::string_view text, int descriptor) const {
+  iovec part{const_cast<char*>(text.data()), text.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  Beside beside;
+  if (descriptor >= 0) {
+    message.msg_control = beside.room.data();
+    message.msg_controllen = beside.room.size();
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
+  }
+  return ::sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+std::optional<Channel::Message> Channel::receive(std::optional<Duration> patience) {
+  const int wait =
+      patience ? static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(*patience).count())
+               : -1;
+  pollfd waits{socket_.get(), POLLIN, 0};
+  if (::poll(&waits, 1, wait) <= 0) return std::nullopt;
+  Message received;
+  received.text.resize(longest);
+  iovec part{received.text.data(), received.text.size()};
+  Beside beside;
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = beside.room.data();
+  message.msg_controllen = beside.room.size();
+  const ssize_t length = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  closed_ = length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR);
+  if (length <= 0) return std::nullopt;
+  received.text.resize(static_cast<std::size_t>(length));
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+    int descriptor = -1;
+    std::memcpy(&descriptor, CMSG_DATA(header), sizeof(int));
+    received.descriptor.reset(descriptor);
+  }
+  return received;
+}
+
+}  // namespace tasklane

@@ -1,0 +1,106 @@
+#include "userspace/steer/helper.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+
+#include "userspace/steer/helper_process.h"
+#include "userspace/steer/system_error.h"
+
+namespace tasklane {
+namespace {
+
+constexpr Duration patience_at_start = std::chrono::seconds(10);
+constexpr Duration patience_with_a_file = std::chrono::seconds(1);
+constexpr std::size_t longest_file = 16u << 20;
+
+std::string message(HelperWord word, std::string_view text = {}) {
+  return static_cast<char>(word) + std::string(text);
+}
+
+Result<std::optional<std::string>> all_of(int file) {
+  std::string text;
+  std::array<char, 16384> part{};
+  for (ssize_t length = 0; (length = ::read(file, part.data(), part.size())) != 0;) {
+    if (length < 0) return system_error("cannot read");
+    text.append(part.data(), static_cast<std::size_t>(length));
+    if (text.size() > longest_file) return system_error("cannot read", EFBIG);
+  }
+  return std::optional(std::move(text));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Helper>> Helper::start(HelperDuties duties) {
+  auto ends = Channel::pair();
+  if (!ends) return ends.error();
+  const pid_t process = ::fork();
+  if (process < 0) return system_error("cannot start the helper process");
+  if (process == 0) {
+    ends->first = Channel();
+    be_the_helper(std::move(ends->second), std::move(duties));
+  }
+  ends->second = Channel();
+  std::unique_ptr<Helper> helper(new Helper(std::move(ends->first), process));
+  const auto first = helper->channel_.receive(patience_at_start);
+  if (!first || first->text != message(HelperWord::ready))
+    return Error{"the helper process could not give up its privilege", "", "", ExitCode::not_permitted};
+  return helper;
+}
+
+// Where it does not hear that the agent has gone, it is ended; only so can it be waited for.
+Helper::~Helper() {
+  channel_ = Channel();
+  ::kill(process_, SIGCONT);
+  for (int turn = 0; turn < 100; ++turn, ::usleep(1000))
+    if (::waitpid(process_, nullptr, WNOHANG) != 0) return;
+  ::kill(process_, SIGKILL);
+  ::waitpid(process_, nullptr, 0);
+}
+
+void Helper::hear(const Channel::Message& heard) {
+  const auto word = static_cast<HelperWord>(heard.text.front());
+  if (word != HelperWord::file) unanswered_ = 0;
+  if (word == HelperWord::view) heard_ = view_from_text(std::string_view(heard.text).substr(1));
+  if (word == HelperWord::view || word == HelperWord::looked) trouble_.clear();
+  if (word == HelperWord::trouble) trouble_ = heard.text.substr(1);
+}
+
+// One that does not answer is ended: it may hold connections that the agent has closed.
+Result<void> Helper::turn(EndpointView& view) {
+  while (auto message_heard = channel_.receive(Duration::zero())) hear(*message_heard);
+  if (heard_) view = *std::exchange(heard_, std::nullopt);
+  if (gone()) return Error{"the helper process has ended", "", ""};
+  ++unanswered_;
+  if (unanswered_ > 2 * patience) ::kill(process_, SIGKILL);
+  channel_.send(message(HelperWord::look));
+  if (!answers()) return Error{"the helper process does not answer", "", ""};
+  if (!trouble_.empty()) return Error{trouble_, "", ""};
+  return {};
+}
+
+void Helper::give_to_model(int accepted) const {
+  if (answers()) channel_.send(message(HelperWord::give), accepted);
+}
+
+Result<std::optional<std::string>> Helper::read(const std::filesystem::path& file) {
+  const auto end = std::chrono::steady_clock::now() + patience_with_a_file;
+  bool sent = channel_.send(message(HelperWord::read, file.string()));
+  while (sent && std::chrono::steady_clock::now() < end && !gone()) {
+    auto heard = channel_.receive(end - std::chrono::steady_clock::now());
+    if (!heard) continue;
+    if (heard->text != message(HelperWord::file, file.string())) {
+      hear(*heard);
+      continue;
+    }
+    if (heard->descriptor) return all_of(heard->descriptor.get());
+    return std::optional<std::string>();
+  }
+  return Error{"the helper process does not answer", file.string(), ""};
+}
+
+void Helper::remove_control_socket() const { channel_.send(message(HelperWord::remove_control_socket)); }
+
+}  // namespace tasklane

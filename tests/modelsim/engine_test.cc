@@ -304,6 +304,79 @@ TEST(LlamaServer, TakesAnyModelsNameAndNeverLoads) {
   EXPECT_LT(machine.first(again), 0.1);
 }
 
+// --- an answer in the cache
+
+// As a template writes turns: a role, its text, and the role that is to answer.
+Tokens turns(std::initializer_list<std::pair<const char*, std::string>> messages) {
+  Tokens tokens;
+  for (const auto& [role, text] : messages) {
+    append_tokens(tokens, std::string("<|") + role + "|>");
+    append_tokens(tokens, text);
+  }
+  append_tokens(tokens, "<|assistant|>");
+  return tokens;
+}
+
+Work answering(Tokens tokens, std::vector<std::string> answer) {
+  Work wanted = work(std::move(tokens));
+  wanted.answer = std::move(answer);
+  return wanted;
+}
+
+const std::string question(4000, 'q');
+const std::vector<std::string> answer{"Rinse", " the", " rice", ", then", " simmer", " it."};
+const std::string answer_text = "Rinse the rice, then simmer it.";
+
+TEST(AnAnswersTokens, StayInTheSlotAndMatchWhereTheNextTurnQuotesThem) {
+  for (const EngineOptions& options : {ollama(), llama()}) {
+    Machine machine(options);
+    const auto first = machine.at(0ms, answering(turns({{"user", question}}), answer));
+    const auto next = machine.at(
+        30s,
+        answering(turns({{"user", question}, {"assistant", answer_text}, {"user", "And then?"}}), {"Eat."}));
+    EXPECT_EQ(machine.of(first).usage.cached_tokens, 0u);
+    Tokens before;
+    append_tokens(before, answer_text);
+    EXPECT_EQ(machine.of(next).usage.cached_tokens, turns({{"user", question}}).size() + before.size());
+  }
+}
+
+TEST(AnAnswersTokens, MatchAsFarAsTheyWereSaid) {
+  Machine machine(llama());
+  const auto cut = machine.at(0ms, answering(turns({{"user", question}}), answer));
+  machine.run(4000ms);  // its prompt took 3.2 s
+  machine.close(Duration(machine.events.back().at - Time{}), cut);
+  const auto next = machine.at(
+      30s, answering(turns({{"user", question}, {"assistant", answer_text}, {"user", "?"}}), {"Eat."}));
+  EXPECT_GE(machine.of(next).usage.cached_tokens, turns({{"user", question}}).size());
+}
+
+TEST(AnAnswersTokens, AreThoseThatItsWorkNamesWhereItDoes) {
+  Machine machine(llama());
+  Work first = work(prompt(640), 10);
+  first.quoted = prompt(10, 2);
+  machine.at(0ms, first);
+  Tokens next = prompt(640);
+  next.insert(next.end(), first.quoted.begin(), first.quoted.end());
+  next.push_back(7);
+  const auto id = machine.at(30s, work(next));
+  EXPECT_EQ(machine.of(id).usage.cached_tokens, 650u);
+}
+
+TEST(ASlot, ThatGoesOnFromMostOfWhatItHoldsKeepsNothingOfItElsewhere) {
+  Machine machine(llama());
+  Tokens grafted = prompt(640);
+  const Tokens instructions = prompt(300, 2);
+  grafted.insert(grafted.end(), instructions.begin(), instructions.end());
+  machine.at(0ms, work(prompt(640)));
+  machine.at(10s, work(grafted));
+  machine.at(20s, work(prompt(660)));
+  EXPECT_LT(machine.of(machine.at(30s, work(grafted))).usage.cached_tokens, 700u);
+  machine.at(40s, work(prompt(500, 3)));
+  EXPECT_GT(machine.of(machine.at(50s, work(grafted))).usage.cached_tokens, 900u)
+      << "that one was pushed out whole";
+}
+
 // --- ends
 
 TEST(AnAnswer, EndsAtItsTokenLimit) {

@@ -14,6 +14,8 @@ constexpr double share_of_each_other = 0.8;
 constexpr double most_sharing = 2.6;
 // A slot is chosen by its cache only where enough of the prompt is in it.
 constexpr double slot_similarity = 0.1;
+// What a slot holds goes to the host's memory only where less than half of it is gone on from.
+constexpr std::size_t worth_keeping = 2;
 
 }  // namespace
 
@@ -154,7 +156,9 @@ void Engine::launch(Runner& runner, Job job, Time now) {
   Slot& slot = *free_slot(runner, job.work.prompt);
   std::size_t shared = common_prefix(slot.cache, job.work.prompt);
   slot.restore = {};
-  if (shared < slot.cache.size() && options_.host_cache > 0) {
+  const bool similar =
+      static_cast<double>(shared) > slot_similarity * static_cast<double>(job.work.prompt.size());
+  if ((!similar || shared * worth_keeping < slot.cache.size()) && options_.host_cache > 0) {
     Tokens better = runner.host.take_best(job.work.prompt, shared);
     runner.host.keep(slot.cache);
     if (!better.empty()) {
@@ -168,6 +172,7 @@ void Engine::launch(Runner& runner, Job job, Time now) {
   slot.cache.assign(job.work.prompt.begin(), job.work.prompt.begin() + static_cast<std::ptrdiff_t>(shared));
   slot.placed = shared;
   slot.generated = 0;
+  slot.said.clear();
   slot.launched = now;
   slot.used = ++uses_;
   Record& record = records_[job.id];
@@ -219,12 +224,25 @@ void Engine::begin_step(Runner& runner, Time now) {
   computed_ += prompt_tokens;
 }
 
+// A real server's slot goes on from the prompt with the answer, so a next turn that quotes it finds it there.
+// The last token of a text that goes on is another one with more of it.
+void Engine::say(Slot& slot, const std::string& text) {
+  const Work& work = slot.job->work;
+  const auto end = slot.cache.begin() + static_cast<std::ptrdiff_t>(work.prompt.size());
+  slot.cache.erase(end, slot.cache.end());
+  slot.said += text;
+  if (work.quoted.empty()) return append_tokens(slot.cache, slot.said);
+  const std::size_t so_far = work.quoted.size() * slot.generated / work.answer.size();
+  slot.cache.insert(slot.cache.end(), work.quoted.begin(),
+                    work.quoted.begin() + static_cast<std::ptrdiff_t>(so_far));
+}
+
 void Engine::emit_token(Runner& runner, Slot& slot, Time at) {
   const Work& work = slot.job->work;
   Record& record = records_[slot.job->id];
   if (slot.generated < work.answer.size()) {
     const std::string& text = work.answer[slot.generated++];
-    slot.cache.push_back(static_cast<std::uint32_t>(std::hash<std::string>{}(text)));
+    say(slot, text);
     if (!record.first_token) record.first_token = at;
     events_.push_back({slot.job->id, EventKind::token, at, text, {}});
     if (work.stream) last_result_ = at;

@@ -38,6 +38,7 @@ struct Work {
   std::string load_options;  // what makes a server load the model anew when it differs
   Tokens prompt;
   std::vector<std::string> answer;  // the text, token by token
+  Tokens quoted{};                  // the same in a prompt that quotes it; empty: those of its text
   std::size_t most_tokens = 0;      // 0: no limit
   bool stream = true;
 };
@@ -112,7 +113,8 @@ class Engine {
   };
   struct Slot {
     std::optional<Job> job;
-    Tokens cache;            // of the last prompt and answer
+    Tokens cache;            // of the last prompt and answer, as a prompt that quotes it has them
+    std::string said;        // of the answer
     std::size_t placed = 0;  // prompt tokens in the cache
     std::size_t generated = 0;
     Usage usage;
@@ -145,6 +147,7 @@ class Engine {
   void begin_step(Runner& runner, Time now);
   void end_step(Runner& runner);
   void emit_token(Runner& runner, Slot& slot, Time at);
+  static void say(Slot& slot, const std::string& text);
   void release(Runner& runner, Slot& slot, Fate fate, Time at);
   void notice_closed(Runner& runner, Time now);
   [[nodiscard]] std::optional<Time> notices_close_at(const Job& job) const;

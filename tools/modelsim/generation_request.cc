@@ -1,7 +1,6 @@
 #include "tools/modelsim/generation_request.h"
 
 #include <array>
-#include <cstring>
 
 namespace tasklane::sim {
 namespace {
@@ -78,14 +77,6 @@ void read_schema(const Json& body, GenerationRequest& request) {
 }
 
 }  // namespace
-
-void append_tokens(Tokens& tokens, std::string_view text) {
-  for (std::size_t at = 0; at < text.size(); at += 4) {
-    std::uint32_t token = 0;
-    std::memcpy(&token, text.data() + at, std::min<std::size_t>(4, text.size() - at));
-    tokens.push_back(token);
-  }
-}
 
 Result<GenerationRequest> parse_generation(Dialect dialect, const std::string& body, Flavour flavour) {
   const Json json = Json::parse(body, nullptr, false);

@@ -25,7 +25,4 @@ struct GenerationRequest {
 // Error: what the server says with status 400.
 Result<GenerationRequest> parse_generation(Dialect dialect, const std::string& body, Flavour flavour);
 
-// Four bytes a token, from the text's start on: equal prefixes of text are equal prefixes of tokens.
-void append_tokens(Tokens& tokens, std::string_view text);
-
 }  // namespace tasklane::sim

@@ -1,6 +1,7 @@
 #include "tools/modelsim/prompt_cache.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace tasklane::sim {
@@ -10,6 +11,14 @@ namespace {
 constexpr std::size_t least_kept = 4;
 
 }  // namespace
+
+void append_tokens(Tokens& tokens, std::string_view text) {
+  for (std::size_t at = 0; at < text.size(); at += 4) {
+    std::uint32_t token = 0;
+    std::memcpy(&token, text.data() + at, std::min<std::size_t>(4, text.size() - at));
+    tokens.push_back(token);
+  }
+}
 
 std::size_t common_prefix(const Tokens& a, const Tokens& b) {
   const std::size_t most = std::min(a.size(), b.size());

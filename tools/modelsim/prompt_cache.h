@@ -5,11 +5,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <string_view>
 #include <vector>
 
 namespace tasklane::sim {
 
 using Tokens = std::vector<std::uint32_t>;
+
+// Four bytes a token, from the text's start on: equal prefixes of text are equal prefixes of tokens.
+void append_tokens(Tokens& tokens, std::string_view text);
 
 std::size_t common_prefix(const Tokens& a, const Tokens& b);
 

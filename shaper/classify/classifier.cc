@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <unordered_map>
 
 #include "shaper/classify/echo.h"
@@ -53,6 +54,17 @@ class Reasons {
 constexpr double unfilled_score = 0.6;
 constexpr double other_key_order = 0.75;  // of a score, where the front end would write the keys differently
 constexpr Duration right_behind = std::chrono::seconds(3);  // a chat's end: the time of its tasks
+
+// No model that runs on a machine of one's own reads more at once (a million tokens): in what is longer
+// nothing is looked for, or one such prompt would keep everybody else waiting.
+bool longer_than_models_read(const BodyFacts& body) {
+  constexpr std::size_t longest_text = 4U << 20;
+  constexpr std::size_t most_messages = 16384;
+  const std::size_t text =
+      std::accumulate(body.messages.begin(), body.messages.end(), std::size_t{0},
+                      [](std::size_t sum, const Message& message) { return sum + message.text.size(); });
+  return text > longest_text || body.messages.size() > most_messages;
+}
 
 RequestClass class_by_path(EndpointKind kind) {
   if (kind == EndpointKind::embedding) return RequestClass::embedding;
@@ -408,7 +420,9 @@ Classification Classifier::classify(const ClassifyInput& input) {
     why.add("body not read: ", has_prompt(input.endpoint) ? problem : "its form is not known");
   }
   const bool named = state_->by_header(input, result, why);
-  if (readable && !input.body->messages.empty()) {
+  const bool too_long = readable && longer_than_models_read(*input.body);
+  if (too_long) why.add("longer than what any model reads: nothing is looked for in it");
+  if (readable && !too_long && !input.body->messages.empty()) {
     if (named && is_task(result.request_class))
       result.worded_as_shipped = state_->worded_as_shipped(input, result.request_class);
     if (!named && state_->by_pack(input, result, why) && result.request_class != RequestClass::chat)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "shaper/base/find_last.h"
 #include "shaper/base/trimmed.h"
 
 namespace tasklane {
@@ -43,11 +44,14 @@ bool contains(const std::vector<WindowHash>& list, WindowHash hash) {
   return std::find(list.begin(), list.end(), hash) != list.end();
 }
 
+// What is said behind a label, as far as anything is looked for in it.
+constexpr std::size_t label_window = 4U << 10;
+
 // What stands behind retrieved context; empty where there is none.
 std::string_view inner_question(std::string_view text) {
   constexpr std::string_view context_end = "</context>";
   constexpr std::string_view query = "<user_query>";
-  const auto context = text.rfind(context_end);
+  const std::size_t context = find_last(text, context_end);
   if (context == std::string_view::npos) return {};
   text.remove_prefix(context + context_end.size());
   if (const auto opens = text.find(query); opens != std::string_view::npos) {
@@ -108,7 +112,7 @@ Echo::Frame Echo::frame_of(std::string_view text) const {
   each_label(text, user_label, [&](std::size_t at) {
     ++frame.user_lines;
     if (frame.rendered.size() >= 2 * candidates_kept) return;
-    std::string_view said = text.substr(at + user_label.size());
+    std::string_view said = text.substr(at + user_label.size(), label_window);
     if (said.starts_with(fence)) said.remove_prefix(fence.size());
     std::string_view line = said.substr(0, said.find('\n'));
     if (line.ends_with(fence)) line.remove_suffix(fence.size());

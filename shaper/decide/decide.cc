@@ -201,6 +201,11 @@ Decision decide(const Config& config, const DecideInput& input) {
   return decision;
 }
 
+bool looks_into_bodies(const Config& config) {
+  return std::any_of(config.rules.begin(), config.rules.end(),
+                     [](const Rule& rule) { return !rule.when->body.empty(); });
+}
+
 bool needs_body(const Config& config, const RequestHead& head, Endpoint endpoint, std::string_view client) {
   for (const Rule& rule : config.rules) {
     const When& when = *rule.when;

@@ -35,5 +35,7 @@ Decision decide(const Config& config, const DecideInput& input);
 
 // Whether some rule could match this head only by looking into its body: then the relay reads it first.
 bool needs_body(const Config& config, const RequestHead& head, Endpoint endpoint, std::string_view client);
+// Whether some rule tests what a JSON pointer names: then decide() may take as long as the body is.
+bool looks_into_bodies(const Config& config);
 
 }  // namespace tasklane

@@ -8,6 +8,10 @@
 namespace tasklane {
 namespace {
 
+// A task's answer is put together by the only thread, and its request written anew there: what is larger
+// (a quarter of a million tokens) passes as it is, once its turn has come.
+constexpr std::size_t largest_put_together = 1U << 20;
+
 // Longer than a person waits for a suggestion; then the editor asks anew.
 constexpr Duration keystroke_deadline = std::chrono::seconds(3);
 
@@ -57,7 +61,8 @@ void take_lane(const Decision& decision, const Classification& classification, c
   const std::optional<Lane>& lane = decision.rule->then.settings.lane;
   const Power by_evidence = classification.power();
   if (by_evidence.may(May::wait)) {
-    treatment.put_together = by_evidence.may(May::cancel) && writes_answers(endpoint.dialect);
+    treatment.put_together = by_evidence.may(May::cancel) && writes_answers(endpoint.dialect) &&
+                             (body == nullptr || body->json.size() <= largest_put_together);
     const Lane wanted = lane.value_or(default_lane(classification.request_class));
     if (wanted != Lane::interactive && endpoint.kind != EndpointKind::generation)
       treatment.at_once_because = "nothing is generated there";

@@ -17,8 +17,7 @@ namespace {
 
 namespace od = simdjson::ondemand;
 
-constexpr std::size_t unpacked_limit = 16U << 20;
-constexpr std::size_t keep_buffers_up_to = 8U << 20;  // larger ones go when a small body comes, or none
+constexpr std::size_t keep_buffers_up_to = 8U << 20;  // larger ones go when a small body comes
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 Role role_from(std::string_view text) {
@@ -497,19 +496,11 @@ struct BodyReader::Storage {
 BodyReader::BodyReader() : storage_(std::make_unique<Storage>()) {}
 BodyReader::~BodyReader() = default;
 
-void BodyReader::rest() {
-  if (std::max(storage_->buffer.capacity(), storage_->unpacked.capacity()) <= keep_buffers_up_to) return;
-  storage_->start();
-  storage_->buffer = {};
-  storage_->unpacked = {};
-  storage_->parser = od::parser{};
-}
-
 const BodyFacts& BodyReader::read(std::string_view body, Dialect dialect, std::string_view content_encoding) {
   Storage& store = *storage_;
   store.start();
   if (equal_names(content_encoding, "gzip") || equal_names(content_encoding, "x-gzip")) {
-    switch (gunzip(body, unpacked_limit, store.unpacked)) {
+    switch (gunzip(body, most_unpacked, store.unpacked)) {
       case GunzipResult::broken:
         return store.refuse("not a gzip stream");
       case GunzipResult::too_large:

@@ -45,16 +45,17 @@ struct BodyFacts {
 // Owns the parser and its buffers, kept from read to read. Not thread-safe: one per thread.
 class BodyReader {
  public:
+  // What a prompt of a million words takes twice over.
+  static constexpr std::size_t most_unpacked = 16U << 20;
+
   BodyReader();
   ~BodyReader();
   BodyReader(const BodyReader&) = delete;
   BodyReader& operator=(const BodyReader&) = delete;
 
   // Duplicate keys: the last one wins. `content_encoding` is the header's value ("" or "identity", "gzip");
-  // unpacked it is at most 16 MiB, what a prompt of a million words takes twice over.
+  // what it unpacks to is at most `most_unpacked` long.
   const BodyFacts& read(std::string_view body, Dialect dialect, std::string_view content_encoding = {});
-  // Gives back the memory that a large body took. The facts of the last one go with it.
-  void rest();
 
  private:
   struct Storage;

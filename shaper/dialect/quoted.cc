@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "shaper/base/find_last.h"
 #include "shaper/base/trimmed.h"
 
 namespace tasklane {
@@ -36,7 +37,7 @@ std::string_view until_next_speaker(std::string_view text) {
 // The text between two marks, `open` the last one there is.
 std::optional<std::string_view> between(std::string_view text, std::string_view open,
                                         std::string_view close) {
-  const std::size_t begin = text.rfind(open);
+  const std::size_t begin = find_last(text, open);
   if (begin == std::string_view::npos) return std::nullopt;
   const std::string_view rest = text.substr(begin + open.size());
   if (close.empty()) return rest;
@@ -64,7 +65,7 @@ std::string_view prompt_text(const BodyFacts& body) {
 }
 
 std::string_view quoted_history(std::string_view prompt) {
-  const std::size_t close = prompt.rfind(history_close);
+  const std::size_t close = find_last(prompt, history_close);
   if (close == std::string_view::npos) return {};
   // The opening that a line break or a speaker follows; a template may speak of the mark before it.
   const std::string_view before = prompt.substr(0, close);
@@ -102,14 +103,14 @@ std::optional<std::string_view> said_first(std::string_view conversation) {
 
 std::optional<Typed> typed_text(const BodyFacts& body) {
   const std::string_view prompt = prompt_text(body);
-  const std::size_t close = prompt.rfind("</text>");
+  const std::size_t close = find_last(prompt, "</text>");
   if (close == std::string_view::npos) return std::nullopt;
   const std::string_view before = prompt.substr(0, close);
   // The line that a template's <type> precedes, for the typed text may itself hold "<text>".
   constexpr std::string_view open = "<text>";
-  std::size_t begin = before.rfind("\n<text>");
+  std::size_t begin = find_last(before, "\n<text>");
   if (begin != std::string_view::npos) ++begin;
-  if (begin == std::string_view::npos) begin = before.rfind(open);
+  if (begin == std::string_view::npos) begin = find_last(before, open);
   if (begin == std::string_view::npos) return std::nullopt;
   Typed typed;
   typed.text = before.substr(begin + open.size());

@@ -69,6 +69,25 @@ TEST_F(CollectedAnswers, AreRefusedWhereTheyDoNotEnd) {
   sender.join();
 }
 
+TEST_F(CollectedAnswers, AreReadNoFurtherThanOthersLeaveMemoryFor) {
+  Peer person(-1);
+  Peer server = server_asked_by(person);
+  leave_memory(600u << 10);
+  server.send(stream_head);
+  const std::string piece = chunk("{\"message\":{\"content\":\"" + std::string(200u << 10, 'x') + "\"}}\n");
+  server.send(piece);
+  EXPECT_TRUE(eventually([&] { return memory_held() > 400u << 10; })) << "what is read of it counts";
+  std::thread sender([&] {
+    for (int times = 0; times < 2; ++times) server.send(piece);
+  });
+  int status = 0;
+  receive_answer(person, &status);
+  EXPECT_EQ(502, status);
+  EXPECT_TRUE(eventually([&] { return memory_held() == 0; }));
+  server.half_close();
+  sender.join();
+}
+
 TEST_F(CollectedAnswers, WhatIsNoneIsPassedOnWithItsStatusTextAndFields) {
   Peer person(-1);
   Peer server = server_asked_by(person);

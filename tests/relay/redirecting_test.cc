@@ -133,6 +133,18 @@ TEST_F(Redirecting, AnAnswerThatIsTooLongToHoldIsPassedOnAsItCame) {
   sender.join();
 }
 
+TEST_F(Redirecting, AnAnswerForWhichOthersLeaveNoMemoryIsPassedOnAsItCame) {
+  start_with_rule("small", R"({"route": ["task"]})");
+  Peer person = client();
+  person.send(lane(R"({"model":"big"})"));
+  Peer server = task.accept();
+  receive_request(server);
+  leave_memory(64u << 10);
+  const std::string long_one = answer(R"({"model": "small", "x": ")" + std::string(200u << 10, 'x') + "\"}");
+  server.send(long_one);
+  EXPECT_TRUE(person.receive(long_one.size()) == long_one);
+}
+
 TEST_F(Redirecting, WhatTheRuleDoesNotMatchStaysWithTheModel) {
   start_with_rule("small", R"({"route": ["task"]})");
   Peer person = client();

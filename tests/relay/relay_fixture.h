@@ -283,6 +283,37 @@ class RelayTest : public ::testing::Test {
       return count + lanes_.admission().held();
     });
   }
+  // The thread beside the event loop, occupied with so many bytes for as long as this lives.
+  class Occupied {
+   public:
+    Occupied(RelayTest& relay, std::uint64_t bytes) {
+      relay.in_relay([&] {
+        EXPECT_TRUE(relay.context_->side.has_room(bytes));
+        spawn(relay.io_, "a test",
+              [&side = relay.context_->side, bytes, freed = freed_]() -> Awaitable<void> {
+                const auto wait = [freed] { freed->get_future().wait(); };
+                co_await side.run(bytes, wait);
+              });
+        return 0;
+      });
+    }
+    ~Occupied() { end(); }
+    Occupied(const Occupied&) = delete;
+    Occupied& operator=(const Occupied&) = delete;
+    void end() {
+      if (const auto freed = std::exchange(freed_, nullptr)) freed->set_value();
+    }
+
+   private:
+    std::shared_ptr<std::promise<void>> freed_ = std::make_shared<std::promise<void>>();
+  };
+  // As if others held all of the budget but this.
+  void leave_memory(std::uint64_t bytes) {
+    in_relay([&] {
+      context_->memory.set_limit(context_->memory.held() + bytes);
+      return 0;
+    });
+  }
   std::uint64_t memory_held() {
     return in_relay([this] { return context_->memory.held(); });
   }

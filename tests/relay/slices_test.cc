@@ -77,6 +77,19 @@ TEST_F(SlicesOnTheWire, AServerThatKeepsItsPrefixIsAskedInSlicesThenWhole) {
   EXPECT_EQ(R"({"title": "Rice"})", content_of(receive_answer(*tasks_)));
 }
 
+TEST_F(SlicesOnTheWire, ASliceOnItsWayEndsWithABypassAndTheWholeIsAskedAtOnce) {
+  Peer server = after_a_first_title();
+  tasks_->send(title(long_text()));
+  ASSERT_EQ(1, receive_request(server)["options"]["num_predict"]);
+  bypass(true);
+  EXPECT_TRUE(server.sees_close());
+  Peer anew = model.accept();
+  const Json whole = receive_request(anew);
+  EXPECT_NE(1, whole["options"]["num_predict"]);
+  answer_with_figures(anew, whole, 0);
+  EXPECT_EQ(R"({"title": "Rice"})", content_of(receive_answer(*tasks_)));
+}
+
 TEST_F(SlicesOnTheWire, AServerThatKeepsNothingIsSoonAskedWhole) {
   Peer server = after_a_first_title();
   const std::uint64_t kept = sliced();

@@ -27,6 +27,16 @@ TEST_F(AChat, WithRetrievedContextStaysOne) {
   EXPECT_EQ(front_end_.ollama(task_body(prompt)).request_class, RequestClass::chat);
 }
 
+TEST_F(AChat, IsWhateverHasMoreTextThanAModelReads) {
+  const std::string before = framed_title.substr(0, framed_title.find("Where do swifts"));
+  const std::string behind = framed_title.substr(before.size());
+  const auto class_with = [&](std::size_t more) {
+    return front_end_.ollama(task_body(before + std::string(more, 'x') + behind)).request_class;
+  };
+  EXPECT_EQ(class_with(1U << 20), RequestClass::title);
+  EXPECT_EQ(class_with(5U << 20), RequestClass::chat);
+}
+
 TEST_F(AChat, ThatLooksLikeATaskButAsksForProseStaysOne) {
   EXPECT_EQ(front_end_.ollama(task_body("### Task:\nWrite a haiku about rain.\n### Output:\nplain text"))
                 .request_class,

@@ -154,5 +154,56 @@ TEST(ResponseScanner, ABodyWithoutALengthEndsWithItsConnection) {
   EXPECT_FALSE(cut.end_of_stream());
 }
 
+// How many bytes were shown to the scanner, of so large a body in pieces: what it does not take is shown
+// again.
+std::size_t shown_of(const std::string& body, ScanState& state) {
+  constexpr std::size_t piece = 1000;
+  RequestScanner scanner(limit);
+  const std::string bytes = "POST /api/chat HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n" + body;
+  std::size_t shown = 0;
+  std::size_t taken = 0;
+  std::size_t given = 0;
+  state = ScanState::need_more;
+  while (given < bytes.size() && (state == ScanState::need_more || state == ScanState::head_done)) {
+    given = std::min(bytes.size(), given + piece);
+    do {
+      shown += given - taken;
+      const ScanResult scan = scanner.feed(std::string_view(bytes).substr(taken, given - taken));
+      taken += scan.consumed;
+      state = scan.state;
+    } while (state == ScanState::head_done);
+  }
+  return shown;
+}
+
+TEST(RequestScanner, NoByteOfABodyIsLookedAtTwiceWhateverItHolds) {
+  constexpr int many = 200'000;
+  std::string ones;
+  for (int chunk = 0; chunk < many; ++chunk) ones += "1\r\nx\r\n";
+  std::string signatures;
+  for (int chunk = 0; chunk < many / 100; ++chunk)
+    signatures += "40;a=\"" + std::string(50, 'b') + "\"\r\n" + std::string(0x40, 'x') + "\r\n";
+  ScanState state{};
+  for (const std::string& body : {ones, signatures, "ffffff\r\n" + std::string(many, 'x')}) {
+    EXPECT_LE(shown_of(body, state), body.size() + 2000);
+    EXPECT_EQ(state, ScanState::need_more);
+  }
+}
+
+TEST(RequestScanner, WhatNeverEndsIsGivenUpSoonerThanItFillsMemory) {
+  constexpr std::size_t many = 20u << 20;
+  constexpr std::size_t soon = 128u << 10;
+  std::string extensions;
+  std::string trailers = "0\r\n";
+  while (extensions.size() < many) extensions += "1;a=bcdefgh\r\nx\r\n";
+  while (trailers.size() < many) trailers += "X: 1\r\n";
+  for (const std::string& body :
+       {"1;a=\"" + std::string(many, 'x'), "1;" + std::string(many, 'x'), extensions, trailers}) {
+    ScanState state{};
+    EXPECT_LE(shown_of(body, state), soon) << body.substr(0, 20);
+    EXPECT_EQ(state, ScanState::ambiguous) << body.substr(0, 20);
+  }
+}
+
 }  // namespace
 }  // namespace tasklane

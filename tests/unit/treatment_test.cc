@@ -84,6 +84,17 @@ TEST_F(Treating, SeveralAnswersAtOnceAreNotPutTogetherHere) {
   EXPECT_TRUE(of(RequestClass::title, R"({"stream": false, "n": 1})", "/v1/chat/completions").waits());
 }
 
+TEST_F(Treating, WhatIsTooLargeToBePutTogetherWaitsAndPassesAsItIs) {
+  then(R"({"lane": "background"})");
+  const auto prompt = [](std::size_t size) {
+    return R"({"messages": [{"role": "user", "content": ")" + std::string(size, 'x') + R"("}]})";
+  };
+  EXPECT_TRUE(of(RequestClass::title, prompt(1000)).put_together);
+  const Treatment large = of(RequestClass::title, prompt(2U << 20));
+  EXPECT_TRUE(large.waits());
+  EXPECT_FALSE(large.put_together);
+}
+
 TEST_F(Treating, WhatGeneratesNothingGoesAtOnce) {
   then(R"({"lane": "background"})");
   EXPECT_EQ(of(RequestClass::title, "{}", "/api/show").at_once_because, "nothing is generated there");

@@ -39,7 +39,7 @@ void Agent::Parts::sign_of_life(Duration late) {
                     acceptor->armed(),
                     !helper || helper->answers(),
                     can_open(descriptors_to_spare),
-                    can_map(memory_to_spare),
+                    can_map(memory_to_spare) && memory_groups.leave(memory_to_spare),
                     !acceptor->crowded()};
   const bool changed = readiness->judge(pulse, at);
   const Unready why = readiness->why();
@@ -69,7 +69,6 @@ void Agent::Parts::sweep() {
   relay->answers.sweep(now());
   rewarmer->sweep(now());
   lanes.admission().forget(now());
-  body_reader.rest();
   give_memory_back();
 }
 

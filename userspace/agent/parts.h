@@ -11,6 +11,7 @@
 #include "shaper/classify/pack.h"
 #include "userspace/agent/agent.h"
 #include "userspace/agent/readiness.h"
+#include "userspace/agent/resources.h"
 #include "userspace/agent/service_manager.h"
 #include "userspace/control/control_server.h"
 #include "userspace/control/metrics.h"
@@ -55,6 +56,7 @@ struct Agent::Parts {
   asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
   ServiceManager manager;
   std::optional<Readiness> readiness;
+  const MemoryGroups memory_groups;
   std::string models_unseen;  // why the listening sockets cannot be seen; empty: they are
   bool ended = false;
   ExitCode outcome = ExitCode::done;

@@ -6,7 +6,11 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <fstream>
 #include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "userspace/steer/unique_fd.h"
@@ -18,6 +22,24 @@ namespace {
 constexpr std::uint64_t for_ourselves = 8;
 // A connection, one to its server, and a quarter of an idle one.
 constexpr std::uint64_t quarters_of_a_connection = 9;
+
+// Nothing where it is not there, or no number ("max").
+std::optional<std::uint64_t> number_in(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  std::uint64_t number = 0;
+  return in >> number ? std::optional(number) : std::nullopt;
+}
+
+// Of memory.stat: pages of files, which the kernel takes back before it ends anybody.
+std::uint64_t files_in(const std::filesystem::path& group) {
+  std::ifstream in(group / "memory.stat");
+  std::string name;
+  std::uint64_t bytes = 0;
+  std::uint64_t files = 0;
+  while (in >> name >> bytes)
+    if (name == "inactive_file" || name == "active_file") files += bytes;
+  return files;
+}
 
 UniqueFd any_descriptor() { return UniqueFd(::eventfd(0, EFD_CLOEXEC)); }
 
@@ -64,6 +86,30 @@ bool can_map(std::size_t bytes) {
   if (room == MAP_FAILED) return false;
   ::munmap(room, bytes);
   return true;
+}
+
+MemoryGroups::MemoryGroups(const std::filesystem::path& root, const std::filesystem::path& own) {
+  constexpr std::string_view version_2 = "0::/";
+  std::ifstream in(own);
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with(version_2)) continue;
+    std::filesystem::path group = root;
+    limited_.push_back(group);
+    for (const auto& name : std::filesystem::path(line.substr(version_2.size())))
+      limited_.push_back(group /= name);
+  }
+  std::erase_if(limited_, [](const auto& group) { return !number_in(group / "memory.current"); });
+}
+
+bool MemoryGroups::leave(std::size_t bytes) const {
+  return std::all_of(limited_.begin(), limited_.end(), [bytes](const std::filesystem::path& group) {
+    constexpr std::uint64_t none = std::numeric_limits<std::uint64_t>::max();
+    const std::uint64_t limit = std::min(number_in(group / "memory.max").value_or(none),
+                                         number_in(group / "memory.high").value_or(none));
+    if (limit == none) return true;
+    const std::uint64_t used = number_in(group / "memory.current").value_or(0);
+    return used + bytes <= limit || used + bytes <= limit + files_in(group);
+  });
 }
 
 }  // namespace tasklane

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <vector>
 
 namespace tasklane {
 
@@ -29,8 +31,22 @@ void give_memory_back();
 
 // Whether so many more could be opened now.
 bool can_open(unsigned descriptors);
-// Whether so much more could be mapped now. What a control group takes it cannot see: there the kernel ends
-// the agent, and with it the steering.
+// Whether so much more could be mapped now.
 bool can_map(std::size_t bytes);
+
+// The control groups that this process is in (cgroups(7), version 2), and what they leave it: past their
+// limit the kernel ends it, or lets it crawl.
+class MemoryGroups {
+ public:
+  // `root`: where the control groups are mounted; `own`: which one this process is in. No limits where either
+  // cannot be read.
+  explicit MemoryGroups(const std::filesystem::path& root = "/sys/fs/cgroup",
+                        const std::filesystem::path& own = "/proc/self/cgroup");
+  // Whether each of them has so much more to give, what the kernel could take back of files included.
+  [[nodiscard]] bool leave(std::size_t bytes) const;
+
+ private:
+  std::vector<std::filesystem::path> limited_;  // its own, and those around it
+};
 
 }  // namespace tasklane

@@ -147,7 +147,7 @@ std::string prometheus_text(const Statistics& statistics, const SteeringState& s
           family("tasklane_max_connections", "Client connections that have room", MetricType::Gauge)),
       steering.max_connections);
   add(families.emplace_back(
-          family("tasklane_memory_held_bytes", "Held of requests that are read whole", MetricType::Gauge)),
+          family("tasklane_memory_held_bytes", "Held of requests and answers", MetricType::Gauge)),
       steering.memory_held);
   add(families.emplace_back(family("tasklane_memory_limit_bytes",
                                    "Past it bodies stream through unclassified", MetricType::Gauge)),

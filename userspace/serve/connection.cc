@@ -154,13 +154,6 @@ bool Connection::wants_body(const ReceivedRequest& request, const Config& config
   return has_prompt(request.endpoint) || needs_body(config, request.head(), request.endpoint, client_);
 }
 
-const BodyFacts* Connection::read_body(const Request& request) {
-  if (!request.whole || request.body().empty() || context_.bypass) return nullptr;
-  const std::string* coding = request.head().field("Content-Encoding");
-  return &context_.body_reader.read(request.body(), request.endpoint.dialect,
-                                    coding == nullptr ? std::string_view() : std::string_view(*coding));
-}
-
 Classification Connection::classify(Request& request, const BodyFacts* body) {
   if (context_.bypass) return unclassified;
   const ClassifyInput input{request.id,      request.head(), request.endpoint, body, client_,
@@ -171,51 +164,66 @@ Classification Connection::classify(Request& request, const BodyFacts* body) {
   return classification;
 }
 
-// Classify, decide and write the request anew happen in one go, without a wait: the body's facts are views
-// that live until the reader's next body.
+// A rule that looks into the body has it read as JSON.
+Awaitable<Decision> Connection::decide_on(const Request& request, Reading& reading,
+                                          const Classification& classification) const {
+  const Config& config = *request.config;
+  if (context_.bypass) co_return pass_untouched(config);
+  Decision decision;
+  const auto decide_now = [&] {
+    decision = decide(config, {request.head(), request.endpoint, reading.body(), request.body().size(),
+                               classification, client_});
+  };
+  if (looks_into_bodies(config))
+    co_await reading.work(decide_now);
+  else
+    decide_now();
+  co_return decision;
+}
+
+// Of a small body the facts are views that live until anybody's next one is read: classify, decide and write
+// the request anew happen in one go, without a wait. A large one's are its own.
 Awaitable<bool> Connection::forward(Request& request) {
-  const BodyFacts* body = read_body(request);
+  Reading reading(context_, request);
+  co_await reading.read();
   const ClassifierStay known(context_.classifier, request.id);
-  const Classification classification = classify(request, body);
-  const Decision decision =
-      context_.bypass ? pass_untouched(*request.config)
-                      : decide(*request.config, DecideInput{request.head(), request.endpoint, body,
-                                                            request.body().size(), classification, client_});
+  const Classification classification = classify(request, reading.body());
+  const Decision decision = co_await decide_on(request, reading, classification);
   if (context_.rewarmer != nullptr && lists_models(request.head().method, request.head().target))
     context_.rewarmer->page_opened(server_key(origin_, request.config->original()));
   if (request.past_limit) ++context_.statistics.relay().unclassified_large;
   if (classification.task_shaped && classification.request_class == RequestClass::chat)
     ++context_.statistics.relay().task_shaped_unrecognised;
-  if (body != nullptr)
-    context_.samples.see(classification, *body, context_.classifier.packs(), request.arrived);
-  const PlanInput wish = plan_input(request, body, classification, decision);
+  if (reading.body() != nullptr)
+    context_.samples.see(classification, *reading.body(), context_.classifier.packs(), request.arrived);
+  const PlanInput wish = plan_input(request, reading.body(), classification, decision);
   std::optional<TaskPlan> plan = plan_task(wish);
   std::optional<Ticket> held = plan_hold(wish);
   bool keep = false;
   if (plan) {
+    reading.forget();
     keep = co_await run_task(request, std::move(*plan));
   } else if (held) {
-    keep = co_await run_held(request, body, classification, decision, std::move(*held));
+    keep = co_await run_held(request, reading, classification, decision, std::move(*held));
   } else {
-    remember_load_options(request, body, classification);
-    keep = co_await run_exchange(request, body, classification, decision);
+    remember_load_options(request, reading.body(), classification);
+    keep = co_await run_exchange(request, reading, classification, decision);
   }
   co_return keep;
 }
 
-Awaitable<bool> Connection::run_unmasked(Request& request, Classification classification, Unmasked unmasked) {
+Awaitable<bool> Connection::run_unmasked(Request& request, Reading& reading, Classification classification,
+                                         Unmasked unmasked) {
   ++context_.statistics.relay().gave_way;
   classification = shown_to_be(unmasked, std::move(classification));
-  const BodyFacts* body = read_body(request);
-  const Decision decision = decide(
-      *request.config,
-      DecideInput{request.head(), request.endpoint, body, request.body().size(), classification, client_});
-  const PlanInput wish = plan_input(request, body, classification, decision);
+  co_await reading.read();
+  const Decision decision = co_await decide_on(request, reading, classification);
+  const PlanInput wish = plan_input(request, reading.body(), classification, decision);
   std::optional<TaskPlan> plan = plan_task(wish);
   if (plan) co_return co_await run_task(request, std::move(*plan));
   std::optional<Ticket> held = plan_hold(wish);
-  if (held) co_return co_await run_held(request, body, classification, decision, std::move(*held));
-  co_return co_await run_exchange(request, body, classification, decision);
+  if (held) co_return co_await run_held(request, reading, classification, decision, std::move(*held));
+  co_return co_await run_exchange(request, reading, classification, decision);
 }
 
 // What a task for the same model must not change, or the model is loaded anew.
@@ -253,11 +261,10 @@ std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const Bo
                     std::string(body->model)};
 }
 
-Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body,
+Awaitable<bool> Connection::run_exchange(Request& request, Reading& reading,
                                          const Classification& classification, const Decision& decision) {
-  std::vector<Outgoing> outgoing;
-  for (const Upstream* upstream : decision.route)
-    outgoing.push_back(outgoing_bytes(request, decision, *upstream, body));
+  std::vector<Outgoing> outgoing = co_await outgoing_for(request, decision, reading);
+  const BodyFacts* body = reading.body();
   const RequestClass request_class = classification.request_class;
   const std::string first = decision.route.front()->name;
   Exchange exchange(context_, socket_, input_, origin_, request, decision, request_class,
@@ -279,6 +286,7 @@ Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body
     stay.begin(
         chat_ticket(request.id, classification, body, server_key(origin_, *decision.route.front()).name));
   context_.late_echo.unmask(classification.unmasked);
+  reading.forget();
   Exchange::Report report = co_await exchange.run(std::move(outgoing));
   if (prompt && report.answer.end == AnswerEnd::complete && report.answer.status == 200)
     context_.rewarmer->remember(server_key(origin_, *decision.route.front()), request.id, std::move(*prompt),
@@ -289,31 +297,29 @@ Awaitable<bool> Connection::run_exchange(Request& request, const BodyFacts* body
   watch.reset();
   if (report.gave_way && unmasked) {
     --context_.statistics.row(request_class, first).requests;
-    co_return co_await run_unmasked(request, classification, *unmasked);
+    co_return co_await run_unmasked(request, reading, classification, *unmasked);
   }
   count(request_class, report, request);
   co_return co_await conclude(request, report);
 }
 
 // A learnt shape goes as it came; what a rule puts into a lane is changed and routed as the rule says.
-Awaitable<bool> Connection::run_held(Request& request, const BodyFacts* body,
-                                     const Classification& classification, const Decision& decision,
-                                     Ticket ticket) {
+Awaitable<bool> Connection::run_held(Request& request, Reading& reading, const Classification& classification,
+                                     const Decision& decision, Ticket ticket) {
   const Power power = classification.power();
   const bool untouched = power.may(May::wait) && !power.may(May::redirect);
   const Decision as_it_came = pass_untouched(*request.config);
   const Decision& taken = untouched ? as_it_came : decision;
-  std::vector<Outgoing> outgoing;
-  for (const Upstream* upstream : taken.route)
-    outgoing.push_back(outgoing_bytes(request, taken, *upstream, body));
+  std::vector<Outgoing> outgoing = co_await outgoing_for(request, taken, reading);
   const RequestClass request_class = classification.request_class;
   const std::string first = taken.route.front()->name;
   Row& row = context_.statistics.row(request_class, first);
   ++row.requests;
   std::optional<InFlight> in_flight(std::in_place, row);
   HeldExchange held({context_, socket_, input_, origin_, request, taken,
-                     body == nullptr ? std::string() : std::string(body->model)},
+                     reading.body() == nullptr ? std::string() : std::string(reading.body()->model)},
                     std::move(ticket));
+  reading.forget();
   context_.late_echo.unmask(classification.unmasked);
   HeldExchange::Report report = co_await held.run(std::move(outgoing));
   in_flight.reset();

@@ -34,12 +34,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   [[nodiscard]] bool wants_body(const ReceivedRequest& request, const Config& config) const;
   Awaitable<bool> forward(Request& request);
-  Awaitable<bool> run_exchange(Request& request, const BodyFacts* body, const Classification& classification,
+  Awaitable<bool> run_exchange(Request& request, Reading& reading, const Classification& classification,
                                const Decision& decision);
   // Shown to be a task while it was on its way as a chat.
-  Awaitable<bool> run_unmasked(Request& request, Classification classification, Unmasked unmasked);
+  Awaitable<bool> run_unmasked(Request& request, Reading& reading, Classification classification,
+                               Unmasked unmasked);
   Awaitable<bool> run_task(Request& request, TaskPlan plan);
-  Awaitable<bool> run_held(Request& request, const BodyFacts* body, const Classification& classification,
+  Awaitable<bool> run_held(Request& request, Reading& reading, const Classification& classification,
                            const Decision& decision, Ticket ticket);
   // What is kept of a chat to ask its prompt again; none where its upstream does not want that.
   std::optional<ChatPrompt> prompt_of(const Request& request, const BodyFacts* body,
@@ -55,7 +56,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Lets the last answer arrive: what the client still sends is taken for a moment.
   Awaitable<void> linger();
   Awaitable<void> run_tunnel();
-  const BodyFacts* read_body(const Request& request);
+  Awaitable<Decision> decide_on(const Request& request, Reading& reading,
+                                const Classification& classification) const;
   Classification classify(Request& request, const BodyFacts* body);
   void note_slots(const Exchange::Report& report, const Upstream& first);
   void count(RequestClass request_class, const Exchange::Report& report, const Request& request);

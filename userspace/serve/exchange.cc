@@ -24,10 +24,7 @@ Outgoing outgoing_bytes(const Request& request, const Decision& decision, const 
     if (rewritten) changed = std::move(*rewritten);
     out.model_replaced = changed && upstream.model && *upstream.model != body->model;
   }
-  if (!changed && upstream.original) {
-    out.bytes = request.raw;
-    return out;
-  }
+  if (!changed && upstream.original) return out;
   HeadChanges changes;
   if (!upstream.original) changes.host = upstream.authority;
   if (changed) {
@@ -37,9 +34,24 @@ Outgoing outgoing_bytes(const Request& request, const Decision& decision, const 
   }
   if (out.model_replaced)
     changes.without.emplace_back("Accept-Encoding");  // the answer must be readable here
-  out.bytes = rewrite_head(request.raw_head(), changes);
-  out.bytes += changed ? std::string_view(*changed) : std::string_view(request.raw).substr(request.head_size);
+  out.changed = rewrite_head(request.raw_head(), changes);
+  *out.changed +=
+      changed ? std::string_view(*changed) : std::string_view(request.raw).substr(request.head_size);
   return out;
+}
+
+Awaitable<std::vector<Outgoing>> outgoing_for(const Request& request, const Decision& decision,
+                                              Reading& reading) {
+  std::vector<Outgoing> all;
+  const auto write = [&] {
+    for (const Upstream* upstream : decision.route)
+      all.push_back(outgoing_bytes(request, decision, *upstream, reading.body()));
+  };
+  if (decision.rule == nullptr)
+    write();
+  else
+    co_await reading.work(write);
+  co_return all;
 }
 
 Exchange::Exchange(RelayContext& context, TcpSocket& client, const std::shared_ptr<ClientInput>& input,
@@ -117,6 +129,7 @@ AnswerWishes Exchange::wishes_for(const Outgoing& outgoing, bool last) const {
   wishes.may_upgrade = [this] { return upload_->sent().has_value(); };
   if (outgoing.model_replaced) wishes.client_model = client_model_;
   wishes.keep_copy = keep_copy_;
+  wishes.memory = &context_.memory;
   return wishes;
 }
 
@@ -125,7 +138,7 @@ AnswerWishes Exchange::wishes_for(const Outgoing& outgoing, bool last) const {
 Awaitable<AnswerReport> Exchange::talk(const Outgoing& outgoing, bool last) {
   std::optional<Upload::Rest> rest;
   if (!request_.whole) rest = Upload::Rest{input_, request_.scanner};
-  upload_ = std::make_shared<Upload>(upstream_, outgoing.bytes, std::move(rest));
+  upload_ = std::make_shared<Upload>(upstream_, outgoing.bytes(request_), std::move(rest));
   input_->when_closed([this] { client_closed(); });
   upload_->begin([this] {
     if (input_->closed()) client_closed();
@@ -190,7 +203,7 @@ Awaitable<Exchange::Report> Exchange::run(std::vector<Outgoing> outgoing) {
   for (std::size_t index = 0; index < decision_.route.size() && !report_.gave_way; ++index) {
     Row& row = context_.statistics.row(class_, decision_.route[index]->name);
     if (!decision_.route[index]->original) ++row.redirected;
-    row.bytes_up += outgoing[index].bytes.size();
+    row.bytes_up += outgoing[index].bytes(request_).size();
     if (co_await attempt(index, outgoing[index])) break;
     if (client_has_left()) {
       report_.answer.end = AnswerEnd::client_gone;

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "shaper/decide/decide.h"
+#include "userspace/serve/reading.h"
 #include "userspace/serve/relay_context.h"
 #include "userspace/serve/request.h"
 #include "userspace/serve/target.h"
@@ -16,13 +19,20 @@ namespace tasklane {
 
 // What a decision asks of the bytes that go to one upstream.
 struct Outgoing {
-  std::string bytes;
+  std::optional<std::string> changed;  // none: the very bytes that came
   bool model_replaced = false;
+
+  [[nodiscard]] std::string_view bytes(const Request& request) const {
+    return changed ? std::string_view(*changed) : std::string_view(request.raw);
+  }
 };
 
 // The request as `upstream` shall get it. A request that nothing changes stays byte for byte.
 Outgoing outgoing_bytes(const Request& request, const Decision& decision, const Upstream& upstream,
                         const BodyFacts* body);
+// The same for each upstream of the decision's route. Takes long only for a large body that is changed.
+Awaitable<std::vector<Outgoing>> outgoing_for(const Request& request, const Decision& decision,
+                                              Reading& reading);
 
 class Exchange {
  public:

@@ -17,6 +17,7 @@
 #include "userspace/serve/sample_collector.h"
 #include "userspace/wire/io.h"
 #include "userspace/wire/memory_budget.h"
+#include "userspace/wire/side_thread.h"
 #include "userspace/wire/upstream.h"
 
 namespace tasklane {
@@ -38,7 +39,7 @@ struct RelayContext {
   AnswerCache answers{};
   LateEcho late_echo{};
   SampleCollector samples{};
-  MemoryBudget memory{config->limits.memory.bytes};  // for requests that are read whole
+  MemoryBudget memory{config->limits.memory.bytes};  // for requests and answers
   OwnRequests own{};
   bool bypass = false;  // everything passes untouched; see set_bypass()
   RequestId last_request_id = 0;
@@ -46,6 +47,7 @@ struct RelayContext {
   Rewarmer* rewarmer = nullptr;        // null: no prompt is kept in mind
   SlotProbe* slot_probe = nullptr;     // null: every server has one slot
   const Steering* steering = nullptr;  // null: nothing is steered
+  SideThread side{io};                 // the last: what it does reads the rest
 
   void use(std::shared_ptr<const Config> read_again) {
     config = std::move(read_again);

@@ -6,6 +6,7 @@
 #include "shaper/dialect/assemble.h"
 #include "shaper/http/head_rewrite.h"
 #include "shaper/task/rewarm.h"
+#include "userspace/serve/reading.h"
 #include "userspace/serve/target.h"
 #include "userspace/wire/answer_collector.h"
 #include "userspace/wire/spawn.h"
@@ -18,6 +19,8 @@ constexpr Duration prewarm_within = std::chrono::seconds(30);
 // What chats have in common is of use on the next morning too.
 constexpr Duration oldest_common = std::chrono::hours(24);
 constexpr std::size_t most_common = 8;
+// Of a longer chat nobody looks for what it shares with the next one: that takes a tree of it.
+constexpr std::size_t longest_with_common = 1U << 20;
 constexpr std::size_t most_servers = Book::most_servers;
 constexpr int bad_request = 400;
 
@@ -73,7 +76,8 @@ void Rewarmer::remember(const ServerKey& server, RequestId id, ChatPrompt prompt
   context_.book.slices({server, prompt.model}, prompt.dialect).chat(said.figures());
   Prompts& prompts = prompts_[server];
   prompts.ahead.clear();
-  if (context_.config->original().prewarm) remember_common(prompts, prompt);
+  if (context_.config->original().prewarm && prompt.body.size() <= longest_with_common)
+    remember_common(prompts, prompt);
   const bool kept = rewarming_.chat_answered(server, id, prompt.chat, said.figures(),
                                              context_.config->original().rewarm, now());
   if (!kept) return;
@@ -145,25 +149,44 @@ void Rewarmer::begin(const Rewarm& wish) {
   Prompts& known = prompts_[server];
   rewarming_.begun(server);
   PromptPtr prompt = known.prompt;
-  std::string body;
-  if (!known.ahead.empty()) {
+  const bool ahead = !known.ahead.empty();
+  if (ahead) {
     prompt = std::move(known.ahead.back());
     known.ahead.pop_back();
-    body = prompt->body;
-  } else if (prompt) {
-    const std::string_view answer =
-        context_.book.rewarm(server).refuses_answers ? std::string_view() : prompt->answer;
-    if (Result<std::string> made = rewarm_body(prompt->body, prompt->dialect, answer))
-      body = std::move(*made);
   }
-  if (context_.own.paused() || body.empty()) return context_.lanes.finished(wish.id, nullptr);
-  spawn(context_.io, "a re-warm", ask(wish, std::move(prompt), std::move(body)));
+  if (context_.own.paused() || !prompt) return context_.lanes.finished(wish.id, nullptr);
+  spawn(context_.io, "a re-warm", ask(wish, std::move(prompt), ahead));
 }
 
-Awaitable<void> Rewarmer::ask(Rewarm wish, PromptPtr prompt, std::string body) {
+// The last chat's prompt, to be asked again: empty where it cannot be. A large one is written beside the
+// loop.
+Awaitable<std::string> Rewarmer::body_for(ServerKey server, PromptPtr prompt) {
+  const std::string_view answer =
+      context_.book.rewarm(server).refuses_answers ? std::string_view() : prompt->answer;
+  std::string body;
+  const auto write = [&] {
+    if (Result<std::string> made = rewarm_body(prompt->body, prompt->dialect, answer))
+      body = std::move(*made);
+  };
+  const std::size_t size = prompt->body.size();
+  if (size > Reading::largest_at_once && context_.side.has_room(size))
+    co_await context_.side.run(size, write);
+  else
+    write();
+  co_return body;
+}
+
+Awaitable<void> Rewarmer::ask(Rewarm wish, PromptPtr prompt, bool ahead) {
   std::optional<Run> run(std::in_place, context_, wish);
   const ServerKey server{wish.upstream};
-  const bool answered = co_await ask_now(*run, server, std::move(prompt), std::move(body));
+  std::string body;
+  if (ahead)
+    body = prompt->body;
+  else
+    body = co_await body_for(server, prompt);
+  bool answered = false;
+  if (!body.empty() && !run->request.ended())
+    answered = co_await ask_now(*run, server, std::move(prompt), std::move(body));
   run.reset();
   Prompts& known = prompts_[server];
   if (!answered)
@@ -188,7 +211,7 @@ Awaitable<bool> Rewarmer::ask_now(Run& run, ServerKey server, PromptPtr prompt, 
   const Time begun = now();
   co_await send_all(upstream.socket(), bytes);
   AnswerAssembler assembler(prompt->dialect, Keep::figures);
-  const Collected collected = co_await collect_answer(upstream, assembler);
+  const Collected collected = co_await collect_answer(upstream, assembler, &context_.memory);
   if (collected.status == bad_request) context_.book.rewarm(server).refuses_answers = true;
   if (run.request.ended()) co_return false;
   note(server, prompt, collected, begun);

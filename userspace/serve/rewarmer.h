@@ -61,7 +61,8 @@ class Rewarmer {
   class Run;
 
   void begin(const Rewarm& wish);
-  Awaitable<void> ask(Rewarm wish, PromptPtr prompt, std::string body);
+  Awaitable<void> ask(Rewarm wish, PromptPtr prompt, bool ahead);
+  Awaitable<std::string> body_for(ServerKey server, PromptPtr prompt);
   Awaitable<bool> ask_now(Run& run, ServerKey server, PromptPtr prompt, std::string body);
   void note(const ServerKey& server, const PromptPtr& prompt, const Collected& collected, Time begun);
   static void remember_common(Prompts& prompts, const ChatPrompt& prompt);

@@ -114,7 +114,7 @@ Awaitable<std::optional<std::string>> SlotProbe::get(const std::string& path, co
                               "\r\nConnection: close\r\n\r\n";
   co_await send_all(asking->upstream().socket(), request);
   AnswerAssembler said(Dialect::openai_chat, Keep::raw);
-  const Collected collected = co_await collect_answer(asking->upstream(), said);
+  const Collected collected = co_await collect_answer(asking->upstream(), said, &context_.memory);
   *status = collected.status;
   if (collected.status != ok || !collected.whole) co_return std::nullopt;
   co_return said.raw();

@@ -86,7 +86,9 @@ void TaskRun::told() {
     return;
   }
   const Effect due = life_.next(now());
-  if (std::holds_alternative<effect::StopUpstream>(due) && upstream_) upstream_->abort();
+  if (!std::holds_alternative<effect::StopUpstream>(due)) return;
+  if (dialling_) dialling_->give_up();
+  if (upstream_) upstream_->abort();
 }
 
 Awaitable<void> TaskRun::event() {
@@ -107,27 +109,38 @@ std::string TaskRun::wire(std::string_view body) const {
 
 Awaitable<void> TaskRun::dial(effect::Dial wish) {
   on_its_way_ = true;
+  dialling_ = std::make_shared<Dialling>();
+  const ReachWishes wishes{.allow_idle = wish.may_reuse, .dialling = dialling_};
   Result<UpstreamPtr> reached =
-      co_await reach(context_.upstreams, target_of(origin_, *wish.hop->upstream), wish.may_reuse);
+      co_await reach(context_.upstreams, target_of(origin_, *wish.hop->upstream), wishes);
+  dialling_.reset();
   on_its_way_ = false;
   if (!reached) co_return life_.dialled(reached.error().text());
   upstream_ = std::move(*reached);
   life_.dialled({});
 }
 
+// A slice is asked on Tasklane's own account, and ends with what else is: then the whole is asked.
 Awaitable<void> TaskRun::send(effect::Send wish) {
   const std::string bytes = wire(wish.body);
   bytes_up_ += bytes.size();
   AnswerAssembler assembler(life_.plan().form.dialect, wish.keep);
+  std::optional<OwnRequests::One> slice;
+  if (wish.keep == Keep::figures) {
+    if (context_.own.paused()) co_return life_.replied({}, assembler, now());
+    slice.emplace(context_.own, server_key(origin_, life_.upstream()));
+    slice->reached(upstream_);
+  }
   on_its_way_ = true;
   const auto upload = std::make_shared<Upload>(upstream_, bytes);
   upload->begin();
-  const Collected collected = co_await collect_answer(*upstream_, assembler);
+  const Collected collected = co_await collect_answer(*upstream_, assembler, &context_.memory);
   const bool unread = upload->cannot_have_been_read(collected.reset);
   co_await upload->finish(Duration::zero());
   on_its_way_ = false;
   const UpstreamPtr connection = std::exchange(upstream_, nullptr);
-  const bool stale = !collected.any_byte && connection->reused() && unread;
+  const bool ended = slice && slice->ended();
+  const bool stale = !ended && !collected.any_byte && connection->reused() && unread;
   if (life_.state() != Life::State::stopping) {
     if (stale || wish.keep == Keep::answer) note_slots(collected, stale);
     if (collected.spent && upload->sent())

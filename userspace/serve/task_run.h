@@ -55,6 +55,7 @@ class TaskRun : public WaitingTask {
   RequestId id_;
   Life life_;
   Timer signal_;
+  std::shared_ptr<Dialling> dialling_;  // while one is under way
   UpstreamPtr upstream_;
   bool on_its_way_ = false;  // a dial or a request
   std::uint64_t bytes_up_ = 0;

@@ -17,10 +17,13 @@ constexpr int ok = 200;
 // connection can be used again, in steps that double from a millisecond: 15 ms in all.
 constexpr int steps_for_the_end = 4;
 
+// As received, and as it is put together.
+constexpr std::uint64_t copies_of_an_answer = 2;
+
 class Collection {
  public:
-  Collection(UpstreamConnection& upstream, AnswerAssembler& assembler)
-      : upstream_(upstream), assembler_(assembler) {
+  Collection(UpstreamConnection& upstream, AnswerAssembler& assembler, MemoryBudget* memory)
+      : upstream_(upstream), assembler_(assembler), memory_(memory) {
     anew();
   }
 
@@ -63,7 +66,8 @@ class Collection {
     } while (scan.state == ScanState::head_done);
     if (scanner_->is_header_done()) collected_.status = scanner_->status();
     take_body();
-    over_ = scan.state != ScanState::need_more || received_ > longest_collected || error_is_long_;
+    const bool room = received_ <= longest_collected && memory_.hold(copies_of_an_answer * received_);
+    over_ = scan.state != ScanState::need_more || !room || error_is_long_;
   }
 
   void take_body() {
@@ -118,14 +122,16 @@ class Collection {
   std::string pending_;
   std::string body_;
   std::size_t received_ = 0;
+  MemoryShare memory_;
   bool over_ = false;  // nothing more is to be read: the message's end, or no message
   bool error_is_long_ = false;
 };
 
 }  // namespace
 
-Awaitable<Collected> collect_answer(UpstreamConnection& upstream, AnswerAssembler& assembler) {
-  const auto collection = std::make_unique<Collection>(upstream, assembler);
+Awaitable<Collected> collect_answer(UpstreamConnection& upstream, AnswerAssembler& assembler,
+                                    MemoryBudget* memory) {
+  const auto collection = std::make_unique<Collection>(upstream, assembler, memory);
   co_return co_await collection->run();
 }
 

@@ -9,6 +9,7 @@
 
 #include "shaper/dialect/assemble.h"
 #include "shaper/http/message_scanner.h"
+#include "userspace/wire/memory_budget.h"
 #include "userspace/wire/spent.h"
 #include "userspace/wire/upstream.h"
 
@@ -35,7 +36,8 @@ struct Collected {
 
 // Reads one response and feeds the body of a successful one to `assembler`, with its end. Returns when the
 // answer has come to its end or cannot come to one any more, not when the server closes; early when the
-// connection is aborted.
-Awaitable<Collected> collect_answer(UpstreamConnection& upstream, AnswerAssembler& assembler);
+// connection is aborted, or `memory` (null: no bound) has no room for more of it: then it is not whole.
+Awaitable<Collected> collect_answer(UpstreamConnection& upstream, AnswerAssembler& assembler,
+                                    MemoryBudget* memory);
 
 }  // namespace tasklane

@@ -26,7 +26,10 @@ AnswerRelay::AnswerRelay(TcpSocket& client, UpstreamConnection& upstream, Answer
     : client_(client),
       upstream_(upstream),
       wishes_(std::move(wishes)),
-      landing_(std::make_unique_for_overwrite<char[]>(landing_size)) {
+      landing_(std::make_unique_for_overwrite<char[]>(landing_size)),
+      buffers_(wishes_.memory),
+      memory_(wishes_.memory) {
+  buffers_.add(2 * landing_size);  // the client's input reads as much ahead
   reset_scanner();
 }
 
@@ -141,7 +144,8 @@ Awaitable<bool> AnswerRelay::pass_transformed(bool last) {
 // A JSON answer waits for its end, or until it is too long to wait.
 Awaitable<bool> AnswerRelay::pass_held(std::string_view raw, bool last) {
   held_ += raw;
-  if (held_.size() > longest_held) {
+  const bool room = memory_.hold(held_.size() + decoded_.size());
+  if (held_.size() > longest_held || !room) {
     transform_.reset();
     scanner_->collect_into(nullptr);
     decoded_ = std::string();
@@ -190,7 +194,10 @@ Awaitable<bool> AnswerRelay::take_body() {
       report_.problem = scanner_->problem();
       co_return false;
     }
-    if (report_.copy.size() > longest_copy) scanner_->collect_into(nullptr);
+    if (report_.copy.size() > longest_copy || !memory_.hold(report_.copy.size())) {
+      scanner_->collect_into(nullptr);
+      report_.copy = std::string();
+    }
     if (!report_.first_byte && (scanner_->body_bytes() > 0 || done)) report_.first_byte = now();
     const bool passed = co_await pass(std::string_view(pending_).substr(0, scan.consumed), done);
     if (!passed) co_return false;

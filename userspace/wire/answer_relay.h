@@ -12,6 +12,7 @@
 #include "shaper/dialect/response_model.h"
 #include "shaper/http/head_rewrite.h"
 #include "shaper/http/message_scanner.h"
+#include "userspace/wire/memory_budget.h"
 #include "userspace/wire/spent.h"
 #include "userspace/wire/upstream.h"
 
@@ -36,6 +37,7 @@ struct AnswerWishes {
   std::optional<std::string> client_model;  // give the answer's `model` back as this
   bool keep_copy = false;                   // of the body, for a re-warm
   std::uint32_t header_limit = 1u << 20;
+  MemoryBudget* memory = nullptr;     // for what is held of the answer; null: no bound
   std::function<bool()> may_upgrade;  // the request has gone out whole; empty: yes
 };
 
@@ -57,7 +59,7 @@ struct AnswerReport {
 class AnswerRelay {
  public:
   // A JSON answer whose model's name is to be replaced is held whole, up to so many bytes as received; a
-  // longer one is passed on as it came.
+  // longer one, or one for which others leave no memory, is passed on as it came.
   static constexpr std::size_t longest_held = 8u << 20;
 
   AnswerRelay(TcpSocket& client, UpstreamConnection& upstream, AnswerWishes wishes);
@@ -94,6 +96,8 @@ class AnswerRelay {
   std::unique_ptr<ResponseModel> transform_;
   AnswerFormat format_ = AnswerFormat::opaque;
   bool sent_anything_ = false;
+  MemoryShare buffers_;  // of the connection, both ways
+  MemoryShare memory_;   // for what is held of the answer
 };
 
 }  // namespace tasklane

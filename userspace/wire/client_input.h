@@ -21,6 +21,8 @@ class ClientInput : public std::enable_shared_from_this<ClientInput> {
   // Bytes received and not yet consumed.
   [[nodiscard]] std::string_view bytes() const { return std::string_view(buffer_).substr(begin_); }
   void consume(std::size_t count);
+  // So many bytes are going to stand here: room for them is made once.
+  void expect(std::size_t count) { buffer_.reserve(begin_ + count); }
   // Takes the first `count` bytes out.
   std::string take(std::size_t count);
 

@@ -1,5 +1,6 @@
-// One budget for what all connections hold of requests in memory together. What finds no room streams through
-// unclassified: nobody waits for another's memory. One thread.
+// One budget for what all connections hold of requests and answers in memory together. A request that finds
+// no room streams through unclassified, an answer passes as it comes: nobody waits for another's memory. One
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,7 @@ class MemoryBudget {
   std::uint64_t held_ = 0;
 };
 
-// What one request holds of the budget, until it goes. The budget outlives it.
+// What one request or answer holds of the budget, until it goes. The budget outlives it.
 class MemoryShare {
  public:
   MemoryShare() = default;  // of no budget: everything has room
@@ -45,10 +46,16 @@ class MemoryShare {
   bool hold(std::uint64_t bytes) {
     if (budget_ == nullptr || bytes <= held_) return true;
     const std::uint64_t more = bytes - held_;
-    if (budget_->held_ + more > budget_->limit_) return false;
+    if (budget_->held_ + more > budget_->limit_) return false;  // held may be past the limit already
     budget_->held_ += more;
     held_ = bytes;
     return true;
+  }
+  // Holds so much more, whether or not there is room: what cannot be done without.
+  void add(std::uint64_t bytes) {
+    if (budget_ == nullptr) return;
+    budget_->held_ += bytes;
+    held_ += bytes;
   }
   void give_back() {
     if (budget_ != nullptr) budget_->held_ -= std::exchange(held_, 0);

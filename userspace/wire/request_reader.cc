@@ -5,7 +5,7 @@
 namespace tasklane {
 namespace {
 
-// As it came, and as it is sent on or kept for its turn.
+// As it came; and as it is read, and after that sent on where a rule changes it, or kept for its turn.
 constexpr std::uint64_t copies_of_a_body = 2;
 
 // A first line that ends in a bare LF, or begins with no method: not the HTTP/1 that we read. Whoever is
@@ -113,6 +113,7 @@ Awaitable<ReadOutcome> RequestReader::read(Time& deadline) {
   const bool wanted = wants_body_(request);
   if (wanted && length && !request.past_limit)
     request.past_limit = !request.memory.hold(copies_of_a_body * (head.consumed + *length));
+  if (wanted && length && !request.past_limit && *length > 0) input_.expect(head.consumed + *length);
   if (!request.past_limit && wanted) {
     if (!co_await read_body(request, head, deadline)) co_return Left{};
     if (!request.scanner->problem().empty())

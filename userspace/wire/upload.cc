@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <cerrno>
 #include <string>
@@ -27,13 +28,16 @@ void Upload::begin(std::function<void()> when_ended) {
     end();
 }
 
-// False: the server is gone.
+// False: the server is gone. A large body goes in pieces: a server that reads as fast as it is sent to would
+// keep everybody else waiting.
 bool Upload::send_at_once() {
-  while (!left_.empty()) {
-    const ssize_t count =
-        ::send(upstream_->socket().native_handle(), left_.data(), left_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  constexpr std::size_t at_once = 1U << 20;
+  for (std::size_t sent = 0; !left_.empty() && sent < at_once;) {
+    const ssize_t count = ::send(upstream_->socket().native_handle(), left_.data(),
+                                 std::min(left_.size(), at_once - sent), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
     left_.remove_prefix(static_cast<std::size_t>(count));
+    sent += static_cast<std::size_t>(count);
     nothing_sent_ = false;
   }
   return true;

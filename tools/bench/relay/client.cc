@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "tools/bench/relay/far_server.h"
 #include "tools/bench/relay/http.h"
@@ -154,7 +157,79 @@ void take_ages(std::string& text, Nanoseconds now, std::vector<double>& ages) {
   text.erase(0, done);
 }
 
+// Somebody else's large requests, one after the other, until it goes.
+class Beside {
+ public:
+  Beside(std::uint16_t port, const std::string& request)
+      : thread_([this, port, &request] { ask_on(port, request); }) {}
+  ~Beside() {
+    over_ = true;
+    thread_.join();
+  }
+  Beside(const Beside&) = delete;
+  Beside& operator=(const Beside&) = delete;
+
+ private:
+  void ask_on(std::uint16_t port, const std::string& request) {
+    const UniqueFd socket = dial(port);
+    AnswerReader reader;
+    while (!over_) ask(socket.get(), request, reader);
+  }
+
+  std::atomic<bool> over_ = false;
+  std::thread thread_;
+};
+
+Round gaps_beside(std::uint16_t port, int count, const std::string& large) {
+  constexpr int interval = 10'000;
+  const UniqueFd socket = dial(port);
+  ChatRequest request(small_request, std::string(chunks_header) + std::to_string(count) + "\r\n" +
+                                         std::string(interval_header) + std::to_string(interval) + "\r\n");
+  send_all(socket.get(), request.next());
+  const Beside beside(port, large);
+  Round round;
+  std::string text;
+  std::vector<double> ages;
+  std::array<char, 16384> buffer{};
+  for (std::optional<Nanoseconds> before; ages.size() < static_cast<std::size_t>(count);) {
+    const ssize_t got = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
+    const Nanoseconds at = clock_now();
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) throw std::runtime_error("a streamed answer broke off");
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+    const std::size_t had = ages.size();
+    take_ages(text, at, ages);
+    if (ages.size() == had) continue;
+    if (before) round.microseconds.push_back(std::chrono::duration<double, std::micro>(at - *before).count());
+    before = at;
+  }
+  return round;
+}
+
+constexpr std::size_t mib = 1U << 20;
+
 }  // namespace
+
+Round beside_1_mib(std::uint16_t port, int count) {
+  static const std::string chat = ChatRequest(mib, "").next();
+  return gaps_beside(port, count, chat);
+}
+Round beside_8_mib(std::uint16_t port, int count) {
+  static const std::string chat = ChatRequest(8 * mib, "").next();
+  return gaps_beside(port, count, chat);
+}
+Round beside_32_mib(std::uint16_t port, int count) {
+  static const std::string chat = ChatRequest(32 * mib, "").next();
+  return gaps_beside(port, count, chat);
+}
+Round beside_prompts(std::uint16_t port, int count) {
+  static const std::string prompt = prompt_request(32 * mib);
+  return gaps_beside(port, count, prompt);
+}
+Round beside_gzip(std::uint16_t port, int count) {
+  static const std::string chat = packed_chat(15 * mib);
+  return gaps_beside(port, count, chat);
+}
 
 Round small_requests(std::uint16_t port, int count) {
   return one_after_the_other(port, count, small_request);

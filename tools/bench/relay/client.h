@@ -19,6 +19,13 @@ Round many_connections(std::uint16_t port, int count);
 Round connection_each(std::uint16_t port, int count);
 // One streamed answer: how old each chunk is when it arrives.
 Round streamed_chunks(std::uint16_t port, int count);
+// A streamed answer of one chunk each 10 ms while somebody else sends chats of 1, 8, 32 MiB one after the
+// other, prompts of 32 MiB that could be tasks, gzip bodies of 15 MiB: the time between two chunks.
+Round beside_1_mib(std::uint16_t port, int count);
+Round beside_8_mib(std::uint16_t port, int count);
+Round beside_32_mib(std::uint16_t port, int count);
+Round beside_prompts(std::uint16_t port, int count);
+Round beside_gzip(std::uint16_t port, int count);
 // Chats of 1 MiB on one connection: from the first byte sent to the first received.
 Round large_bodies(std::uint16_t port, int count);
 

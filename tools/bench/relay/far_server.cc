@@ -52,6 +52,7 @@ struct Connection {
   bool in_body = false;
   std::size_t body_left = 0;
   std::size_t chunks_wanted = 0;
+  std::chrono::microseconds interval = chunk_interval;
   bool close_after = false;
 };
 
@@ -139,6 +140,8 @@ class FarServer {
   static void begin_request(Connection& connection) {
     connection.body_left = number_after(connection.head, "Content-Length: ").value_or(0);
     connection.chunks_wanted = number_after(connection.head, chunks_header).value_or(0);
+    connection.interval = std::chrono::microseconds(
+        number_after(connection.head, interval_header).value_or(chunk_interval.count()));
     connection.close_after = contains(connection.head, "Connection: close");
     connection.in_body = true;
     connection.head.clear();
@@ -159,7 +162,7 @@ class FarServer {
   void begin_stream(const Connection& connection) {
     UniqueFd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
     itimerspec each{};
-    each.it_interval.tv_nsec = Nanoseconds(chunk_interval).count();
+    each.it_interval.tv_nsec = Nanoseconds(connection.interval).count();
     each.it_value = each.it_interval;
     if (!timer || ::timerfd_settime(timer.get(), 0, &each, nullptr) != 0) throw_errno("timerfd");
     const int fd = timer.get();

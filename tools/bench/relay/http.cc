@@ -1,12 +1,14 @@
 #include "tools/bench/relay/http.h"
 
 #include <strings.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
 #include <cstdio>
+#include <stdexcept>
 
 namespace tasklane::bench {
 namespace {
@@ -43,7 +45,50 @@ std::string chat_body(std::size_t bytes) {
          R"("options":{"temperature":0.8,"num_ctx":8192},"stream":true})";
 }
 
+std::string posted(const std::string& body, std::string_view more_headers) {
+  return "POST /api/chat HTTP/1.1\r\nHost: 127.0.0.1:11434\r\nContent-Type: application/json\r\n" +
+         std::string(more_headers) +
+         "Accept: */*\r\nAccept-Encoding: gzip, deflate, br\r\nUser-Agent: Python/3.11 aiohttp/3.14.5\r\n"
+         "Content-Length: " +
+         std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+std::string packed(const std::string& text) {
+  constexpr int gzip_window = 16 + MAX_WBITS;
+  constexpr int usual_memory = 8;
+  z_stream stream{};
+  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, gzip_window, usual_memory,
+                   Z_DEFAULT_STRATEGY) != Z_OK)
+    throw std::runtime_error("zlib does not start");
+  std::string out(deflateBound(&stream, text.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  deflate(&stream, Z_FINISH);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
 }  // namespace
+
+std::string prompt_request(std::size_t bytes) {
+  return posted(R"({"model":"llama3.1:8b","stream":false,"messages":[{"role":"user","content":")" +
+                    prose(bytes) + R"("}]})",
+                "");
+}
+
+std::string packed_chat(std::size_t bytes) {
+  constexpr std::size_t piece = 1024;
+  constexpr std::size_t times = 20;
+  const std::string fresh = prose(bytes / times);
+  std::string text;
+  for (std::size_t at = 0; at < fresh.size(); at += piece)
+    for (std::size_t i = 0; i < times; ++i) text += fresh.substr(at, piece);
+  return posted(packed(R"({"model":"llama3.1:8b","messages":[{"role":"user","content":")" + text + R"("}]})"),
+                "Content-Encoding: gzip\r\n");
+}
 
 std::size_t head_length(std::string_view bytes) {
   const std::size_t end = bytes.find("\r\n\r\n");
@@ -63,13 +108,8 @@ std::optional<std::size_t> number_after(std::string_view head, std::string_view 
   return number;
 }
 
-ChatRequest::ChatRequest(std::size_t bytes, std::string_view more_headers) {
-  const std::string body = chat_body(bytes);
-  text_ = "POST /api/chat HTTP/1.1\r\nHost: 127.0.0.1:11434\r\nContent-Type: application/json\r\n" +
-          std::string(more_headers) +
-          "Accept: */*\r\nAccept-Encoding: gzip, deflate, br\r\nUser-Agent: Python/3.11 aiohttp/3.14.5\r\n"
-          "Content-Length: " +
-          std::to_string(body.size()) + "\r\n\r\n" + body;
+ChatRequest::ChatRequest(std::size_t bytes, std::string_view more_headers)
+    : text_(posted(chat_body(bytes), more_headers)) {
   serial_at_ = text_.rfind(serial_mark) + serial_mark.size() - serial_digits;
 }
 

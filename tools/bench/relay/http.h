@@ -27,4 +27,9 @@ class ChatRequest {
   std::size_t serial_ = 0;
 };
 
+// One message of about `bytes`, not streamed: what might be a task.
+std::string prompt_request(std::size_t bytes);
+// A chat of about `bytes` that comes packed, and of which a prompt's worth of repetition is in it.
+std::string packed_chat(std::size_t bytes);
+
 }  // namespace tasklane::bench

@@ -24,11 +24,22 @@ struct Row {
   int count;  // in one round: short enough that the ways take turns quickly
 };
 
-constexpr std::array<Row, 5> rows{{{"small_request", small_requests, 300},
-                                   {"connections_64", many_connections, 2000},
-                                   {"connection_each", connection_each, 200},
-                                   {"streamed_chunk", streamed_chunks, 200},
-                                   {"body_1_mib", large_bodies, 10}}};
+constexpr std::array<Row, 10> rows{{{"small_request", small_requests, 300},
+                                    {"connections_64", many_connections, 2000},
+                                    {"connection_each", connection_each, 200},
+                                    {"streamed_chunk", streamed_chunks, 200},
+                                    {"body_1_mib", large_bodies, 10},
+                                    {"beside_1_mib", beside_1_mib, 50},
+                                    {"beside_8_mib", beside_8_mib, 50},
+                                    {"beside_32_mib", beside_32_mib, 50},
+                                    {"beside_prompts", beside_prompts, 50},
+                                    {"beside_gzip", beside_gzip, 50}}};
+
+std::vector<std::string> row_names() {
+  std::vector<std::string> names;
+  for (const Row& row : rows) names.emplace_back(row.name);
+  return names;
+}
 
 struct Options {
   int rounds = 20;
@@ -99,9 +110,7 @@ int main(int argc, char** argv) {
   app.add_flag("--table", options.table, "A table for a person instead of JSON");
   app.add_flag("--pin", options.pin,
                "The ends on CPU 0, every relay on CPU 1: steadier, and one CPU for each relay");
-  app.add_option("--only", options.only, "These rows alone")
-      ->check(CLI::IsMember(std::vector<std::string>{"small_request", "connections_64", "connection_each",
-                                                     "streamed_chunk", "body_1_mib"}));
+  app.add_option("--only", options.only, "These rows alone")->check(CLI::IsMember(bench::row_names()));
   app.add_option("--agent", options.agent, "The agent's program");
   app.add_option("--haproxy", options.haproxy, "HAProxy's program");
   if (const auto code = tools::ends_at_arguments(app, argc, argv)) return *code;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -93,6 +95,21 @@ TEST_F(FailingOpen, AnAgentWithFewDescriptorsTakesNoMoreThanTheyAllow) {
   const auto room = stats(agent)["steering"].value("max_connections", 0u);
   ASSERT_GT(room, 0u);
   ASSERT_LT(room, 40u);
+}
+
+TEST_F(FailingOpen, AnAgentThatIsFullLetsTheNextConnectionPassUntilOneHasGone) {
+  const HttpModel model(host(), at("127.0.0.1", model_port));
+  AgentProcess agent(Launch{.command = {}, .where = &host(), .before = [] { with_descriptors(80); }});
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  const auto room = stats(agent)["steering"].value("max_connections", 0u);
+  std::vector<Client> held;  // one after the other, for what the kernel steers is not the agent's at once
+  while (held.size() < 3 * room && suspended(agent) != "connections") held.push_back(connected());
+  EXPECT_GE(held.size(), room);
+  EXPECT_TRUE(agent->wait_for_output("directly for now: connections")) << agent->err();
+  EXPECT_EQ(asked(), "directly");
+  held.clear();
+  EXPECT_TRUE(eventually([&] { return asked() == "through the agent"; }));
+  EXPECT_EQ(suspended(agent), "");
 }
 
 TEST_F(FailingOpen, ABurstThatAnAgentHasNoRoomForReachesTheModel) {
@@ -257,6 +274,34 @@ TEST_F(FailingOpen, NoCoreFileAndNoOtherProcessOfItsUserGetsAtItsMemory) {
   struct stat memory {};
   ASSERT_EQ(::stat(("/proc/" + std::to_string(agent.pid()) + "/mem").c_str(), &memory), 0);
   EXPECT_EQ(memory.st_uid, 0u);
+}
+
+// The system's resolver asks a server that never answers, for longer than the test has patience.
+TEST_F(FailingOpen, ANameThatIsStillBeingResolvedKeepsNoAgentFromEnding) {
+  const test::TemporaryFolder folder;
+  const std::string resolver =
+      folder.write("resolv.conf", "nameserver 127.0.0.1\noptions timeout:30 attempts:1\n");
+  const UniqueFd silent = host().run([] {
+    UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const KernelAddress name = to_kernel(at("127.0.0.1", 53));
+    EXPECT_EQ(::bind(socket.get(), name.get(), name.length), 0);
+    return socket;
+  });
+  const auto ask_there = [file = resolver.c_str()] {
+    if (::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0)
+      ::mount(file, "/etc/resolv.conf", nullptr, MS_BIND, nullptr);
+  };
+  AgentProcess agent(
+      Launch{.command = {}, .where = &host(), .before = ask_there},
+      R"({"version": 1, "listen": [{"address": "127.0.0.1:11440", "to": "http://model.example:1"}]})");
+  ASSERT_TRUE(agent->wait_for_output("listening on")) << agent->err();
+  Client client = Client::connect(host(), at("127.0.0.1", 11440)).value();
+  client.send("GET /api/version HTTP/1.1\r\nHost: model\r\n\r\n");
+  pollfd asked_for{silent.get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&asked_for, 1, 10000), 1) << "the name was not asked for";
+  agent->signal(SIGTERM);
+  agent->signal(SIGINT);  // a second one: at once
+  EXPECT_EQ(agent->wait(), 0);
 }
 
 UniqueFd take_name_as(const Namespace& where, uid_t user, const std::string& text) {

@@ -314,6 +314,10 @@ class RelayTest : public ::testing::Test {
       return 0;
     });
   }
+  // Names for which the system is asked.
+  std::size_t resolving() {
+    return in_relay([this] { return upstreams_->resolving(); });
+  }
   std::uint64_t memory_held() {
     return in_relay([this] { return context_->memory.held(); });
   }

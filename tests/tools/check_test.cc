@@ -130,6 +130,17 @@ TEST_F(Check, ARouteWithoutAWayOutIsRemarked) {
   EXPECT_THAT(out(), Not(HasSubstr("rule 'b' has no second upstream")));
 }
 
+TEST_F(Check, WhatAServerSeesOfClientsBehindAListenerIsRemarked) {
+  const auto listening = [&](const std::string& on, const std::string& to) {
+    run(R"({"version": 1, "listen": [{"address": ")" + on + R"(:11440", "to": "http://)" + to +
+        R"(:11434"}]})");
+    return out();
+  };
+  EXPECT_THAT(listening("0.0.0.0", "127.0.0.1"), HasSubstr("opens a server on loopback"));
+  EXPECT_THAT(listening("0.0.0.0", "192.0.2.7"), HasSubstr("192.0.2.7 behind \"listen\" on 0.0.0.0 sees"));
+  EXPECT_THAT(listening("127.0.0.1", "192.0.2.7"), Not(HasSubstr("sees")));
+}
+
 TEST_F(Check, ClassesWithoutAPackAreRemarked) {
   run_rules(all_tasks, "[]");
   EXPECT_THAT(out(), HasSubstr("hint: rules ask for classes, but no pack tells tasks from chats"));

@@ -67,25 +67,31 @@ void note_unnamed_tasks(const Config& config, std::vector<std::string>& remarks)
 
 namespace {
 
-// The agent dials such a server by itself, so the server sees every client come from this machine.
-void note_opened_loopback(const Config& config, std::vector<std::string>& remarks) {
+// The agent dials the server of a listener by itself, so the server sees every client come from this machine.
+void note_seen_addresses(const Config& config, std::vector<std::string>& remarks) {
   const auto is_loopback = [](const std::string& host) {
     return host.starts_with("127.") || host == "::1" || host == "localhost";
   };
-  for (const Listen& listen : config.listen)
-    if (!is_loopback(listen.host) && is_loopback(listen.to_host))
+  for (const Listen& listen : config.listen) {
+    if (is_loopback(listen.host)) continue;
+    if (is_loopback(listen.to_host))
       remarks.push_back(
           "\"listen\" on " + listen.host +
           " opens a server on loopback to other machines, and "
           "it sees them all come from this one: listen on 127.0.0.1, or use \"intercept\", which "
           "opens nothing and lets a server see who is local");
+    else
+      remarks.push_back("the server " + listen.to_host + " behind \"listen\" on " + listen.host +
+                        " sees everybody come from this machine: a rule of its own about addresses holds "
+                        "for all of them or for none");
+  }
 }
 
 }  // namespace
 
 std::vector<std::string> remarks_on(const Config& config) {
   std::vector<std::string> remarks;
-  note_opened_loopback(config, remarks);
+  note_seen_addresses(config, remarks);
   note_shadowed(config, remarks);
   for (const Rule& rule : config.rules) {
     note_compaction(rule, remarks);

@@ -91,6 +91,7 @@ Awaitable<void> Agent::Parts::wind_down() {
   }
   ended = true;
   signals.cancel();
+  if (upstreams->resolving() > 0) io.stop();  // nobody waits for it any more
 }
 
 // Told to end a second time: at once.

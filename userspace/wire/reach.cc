@@ -4,7 +4,7 @@ namespace tasklane {
 
 Awaitable<Result<UpstreamPtr>> reach(UpstreamConnections& pool, Target target, ReachWishes wishes) {
   Result<std::vector<TcpEndpoint>> addresses = std::vector<TcpEndpoint>{target.destination};
-  if (!target.steered) addresses = co_await pool.resolve(target.host, target.port);
+  if (!target.steered) addresses = co_await pool.resolve(target.host, target.port, wishes.dialling);
   if (!addresses) co_return addresses.error();
   Result<UpstreamPtr> dialled = Error{"the name has no address", target.host, "", ExitCode::found};
   for (std::size_t i = 0; i < addresses->size(); ++i) {

@@ -160,8 +160,32 @@ Awaitable<Result<UpstreamPtr>> UpstreamConnections::dial(TcpEndpoint to, bool st
   co_return dial_error(to, error);
 }
 
-Awaitable<Result<std::vector<TcpEndpoint>>> UpstreamConnections::resolve(std::string host,
-                                                                         std::uint16_t port) {
+// A name that the system is asked for. It outlives who asks, for the system cannot be told to stop.
+struct UpstreamConnections::Question {
+  explicit Question(const Executor& executor) : resolver(executor), answered(executor) {
+    answered.expires_at(Timer::time_point::max());
+  }
+  asio::ip::basic_resolver<tcp, Executor> resolver;
+  Timer answered;  // cancelled when it is
+  error_code error = asio::error::operation_aborted;
+  std::vector<TcpEndpoint> endpoints;
+};
+
+void UpstreamConnections::ask(const std::shared_ptr<Question>& question, const std::string& host,
+                              std::uint16_t port) {
+  ++*resolving_;
+  question->resolver.async_resolve(
+      host, std::to_string(port),
+      [question, resolving = resolving_](const error_code& error, const tcp::resolver::results_type& found) {
+        --*resolving;
+        question->error = error;
+        for (const auto& each : found) question->endpoints.push_back(each.endpoint());
+        question->answered.cancel();
+      });
+}
+
+Awaitable<Result<std::vector<TcpEndpoint>>> UpstreamConnections::resolve(std::string host, std::uint16_t port,
+                                                                         std::shared_ptr<Dialling> dialling) {
   error_code error;
   const asio::ip::address literal = asio::ip::make_address(host, error);
   if (!error) co_return std::vector<TcpEndpoint>{TcpEndpoint(literal, port)};
@@ -169,14 +193,16 @@ Awaitable<Result<std::vector<TcpEndpoint>>> UpstreamConnections::resolve(std::st
   if (const auto found = resolved_.find(key); found != resolved_.end() && found->second.until > now())
     co_return found->second.endpoints;
 
-  asio::ip::basic_resolver<tcp, Executor> resolver(io_.get_executor());
-  const auto answers =
-      co_await resolver.async_resolve(host, std::to_string(port), asio::redirect_error(use_await, error));
-  if (error) co_return Error{"cannot resolve the name: " + error.message(), host, "", ExitCode::found};
-  std::vector<TcpEndpoint> endpoints;
-  for (const auto& answer : answers) endpoints.push_back(answer.endpoint());
-  resolved_[key] = {endpoints, now() + resolved_for};
-  co_return endpoints;
+  if (!dialling) dialling = std::make_shared<Dialling>();
+  const auto question = std::make_shared<Question>(io_.get_executor());
+  ask(question, host, port);
+  dialling->name_ = &question->answered;
+  if (!dialling->given_up()) co_await question->answered.async_wait(asio::redirect_error(use_await, error));
+  dialling->name_ = nullptr;
+  if (question->error)
+    co_return Error{"cannot resolve the name: " + question->error.message(), host, "", ExitCode::found};
+  resolved_[key] = {question->endpoints, now() + resolved_for};
+  co_return question->endpoints;
 }
 
 Awaitable<bool> send_all(TcpSocket& socket, std::string_view bytes) {

@@ -79,8 +79,10 @@ class Dialling {
   }
   void end() {
     if (connection_ != nullptr) connection_->abort();
+    if (name_ != nullptr) name_->cancel();
   }
   UpstreamConnection* connection_ = nullptr;  // null: none is under way
+  Timer* name_ = nullptr;                     // that a name being resolved is waited for with; null: none is
   bool expired_ = false;
   bool given_up_ = false;
 };
@@ -104,8 +106,12 @@ class UpstreamConnections {
   // word.
   Awaitable<Result<UpstreamPtr>> dial(TcpEndpoint to, bool steered, Stead stead = {}, bool patient = false,
                                       std::shared_ptr<Dialling> dialling = nullptr);
-  // Addresses of a name or literal; literals never wait. Answers are kept for 30 s.
-  Awaitable<Result<std::vector<TcpEndpoint>>> resolve(std::string host, std::uint16_t port);
+  // Addresses of a name or literal; literals never wait. Answers are kept for 30 s. The system may take as
+  // long as it likes: whoever gives up does not wait for it. `dialling` may be null.
+  Awaitable<Result<std::vector<TcpEndpoint>>> resolve(std::string host, std::uint16_t port,
+                                                      std::shared_ptr<Dialling> dialling = nullptr);
+  // Names for which the system is still asked, also those that nobody waits for any more.
+  [[nodiscard]] std::size_t resolving() const { return *resolving_; }
   // Closes what has been idle too long. Called about once a second.
   void sweep(Time at);
   void set_connect_timeout(Duration timeout) { connect_timeout_ = timeout; }
@@ -113,6 +119,8 @@ class UpstreamConnections {
   void keep_at_most(std::size_t idle) { most_idle_ = idle; }
 
  private:
+  struct Question;
+  void ask(const std::shared_ptr<Question>& question, const std::string& host, std::uint16_t port);
   struct Resolved {
     std::vector<TcpEndpoint> endpoints;
     Time until;
@@ -125,6 +133,7 @@ class UpstreamConnections {
 
   std::size_t most_idle_ = std::numeric_limits<std::size_t>::max();
   std::size_t idle_count_ = 0;
+  std::shared_ptr<std::size_t> resolving_ = std::make_shared<std::size_t>(0);
   std::map<std::pair<TcpEndpoint, Stead>, std::deque<UpstreamPtr>> idle_;
   std::map<std::pair<std::string, std::uint16_t>, Resolved> resolved_;
 };

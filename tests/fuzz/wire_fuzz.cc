@@ -89,6 +89,9 @@ class Listener {
     ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length);
     port = ntohs(address.sin_port);
   }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  ~Listener() { ::close(fd_); }
   [[nodiscard]] int accept() const { return ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK); }
   // Both ends of a connection.
   [[nodiscard]] std::pair<int, int> pair() const {
@@ -168,7 +171,7 @@ class World {
   // Until nothing moves any more.
   void settle() {
     for (int still = 0; still < 2;) {
-      bool moved = io_.poll() > 0;
+      bool moved = io_.poll() > 0 || context_.side.busy();  // a packed body is being read
       for (int fd = 0; (fd = model_.accept()) >= 0; moved = true) upstreams_.emplace_back(fd);
       for (Socket& upstream : upstreams_) moved = upstream.drain() || moved;
       for (Socket& client : clients_) moved = client.drain() || moved;

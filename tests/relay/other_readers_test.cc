@@ -1,5 +1,5 @@
-// Real servers read what the relay forwards, and see as many requests as it counted: Go's net/http, and
-// Node's, which is llhttp. Skipped where they are not installed.
+// Real servers read what the relay forwards, and see as many requests as it counted: Go's net/http, Node's,
+// which is llhttp, and cpp-httplib, which is llama.cpp's. Skipped where they are not installed.
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -115,11 +115,22 @@ class OtherReaders : public RelayTest {
   }
 };
 
+// Made with the tests, where what it takes is installed.
+std::string made(const std::string& witness) {
+  const std::filesystem::path program = std::filesystem::path(TASKLANE_BUILD_DIR) / witness;
+  return std::filesystem::exists(program) ? program.string() : "";
+}
+
 TEST_F(OtherReaders, GoSeesAsManyRequestsAsTheRelay) {
-  // Made with the tests, where Go is installed.
-  const std::filesystem::path made = std::filesystem::path(TASKLANE_BUILD_DIR) / "counting_server_go";
-  if (!std::filesystem::exists(made)) GTEST_SKIP() << "Go is not installed";
-  agree(made.string());
+  const std::string go = made("counting_server_go");
+  if (go.empty()) GTEST_SKIP() << "Go is not installed";
+  agree(go);
+}
+
+TEST_F(OtherReaders, CppHttplibSeesAsManyRequestsAsTheRelay) {
+  const std::string httplib = made("counting_server_httplib");
+  if (httplib.empty()) GTEST_SKIP() << "cpp-httplib is not installed";
+  agree(httplib);
 }
 
 TEST_F(OtherReaders, LlhttpSeesAsManyRequestsAsTheRelay) {

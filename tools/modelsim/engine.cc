@@ -194,7 +194,8 @@ Duration Engine::step_time(const Runner& runner, std::size_t prompt_tokens, std:
   // Two models at once share the machine.
   const auto others = std::count_if(runners_.begin(), runners_.end(),
                                     [&](const Runner& other) { return &other != &runner && other.step_end; });
-  return from_seconds(seconds * static_cast<double>(1 + others));
+  // Never no time at all, however fast: time would stand still.
+  return std::max(from_seconds(seconds * static_cast<double>(1 + others)), Duration(1));
 }
 
 void Engine::begin_step(Runner& runner, Time now) {

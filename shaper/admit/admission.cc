@@ -22,6 +22,26 @@ bool Admission::behind_rewarm(const std::string& upstream, RequestId id) const {
   return found != upstreams_.end() && found->second.warm_turn == id;
 }
 
+void Admission::on_chats_prompt(RequestId id, OnPrompt what) {
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end()) return;
+  const Job& job = found->second;
+  job.upstream->prompt_lost = what == OnPrompt::pushes_out || (what == OnPrompt::goes_on && job.found_lost);
+}
+
+void Admission::not_asked(RequestId id) {
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end()) return;
+  on_chats_prompt(id, OnPrompt::goes_on);
+  ++counters_[found->second.ticket.lane].over_share;
+  spared(found->second.ticket);
+}
+
+bool Admission::found_prompt_lost(RequestId id) const {
+  const auto found = jobs_.find(id);
+  return found != jobs_.end() && found->second.found_lost;
+}
+
 unsigned Admission::slots(const std::string& upstream) const {
   const auto found = upstreams_.find(upstream);
   return found == upstreams_.end() ? 1 : found->second.slots;

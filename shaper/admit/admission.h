@@ -76,6 +76,13 @@ struct Rewarm {  // ask the last chat's prompt again; a task of Tasklane's own, 
 using Action = std::variant<Start, Cancel, AnswerNow, Share, Rewarm>;
 using Actions = std::vector<Action>;
 
+// What a task that was started does to the last chat's prompt in the server's cache.
+enum class OnPrompt {
+  pushes_out,    // so it is taken of any, until told else
+  goes_on,       // leaves it as it found it
+  brought_back,  // it is there
+};
+
 // Requests that Tasklane makes itself count from here.
 inline constexpr RequestId own_ids = RequestId{1} << 62U;
 
@@ -96,6 +103,11 @@ class Admission {
   void can_rewarm(const std::string& upstream, const Conversation& chat, Time until);
   // The same, though no work came in between: the server may have let go of it meanwhile.
   void prewarm(const std::string& upstream, Time until);
+  void on_chats_prompt(RequestId id, OnPrompt what);
+  // A started suggestion was not asked, for it would have taken more than its share.
+  void not_asked(RequestId id);
+  // Whether other work had pushed it out when this task was started.
+  [[nodiscard]] bool found_prompt_lost(RequestId id) const;
   void sliced(Lane lane) { ++counters_[lane].sliced; }
   // What was shown in an editor, to answer from while the typing goes along it.
   void suggested(Editor editor, const std::string& typed, const std::string& suggestion, Time now);
@@ -137,6 +149,7 @@ class Admission {
     Time waits_since;
     Time started;
     bool behind_chat = false;  // a chat was spared its work
+    bool found_lost = false;   // the last chat's prompt, when it was started
     unsigned preempted = 0;
     bool rewarm = false;   // Tasklane's own: gives way to chats
     bool overdue = false;  // let go past its longest wait: runs to its end

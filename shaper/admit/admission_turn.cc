@@ -109,7 +109,7 @@ void Admission::start(Job& job, Time now, Actions& out) {
     make_way(job.ticket, now, out);
   else
     upstream.running.push_back(id);
-  upstream.prompt_lost = true;
+  job.found_lost = std::exchange(upstream.prompt_lost, true);
   upstream.warm = false;
   out.emplace_back(std::in_place_type<Start>, id, job.ticket.upstream);
 }

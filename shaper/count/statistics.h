@@ -70,6 +70,9 @@ struct RelayCounters {
   std::uint64_t json_answers = 0;
   std::uint64_t json_unreadable = 0;
   std::uint64_t gave_way = 0;  // and waited as tasks from there on
+  std::uint64_t grafted = 0;
+  std::uint64_t graft_refused = 0;
+  std::uint64_t graft_tokens_spared = 0;
 };
 
 inline constexpr auto relay_figures = std::to_array<Figure<RelayCounters>>({
@@ -85,6 +88,12 @@ inline constexpr auto relay_figures = std::to_array<Figure<RelayCounters>>({
      "Errors to tasks that were changed, asked again as their clients sent them"},
     {&RelayCounters::gave_way, "gave_way", "tasklane_gave_way_total",
      "Requests that went as chats and were shown to be tasks by their chats"},
+    {&RelayCounters::grafted, "grafted", "tasklane_grafted_total",
+     "Tasks answered on top of the chat that they quote"},
+    {&RelayCounters::graft_refused, "graft_refused", "tasklane_graft_refused_total",
+     "Of those that were asked so, without an answer of use: asked again by their own prompts"},
+    {&RelayCounters::graft_tokens_spared, "graft_tokens_spared", "tasklane_graft_tokens_spared_total",
+     "Prompt tokens that models had not to read for them"},
     {&RelayCounters::json_answers, "json_answers", "tasklane_json_answers_total",
      "Models' answers to tasks that want a JSON object"},
     {&RelayCounters::json_unreadable, "json_unreadable", "tasklane_json_unreadable_total",

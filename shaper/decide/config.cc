@@ -165,6 +165,7 @@ void add_upstream(const std::string& name, const JsonCursor& plain, Config& conf
   std::optional<bool> own_compute;
   const auto set_own_compute = [&](const JsonCursor& c) { own_compute = c.boolean(); };
   const auto set_prewarm = [&](const JsonCursor& c) { upstream.prewarm = c.boolean().value_or(false); };
+  const auto set_graft = [&](const JsonCursor& c) { upstream.graft = c.boolean().value_or(false); };
   const auto set_rewarm = [&](const JsonCursor& c) { upstream.rewarm = c.boolean().value_or(false); };
   at.members({{"address", set_address},
               {"url", set_url},
@@ -173,6 +174,7 @@ void add_upstream(const std::string& name, const JsonCursor& plain, Config& conf
               {"reserve", set_reserve},
               {"own_compute", set_own_compute},
               {"rewarm", set_rewarm},
+              {"graft", set_graft},
               {"prewarm", set_prewarm}});
   upstream.own_compute = own_compute.value_or(!upstream.original && !is_loopback(upstream.host));
   if (!at.value().is_object()) return;

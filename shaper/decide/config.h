@@ -43,6 +43,7 @@ struct Upstream {
   unsigned reserve = 0;              // of them kept free of background work
   bool own_compute = false;          // its work slows no chat on the original; loopback: false unless said
   bool rewarm = false;               // the last chat's prompt is asked again after other work
+  bool graft = false;                // tasks are asked on top of the chat that they quote
   bool prewarm = false;  // its system prompt and tools are asked when the front end's page is opened
 };
 

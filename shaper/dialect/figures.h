@@ -21,4 +21,10 @@ struct UpstreamFigures {
   std::optional<Duration> total_time;
 };
 
+// Tokens of the whole prompt; 0: not told.
+inline std::uint64_t prompt_of(const UpstreamFigures& figures) {
+  if (figures.prompt_tokens) return *figures.prompt_tokens;
+  return figures.computed_tokens.value_or(0) + figures.cached_tokens.value_or(0);
+}
+
 }  // namespace tasklane

@@ -16,6 +16,7 @@
 #include "shaper/dialect/endpoint.h"
 #include "shaper/dialect/load_options.h"
 #include "shaper/server/constraints.h"
+#include "shaper/server/graft_worth.h"
 #include "shaper/server/rewarm_worth.h"
 #include "shaper/server/server_key.h"
 #include "shaper/server/slice_worth.h"
@@ -27,6 +28,7 @@ struct ModelPage {
   std::optional<LoadOptions> chat_options;  // of the last chat
   // Figures differ by dialect: Ollama tells less in OpenAI's.
   std::map<Dialect, SliceWorth> slices;
+  std::map<Dialect, GraftWorth> grafts;
 };
 
 // How many requests a server computes at once.
@@ -59,6 +61,7 @@ class Book {
   RewarmSeen& rewarm(const ServerKey& server) { return open(server).rewarm; }
   ModelPage& model(const ModelKey& key);
   SliceWorth& slices(const ModelKey& key, Dialect dialect) { return model(key).slices[dialect]; }
+  GraftWorth& grafts(const ModelKey& key, Dialect dialect) { return model(key).grafts[dialect]; }
 
   // The servers whose slots the configuration names or that have told them.
   [[nodiscard]] std::vector<ServerKey> with_slots() const;

@@ -33,12 +33,6 @@ constexpr double most_work_by_time = 2.5;
 constexpr double most_work_of_slice = 1.5;
 constexpr double most_work_of_whole = 4;
 
-// 0: not told.
-std::size_t prompt_of(const UpstreamFigures& figures) {
-  if (figures.prompt_tokens) return *figures.prompt_tokens;
-  return figures.computed_tokens.value_or(0) + figures.cached_tokens.value_or(0);
-}
-
 }  // namespace
 
 // The lower of the two in the middle.

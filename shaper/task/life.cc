@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "shaper/dialect/json_body.h"
+
 namespace tasklane {
 namespace {
 
@@ -25,13 +27,13 @@ constexpr std::uint32_t among(std::initializer_list<State> states) {
 constexpr std::array<std::uint32_t, 8> comes_in{
     among({State::waiting, State::sharing, State::stopping}),
     among({State::waiting, State::sharing}),
-    among({State::due, State::dialling, State::prefilling, State::asking, State::stopping}),
+    among({State::due, State::dialling, State::prefilling, State::asking, State::grafting, State::stopping}),
     among({State::waiting, State::sharing, State::due, State::dialling, State::prefilling, State::asking,
-           State::stopping}),
+           State::grafting, State::stopping}),
     among({State::sharing}),
     ~std::uint32_t{0},
     among({State::dialling, State::stopping}),
-    among({State::prefilling, State::asking, State::stopping})};
+    among({State::prefilling, State::asking, State::grafting, State::stopping})};
 
 }  // namespace
 
@@ -115,6 +117,7 @@ void Life::client_left(bool others_wait) {
     case State::dialling:
     case State::prefilling:
     case State::asking:
+    case State::grafting:
     case State::stopping:
       gone_ = true;
       return stop();
@@ -146,23 +149,24 @@ void Life::dialled(const std::optional<std::string>& problem) {
   if (state_ == State::stopping) return stopped();
   if (problem)
     return fail(own_error(bad_gateway, "upstream '" + upstream().name + "' cannot be reached: " + *problem));
-  state_ = prefill_.part ? State::prefilling : State::asking;
+  state_ = prefill_.part ? State::prefilling : graft_ ? State::grafting : State::asking;
   to_send_ = true;
 }
 
 void Life::replied(const Reply& reply, const AnswerAssembler& assembler, Time now) {
   if (!expect(Event::replied)) return;
   if (state_ == State::stopping) return stopped();
-  const bool slice = state_ == State::prefilling;
-  state_ = State::due;
+  const State was = std::exchange(state_, State::due);
   if (reply.stale) {
     ++around_.statistics.relay().upstream_reconnects;
     reconnects_ = true;
     return;
   }
   reconnects_ = false;
-  if (slice)
+  if (was == State::prefilling)
     take_slice(reply, assembler.figures());
+  else if (was == State::grafting)
+    conclude_graft(reply, assembler, now);
   else
     conclude(reply, assembler, now);
 }
@@ -175,9 +179,10 @@ Effect Life::next(Time now) {
     case State::next_upstream:
       return go_on(now);
     case State::due:
-      return dial();
+      return dial(now);
     case State::prefilling:
     case State::asking:
+    case State::grafting:
       if (std::exchange(to_send_, false)) return send();
       return effect::Wait{};
     case State::stopping:
@@ -213,6 +218,7 @@ Effect Life::enter(Time now) {
   wanted_.cap = wanted_.cap && plan_.allowed.cap;
   wanted_.no_thinking = wanted_.no_thinking && plan_.allowed.no_thinking;
   once_more_.reset();
+  never_graft_ = false;
   prepared_ = false;
   Ticket wish = ticket(now);
   if (answered_from_cache(wish, now)) {
@@ -263,14 +269,22 @@ bool Life::answered_from_cache(const Ticket& ticket, Time now) {
   return true;
 }
 
-Effect Life::dial() {
-  if (!std::exchange(prepared_, true)) prepare();
+Effect Life::dial(Time now) {
+  if (!std::exchange(prepared_, true)) prepare(now);
+  if (costs_the_chat_its_prompt(now)) {
+    around_.admission.not_asked(plan_.ticket.id);
+    local_ = plan_.empty;
+    state_ = State::answered;
+    return end();
+  }
   state_ = State::dialling;
   return effect::Dial{&hop(), !reconnects_};
 }
 
 Effect Life::send() {
   asked_ = true;
+  around_.admission.on_chats_prompt(plan_.ticket.id, graft_ ? OnPrompt::goes_on : OnPrompt::pushes_out);
+  if (!prefill_.part && graft_) return effect::Send{to_wire_json(graft_->json), Keep::answer};
   if (!prefill_.part) return effect::Send{plan_.body.text_of(made_), Keep::answer};
   around_.admission.sliced(plan_.ticket.lane);
   return effect::Send{prefill_.slices->body(*prefill_.part), Keep::figures};
@@ -312,9 +326,9 @@ LocalAnswer Life::with_text(const std::string& text) const {
 }
 
 std::string_view to_text(Life::State state) {
-  constexpr std::array<std::string_view, 12> names{"planned",       "waiting",    "sharing", "due",
-                                                   "dialling",      "prefilling", "asking",  "stopping",
-                                                   "next upstream", "answered",   "failed",  "gone"};
+  constexpr std::array<std::string_view, 13> names{
+      "planned",  "waiting",  "sharing",       "due",      "dialling", "prefilling", "asking",
+      "grafting", "stopping", "next upstream", "answered", "failed",   "gone"};
   return names.at(static_cast<std::size_t>(state));
 }
 

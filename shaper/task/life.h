@@ -11,26 +11,29 @@
 //   due ----------> dialling     a connection for the next slice of the prompt, or for the whole
 //   dialling -----> prefilling   a slice of a long prompt
 //                -> asking       the whole
+//                -> grafting     the whole on top of the chat that it quotes
 //                -> next upstream, failed: not reached
 //   prefilling ---> due          the next slice, or the whole
 //   asking -------> answered
 //                -> due          once more, as the client sent it
 //                -> next upstream, failed
+//   grafting -----> answered
+//                -> due          as a prompt of its own: that gave no answer
 //   next upstream -> waiting     in the next server's lane
 //
-// From due, dialling, prefilling and asking a chat takes it back to waiting (by stopping, where something is
-// on its way: until that has ended); the lane may answer it at any time; and it is gone with its client,
-// unless others share its answer. Answered, failed and gone are the ends.
+// From due, dialling, prefilling, asking and grafting a chat takes it back to waiting (by stopping, where
+// something is on its way: until that has ended); the lane may answer it at any time; and it is gone with its
+// client, unless others share its answer. Answered, failed and gone are the ends.
 //
 //   event          comes in
 //   started        waiting, sharing, stopping
 //   shared         waiting, sharing
-//   cancelled      due, dialling, prefilling, asking, stopping
+//   cancelled      due, dialling, prefilling, asking, grafting, stopping
 //   answered       all but planned, next upstream and the ends
 //   given          sharing
 //   client_left    all
 //   dialled        dialling, stopping
-//   replied        prefilling, asking, stopping
+//   replied        prefilling, asking, grafting, stopping
 //
 // Any other pair changes nothing and is counted: see unexpected(). Not thread-safe.
 #pragma once
@@ -47,6 +50,8 @@
 #include "shaper/dialect/assemble.h"
 #include "shaper/server/book.h"
 #include "shaper/task/answer_cache.h"
+#include "shaper/task/graft.h"
+#include "shaper/task/kept_chats.h"
 #include "shaper/task/plan.h"
 #include "shaper/task/slices.h"
 #include "shaper/task/task_result.h"
@@ -96,6 +101,7 @@ class Life {
     dialling,
     prefilling,
     asking,
+    grafting,
     stopping,
     next_upstream,
     answered,
@@ -119,9 +125,10 @@ class Life {
     Book& book;
     Admission& admission;
     AnswerCache& answers;
+    const KeptChats& chats;
     Statistics& statistics;
     const Canonical& canonical;
-    const bool& bypass;  // nothing is asked but what clients ask: no slices
+    const bool& bypass;  // nothing is asked but what clients ask: no slices, no grafts
   };
   // `route`: at least one hop; the upstreams outlive the task.
   Life(Around around, TaskPlan plan, std::vector<Hop> route);
@@ -171,16 +178,23 @@ class Life {
   [[nodiscard]] SliceWorth& slice_worth() const;
   Effect enter(Time now);
   Effect go_on(Time now);
-  Effect dial();
+  Effect dial(Time now);
   Effect send();
   Effect end();
   [[nodiscard]] Ticket ticket(Time now) const;
   bool answered_from_cache(const Ticket& ticket, Time now);
-  void prepare();
+  void prepare(Time now);
+  [[nodiscard]] std::optional<Graft> grafted(Time now) const;
+  [[nodiscard]] KnownPrefix known_beginning() const;
+  [[nodiscard]] bool costs_the_chat_its_prompt(Time now) const;
+  [[nodiscard]] GraftWorth& graft_worth() const;
   void next_part();
+  void see_chat_found(const UpstreamFigures& figures);
+  void take_chat(std::size_t part, const UpstreamFigures& figures);
   void take_slice(const Reply& reply, const UpstreamFigures& figures);
   void judge_known(const UpstreamFigures& figures);
   void conclude(const Reply& reply, const AnswerAssembler& assembler, Time now);
+  void conclude_graft(const Reply& reply, const AnswerAssembler& assembler, Time now);
   [[nodiscard]] bool changed_riskily() const;
   void ask_once_more(Trouble trouble);
   void take(Answer answer, bool whole, Time now);
@@ -206,6 +220,8 @@ class Life {
   Constraints applied_before_ = no_constraints;
   MadeBody made_;
   bool prepared_ = false;
+  std::optional<Graft> graft_;  // none: it is asked by its own prompt
+  bool never_graft_ = false;    // it was tried, in vain
   Prefill prefill_;
   bool reconnects_ = false;
   bool to_send_ = false;

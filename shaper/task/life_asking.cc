@@ -14,6 +14,8 @@ constexpr int bad_gateway = 502;
 
 }  // namespace
 
+GraftWorth& Life::graft_worth() const { return around_.book.grafts(model_key(), plan_.form.dialect); }
+
 SliceWorth& Life::slice_worth() const { return around_.book.slices(model_key(), plan_.form.dialect); }
 
 MadeBody Life::body() const {
@@ -26,20 +28,52 @@ MadeBody Life::body() const {
   return plan_.body.made(wish);
 }
 
-// The body as things stand now, and in which slices.
-void Life::prepare() {
+// On top of the chat that it quotes, where that is the server's last one and it pays. Where other work has
+// pushed the chat's prompt out, it comes back with the task; a suggestion would be too late then.
+std::optional<Graft> Life::grafted(Time now) const {
+  if (around_.bypass || once_more_ || never_graft_ || !plan_.may_graft || !upstream().graft) return {};
+  const std::shared_ptr<const KeptChat> chat = around_.chats.of(hop().server, now);
+  // With several slots a chat that comes meanwhile would be put into another one, without its prompt, for its
+  // own is not free before the server has noticed that the task has left.
+  if (chat == nullptr || around_.admission.slots(hop().server.name) > 1) return {};
+  const Ticket& ticket = plan_.ticket;
+  Result<Graft> made = graft({*chat, made_.json, plan_.form.dialect, ticket.request_class, model_key().model,
+                              ticket.tenant, begun_});
+  GraftWorth& worth = graft_worth();
+  const bool too_late = ticket.lane == Lane::keystroke && around_.admission.found_prompt_lost(ticket.id) &&
+                        !worth.kept_through();
+  if (!made || too_late || !worth.pays(made->chat_tokens)) return {};
+  return std::move(*made);
+}
+
+// What it would push out takes longer to bring back than a share of the time allows.
+bool Life::costs_the_chat_its_prompt(Time now) const {
+  return plan_.ticket.lane == Lane::keystroke && plan_.empty && upstream().graft && !graft_ &&
+         graft_worth().is_pushed_out() && !around_.admission.found_prompt_lost(plan_.ticket.id) &&
+         around_.chats.of(hop().server, now) != nullptr;
+}
+
+KnownPrefix Life::known_beginning() const {
+  if (!graft_) return slice_worth().suggestion();
+  return around_.admission.found_prompt_lost(plan_.ticket.id) ? KnownPrefix()
+                                                              : graft_worth().suggestion(graft_->chat);
+}
+
+// The body as things stand now, on top of its chat or not, in slices or whole.
+void Life::prepare(Time now) {
   made_ = body();
   prefill_ = {};
   reconnects_ = false;
+  graft_ = grafted(now);
   const SliceWorth& worth = slice_worth();
   const std::optional<SliceOptions> options = worth.options();
   // Where chats may never come, and each request may cost money, none is made to learn what slices are worth.
   const bool untried = upstream().own_compute && !worth.known();
   const bool keystroke = plan_.ticket.lane == Lane::keystroke;
   if (around_.bypass || once_more_ || !plan_.ticket.settings.slices || untried || !options) return;
-  const KnownPrefix known = keystroke ? worth.suggestion() : KnownPrefix();
+  const KnownPrefix known = keystroke ? known_beginning() : KnownPrefix();
   prefill_.options = *options;
-  prefill_.slices = Slices::cut(made_.json, plan_.form.dialect, *options, known);
+  prefill_.slices = Slices::cut(graft_ ? graft_->json : made_.json, plan_.form.dialect, *options, known);
   if (!prefill_.slices) return;
   if (keystroke) prefill_.beginning = prefill_.slices->beginning();
   prefill_.begins_known = prefill_.slices->known_bytes() > 0;
@@ -58,8 +92,9 @@ void Life::judge_known(const UpstreamFigures& figures) {
 void Life::take_slice(const Reply& reply, const UpstreamFigures& figures) {
   const std::size_t part = *std::exchange(prefill_.part, std::nullopt);
   SliceWorth& worth = slice_worth();
-  if (reply.status == bad_request) worth.refused();
+  if (reply.status == bad_request && !graft_) worth.refused();
   if (reply.status != ok || !reply.whole) return;  // what is left is asked whole
+  if (graft_ && prefill_.tokens == 0) return take_chat(part, figures);
   judge_known(figures);
   prefill_.tokens = worth.slice(figures, prefill_.slices->tokens(part), prefill_.tokens, prefill_.options);
   const std::optional<SliceOptions> anew = worth.options();
@@ -71,10 +106,50 @@ void Life::take_slice(const Reply& reply, const UpstreamFigures& figures) {
   next_part();
 }
 
+// The first figures of a graft.
+void Life::see_chat_found(const UpstreamFigures& figures) {
+  const bool expected = !around_.admission.found_prompt_lost(plan_.ticket.id);
+  graft_worth().answered(figures, graft_->chat_tokens, expected);
+  graft_->read_tokens = figures.computed_tokens.value_or(0) + graft_->added_tokens;
+}
+
+// An answer that its client can use, or none: then it is asked as it came, at once.
+void Life::conclude_graft(const Reply& reply, const AnswerAssembler& assembler, Time now) {
+  RelayCounters& counters = around_.statistics.relay();
+  const Ticket& asked = plan_.ticket;
+  Verdict verdict = judge({reply, assembler, asked.request_class, plan_.json_contract, made_.applied.cap});
+  const bool whole = assembler.state() == StreamState::complete;
+  if (verdict.answer && !verdict.trouble && whole && verdict.answer->tool_calls.empty()) {
+    const UpstreamFigures& figures = assembler.figures();
+    if (prefill_.tokens > 0 || figures.computed_tokens) slice_worth().whole(figures, prefill_.tokens);
+    if (prefill_.tokens == 0) see_chat_found(figures);
+    around_.admission.on_chats_prompt(asked.id, OnPrompt::brought_back);
+    ++counters.grafted;
+    counters.graft_tokens_spared += asked.prompt_tokens - std::min(asked.prompt_tokens, graft_->read_tokens);
+    return take(std::move(*verdict.answer), true, now);
+  }
+  ++counters.graft_refused;
+  graft_worth().in_vain();
+  if (reply.status == bad_request) graft_worth().too_long(graft_->chat_tokens);
+  never_graft_ = true;
+  prepared_ = false;
+}
+
+// The first slice of a graft is the chat, which tells nothing of slices.
+void Life::take_chat(std::size_t part, const UpstreamFigures& figures) {
+  prefill_.begins_known = false;
+  prefill_.tokens = prompt_of(figures);
+  if (prefill_.tokens == 0) return;
+  see_chat_found(figures);
+  prefill_.asked = part + 1;
+  next_part();
+}
+
 void Life::conclude(const Reply& reply, const AnswerAssembler& assembler, Time now) {
   if (reply.status == ok) {
     judge_known(assembler.figures());
     slice_worth().whole(assembler.figures(), prefill_.tokens);
+    if (prefill_.tokens == 0) graft_worth().other(assembler.figures());
   }
   Verdict verdict =
       judge({reply, assembler, plan_.ticket.request_class, plan_.json_contract, made_.applied.cap});
@@ -107,7 +182,10 @@ void Life::ask_once_more(Trouble trouble) {
 }
 
 void Life::take(Answer answer, bool whole, Time now) {
-  if (prefill_.beginning) slice_worth().suggested(std::move(*prefill_.beginning));
+  if (graft_)
+    graft_worth().asked(graft_->chat, std::move(prefill_.beginning).value_or(KnownPrefix()));
+  else if (prefill_.beginning)
+    slice_worth().suggested(std::move(*prefill_.beginning));
   if (plan_.json_contract) {
     RelayCounters& counters = around_.statistics.relay();
     ++counters.json_answers;

@@ -9,6 +9,7 @@
 #include "shaper/dialect/empty_answer.h"
 #include "shaper/dialect/quoted.h"
 #include "shaper/dialect/token_estimate.h"
+#include "shaper/task/graft.h"
 
 namespace tasklane {
 namespace {
@@ -98,6 +99,8 @@ std::optional<TaskPlan> plan_task(const PlanInput& input) {
   const bool shipped = input.classification.worded_as_shipped && power.may(May::cap);
   plan.allowed = {power.may(May::constrain), shipped, power.may(May::cap)};
   plan.bounds = shipped ? SchemaBounds::of_shipped_template : SchemaBounds::none;
+  plan.may_graft =
+      input.classification.certainty >= Certainty::contract && can_be_grafted(plan.ticket.request_class);
   if (!treatment.may_be_answered) return plan;
   const EmptyAnswerInput wish{
       plan.ticket.request_class, *input.body, plan.form, std::chrono::system_clock::now(), {}};

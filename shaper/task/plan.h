@@ -33,6 +33,7 @@ struct TaskPlan {
   std::optional<LocalAnswer> empty;  // the class's empty answer, where it has one
   bool json_contract = false;        // the prompt asks for its class's JSON key
   Constraints allowed{};             // what its certainty lets it carry
+  bool may_graft = false;            // so sure it is what it is
   SchemaBounds bounds = SchemaBounds::none;
 };
 

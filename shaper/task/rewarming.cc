@@ -27,15 +27,17 @@ bool Rewarming::chat_answered(const ServerKey& server, RequestId id, const Conve
     if (const auto found = in_cache(figures, seen.last_took)) seen.worth.found(*found);
   if (!wanted || !seen.worth.pays(RewarmOf::answer)) return false;
   seen.next = RewarmOf::answer;
-  admission_.can_rewarm(server.name, chat, now + oldest_chat);
+  admission_.can_rewarm(server.name, chat, now + KeptChats::oldest);
   return true;
 }
 
-void Rewarming::answered(const ServerKey& server, const Conversation& chat, Duration took) {
+void Rewarming::answered(const ServerKey& server, const KeptChat& chat, const UpstreamFigures& figures,
+                         Duration took) {
+  book_.grafts({server, chat.model}, chat.dialect).asked_again(figures, chat.tokens);
   RewarmSeen& seen = book_.rewarm(server);
   seen.last_took = took;
   seen.worth.measured(std::exchange(seen.next, RewarmOf::lost_prompt), took);
-  if (!seen.worth.pays(RewarmOf::lost_prompt)) admission_.can_rewarm(server.name, chat, {});
+  if (!seen.worth.pays(RewarmOf::lost_prompt)) admission_.can_rewarm(server.name, chat.chat, {});
 }
 
 }  // namespace tasklane

@@ -5,24 +5,22 @@
 #include "shaper/admit/admission.h"
 #include "shaper/dialect/figures.h"
 #include "shaper/server/book.h"
+#include "shaper/task/kept_chats.h"
 
 namespace tasklane {
 
 class Rewarming {
  public:
-  // A person who comes back later than this has waited already, and others may have come.
-  static constexpr Duration oldest_chat = std::chrono::minutes(10);
-
   Rewarming(Book& book, Admission& admission) : book_(book), admission_(admission) {}
 
   // A chat was answered, and has not left its lane yet; `wanted` by the configuration. Whether its prompt may
-  // be asked for until oldest_chat from now.
+  // be asked for until KeptChats::oldest from now.
   bool chat_answered(const ServerKey& server, RequestId id, const Conversation& chat,
                      const UpstreamFigures& figures, bool wanted, Time now);
   // A re-warm is asked now, of whatever prompt.
   void begun(const ServerKey& server) { book_.rewarm(server).last_took = {}; }
   // The last chat's was answered with its first token behind so long.
-  void answered(const ServerKey& server, const Conversation& chat, Duration took);
+  void answered(const ServerKey& server, const KeptChat& chat, const UpstreamFigures& figures, Duration took);
 
  private:
   Book& book_;

@@ -47,7 +47,7 @@ TEST(RemarksOnLanes, AReserveOfAllSlots) {
 }
 
 TEST(RemarksOnLanes, WarmingAServerThatNoChatGoesTo) {
-  for (const char* setting : {"rewarm", "prewarm"}) {
+  for (const char* setting : {"rewarm", "prewarm", "graft"}) {
     const std::string on = std::string(", \"") + setting + "\": true";
     EXPECT_THAT(
         of_upstreams(R"("m": {"address": "original"}, "t": {"url": "http://h:1")" + on + "}"),

@@ -303,29 +303,31 @@ TEST_F(Lives, AChatThatComesBetweenTheTwoTriesIsWaitedForAndTheSecondStaysAsTheC
 // The table at the head of life.h, tried: a life in each state is told each event.
 class Table : public Lives {
  protected:
-  static constexpr std::array all_states{State::planned,  State::waiting,  State::sharing,
-                                         State::due,      State::dialling, State::prefilling,
-                                         State::asking,   State::stopping, State::next_upstream,
-                                         State::answered, State::failed,   State::gone};
+  static constexpr std::array all_states{
+      State::planned,    State::waiting, State::sharing,  State::due,      State::dialling,
+      State::prefilling, State::asking,  State::grafting, State::stopping, State::next_upstream,
+      State::answered,   State::failed,  State::gone};
   static constexpr std::array all_events{Event::started,  Event::shared, Event::cancelled,
                                          Event::answered, Event::given,  Event::client_left,
                                          Event::dialled,  Event::replied};
 
   std::unique_ptr<Life> in(State wanted) {
     rule_.then.settings.slices = wanted == State::prefilling;
+    if (wanted == State::grafting) keep_chat("rice", "With water.");
     const std::string text = wanted == State::prefilling ? std::string(20000, 'a') + " b" : "rice";
     const Endpoint endpoint{EndpointKind::generation, Dialect::openai_chat};
     Classification classification;
     classification.request_class = RequestClass::title;
     classification.certainty = Certainty::named;
+    classification.tenant = tenant_;
     const Decision decision{&rule_, {&model_, &helper_}};
     const BodyFacts& facts = reader_.read(title_body(text), endpoint.dialect);
     std::optional<TaskPlan> plan = plan_task({1, endpoint, &facts, classification, decision, "c"});
     std::vector<Hop> hops{{&model_, {"model"}, ""}};
     if (wanted == State::next_upstream) hops.push_back({&helper_, {"task"}, ""});
     auto life = std::make_unique<Life>(
-        Life::Around{book_, desk_->admission(), answers_, statistics_, canonical_, bypass_}, std::move(*plan),
-        std::move(hops));
+        Life::Around{book_, desk_->admission(), answers_, chats_, statistics_, canonical_, bypass_},
+        std::move(*plan), std::move(hops));
     if (wanted == State::planned) return life;
     life->next(now_);
     if (wanted == State::waiting) return life;
@@ -379,7 +381,7 @@ TEST_F(Table, AnEventThatMayNotComeChangesNothingAndIsCounted) {
       else
         EXPECT_EQ(state, life->state()) << to_text(event) << " in " << to_text(state);
     }
-  EXPECT_EQ(3u + 2u + 5u + 7u + 1u + 12u + 2u + 3u, expected) << "as the head of life.h says";
+  EXPECT_EQ(3u + 2u + 6u + 8u + 1u + 13u + 2u + 4u, expected) << "as the head of life.h says";
 }
 
 // Whatever the schedule: each task ends once, nothing comes that may not come, and who was answered or left

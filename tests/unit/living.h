@@ -76,12 +76,32 @@ class Living : public testing::Test {
         .dump();
   }
 
+  // The server's last chat, which has just been answered.
+  void keep_chat(const std::string& user, const std::string& answer) {
+    model_.graft = true;
+    auto chat = std::make_shared<KeptChat>();
+    chat->body = nlohmann::ordered_json{
+        {"model", "big"},
+        {"messages", {{{"role", "user"}, {"content", user}}}},
+        {"tools", nlohmann::ordered_json::array({1})},
+        {"stream",
+         true}}.dump();
+    chat->answer = answer;
+    chat->dialect = Dialect::openai_chat;
+    chat->model = "big";
+    chat->tenant = tenant_;
+    chat->tokens = 5000;
+    chat->arrived = chat->ended = now_;
+    chats_.keep({"model"}, std::move(chat));
+  }
+
   // A title that comes now, over these upstreams.
   Task& arrive(RequestId id, const std::string& body, std::vector<const Upstream*> route = {}) {
     if (route.empty()) route = {&model_};
     Classification classification;
     classification.request_class = RequestClass::title;
-    classification.certainty = Certainty::named;
+    classification.certainty = certainty_;
+    classification.tenant = tenant_;
     classification.worded_as_shipped = true;
     Decision decision{&rule_, route};
     const Endpoint endpoint{EndpointKind::generation, Dialect::openai_chat};
@@ -92,8 +112,8 @@ class Living : public testing::Test {
     for (const Upstream* upstream : route) hops.push_back({upstream, {upstream->name}, ""});
     Task& task = *(tasks_[id] = std::make_unique<Task>(*this));
     task.life = std::make_unique<Life>(
-        Life::Around{book_, desk_->admission(), answers_, statistics_, canonical_, bypass_}, std::move(*plan),
-        std::move(hops));
+        Life::Around{book_, desk_->admission(), answers_, chats_, statistics_, canonical_, bypass_},
+        std::move(*plan), std::move(hops));
     perform(task);
     return task;
   }
@@ -197,10 +217,13 @@ class Living : public testing::Test {
   Book book_;
   std::unique_ptr<Desk> desk_ = std::make_unique<Desk>();
   AnswerCache answers_;
+  KeptChats chats_;
   Statistics statistics_;
   Canonical canonical_{1, 2};
   BodyReader reader_;
   bool bypass_ = false;
+  Certainty certainty_ = Certainty::named;
+  Tenant tenant_{7};
   Time now_{std::chrono::hours(1)};
   std::map<RequestId, std::unique_ptr<Task>> tasks_;
 };

@@ -93,7 +93,10 @@ TEST(TheStatistics, CarryEveryFigureOfTheRelayUnderItsName) {
                         .constraint_refused = 10,
                         .json_answers = 12,
                         .json_unreadable = 11,
-                        .gave_way = 9};
+                        .gave_way = 9,
+                        .grafted = 13,
+                        .graft_refused = 14,
+                        .graft_tokens_spared = 15};
   const Json expected = {{"connections", 1},
                          {"open_connections", 2},
                          {"tunnels", 3},
@@ -105,7 +108,10 @@ TEST(TheStatistics, CarryEveryFigureOfTheRelayUnderItsName) {
                          {"constraint_refused", 10},
                          {"json_answers", 12},
                          {"json_unreadable", 11},
-                         {"gave_way", 9}};
+                         {"gave_way", 9},
+                         {"grafted", 13},
+                         {"graft_refused", 14},
+                         {"graft_tokens_spared", 15}};
   EXPECT_EQ(statistics.to_json()["relay"], expected);
 }
 

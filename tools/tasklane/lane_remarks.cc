@@ -119,9 +119,11 @@ void note_upstreams(const Config& config, std::vector<std::string>& remarks) {
     if (upstream.slots && upstream.reserve >= *upstream.slots)
       remarks.push_back("upstream '" + name + "' keeps all of its " + std::to_string(*upstream.slots) +
                         " slots for chats: background work uses one all the same");
-    if (&upstream == &config.original() || (!upstream.rewarm && !upstream.prewarm)) continue;
-    remarks.push_back("upstream '" + name + "': " + (upstream.rewarm ? "rewarm" : "prewarm") +
-                      " without effect: chats go to '" + config.original().name + "', say it there");
+    if (&upstream == &config.original()) continue;
+    const char* setting = upstream.rewarm ? "rewarm" : upstream.prewarm ? "prewarm" : "graft";
+    if (!upstream.rewarm && !upstream.prewarm && !upstream.graft) continue;
+    remarks.push_back("upstream '" + name + "': " + setting + " without effect: chats go to '" +
+                      config.original().name + "', say it there");
   }
 }
 

@@ -247,18 +247,19 @@ std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const Bo
                                                 const Classification& classification,
                                                 const Decision& decision) const {
   const Upstream& upstream = *decision.route.front();
-  const bool untouched = decision.rule == nullptr && (upstream.rewarm || upstream.prewarm);
+  const bool untouched = decision.rule == nullptr && (upstream.rewarm || upstream.prewarm || upstream.graft);
   if (context_.rewarmer == nullptr || !untouched || classification.request_class != RequestClass::chat ||
       classification.certainty == Certainty::echo || !writes_answers(request.endpoint.dialect) ||
       body == nullptr || !body->readable || !stays_loaded(*body) || !Rewarmer::keeps(body->json.size()))
     return std::nullopt;
-  return ChatPrompt{origin_,
-                    std::string(request.raw_head()),
-                    std::string(body->json),
-                    {},
-                    request.endpoint.dialect,
-                    classification.chat,
-                    std::string(body->model)};
+  ChatPrompt prompt{origin_, std::string(request.raw_head()), {}};
+  prompt.chat.body = body->json;
+  prompt.chat.dialect = request.endpoint.dialect;
+  prompt.chat.model = body->model;
+  prompt.chat.tenant = classification.tenant;
+  prompt.chat.chat = classification.chat;
+  prompt.chat.arrived = request.arrived;
+  return prompt;
 }
 
 Awaitable<bool> Connection::run_exchange(Request& request, Reading& reading,
@@ -291,6 +292,8 @@ Awaitable<bool> Connection::run_exchange(Request& request, Reading& reading,
   if (prompt && report.answer.end == AnswerEnd::complete && report.answer.status == 200)
     context_.rewarmer->remember(server_key(origin_, *decision.route.front()), request.id, std::move(*prompt),
                                 report.answer.copy);
+  else if (generates && context_.rewarmer != nullptr)
+    context_.rewarmer->forget(server_key(origin_, *decision.route.front()));
   stay.end();
   if (generates) note_slots(report, *decision.route.front());
   in_flight.reset();

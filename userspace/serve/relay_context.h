@@ -11,6 +11,7 @@
 #include "shaper/dialect/canonical.h"
 #include "shaper/server/book.h"
 #include "shaper/task/answer_cache.h"
+#include "shaper/task/kept_chats.h"
 #include "userspace/serve/lanes.h"
 #include "userspace/serve/late_echo.h"
 #include "userspace/serve/own_requests.h"
@@ -37,6 +38,7 @@ struct RelayContext {
   Canonical canonical;
   Book book{};
   AnswerCache answers{};
+  KeptChats chats{};
   LateEcho late_echo{};
   SampleCollector samples{};
   MemoryBudget memory{config->limits.memory.bytes};  // for requests and answers

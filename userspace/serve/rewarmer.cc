@@ -3,7 +3,9 @@
 #include <optional>
 #include <utility>
 
+#include "shaper/base/trimmed.h"
 #include "shaper/dialect/assemble.h"
+#include "shaper/dialect/thoughts.h"
 #include "shaper/http/head_rewrite.h"
 #include "shaper/task/rewarm.h"
 #include "userspace/serve/reading.h"
@@ -31,9 +33,18 @@ AnswerAssembler assembled(const std::string& answer, Dialect dialect) {
   return assembler;
 }
 
+// As the front end sends it with the next turn: without thoughts. Empty where it is not one text.
 std::string text_of(const AnswerAssembler& said) {
   const bool plain = said.state() == StreamState::complete && said.answer().tool_calls.empty();
-  return plain ? said.answer().content : std::string();
+  if (!plain) return {};
+  const std::string& content = said.answer().content;
+  const std::string_view text = behind_thoughts(content);
+  return std::string(text.size() < content.size() ? trimmed(text) : text);
+}
+
+std::size_t tokens_of(const UpstreamFigures& figures) {
+  const std::uint64_t prompt = prompt_of(figures);
+  return prompt == 0 ? 0 : prompt + figures.generated_tokens.value_or(0);
 }
 
 }  // namespace
@@ -71,34 +82,51 @@ Rewarmer::Rewarmer(RelayContext& context, Duration pause)
 }
 
 void Rewarmer::remember(const ServerKey& server, RequestId id, ChatPrompt prompt, const std::string& answer) {
-  if (prompts_.size() >= most_servers && !prompts_.contains(server)) prompts_.clear();
-  const AnswerAssembler said = assembled(answer, prompt.dialect);
-  context_.book.slices({server, prompt.model}, prompt.dialect).chat(said.figures());
+  if (prompts_.size() >= most_servers && !prompts_.contains(server)) {
+    for (const auto& [other, known] : prompts_) context_.chats.forget(other);
+    prompts_.clear();
+  }
+  KeptChat& chat = prompt.chat;
+  const AnswerAssembler said = assembled(answer, chat.dialect);
+  const ModelKey model{server, chat.model};
+  context_.book.slices(model, chat.dialect).chat(said.figures());
+  context_.book.grafts(model, chat.dialect).other(said.figures());
+  const Upstream& wants = context_.config->original();
   Prompts& prompts = prompts_[server];
   prompts.ahead.clear();
-  if (context_.config->original().prewarm && prompt.body.size() <= longest_with_common)
-    remember_common(prompts, prompt);
-  const bool kept = rewarming_.chat_answered(server, id, prompt.chat, said.figures(),
-                                             context_.config->original().rewarm, now());
-  if (!kept) return;
-  prompt.answer = text_of(said);
+  if (wants.prewarm && chat.body.size() <= longest_with_common) remember_common(prompts, prompt);
+  const bool rewarms = rewarming_.chat_answered(server, id, chat.chat, said.figures(), wants.rewarm, now());
+  if (!rewarms && !wants.graft) return forget(server);
+  chat.answer = text_of(said);
+  chat.tokens = tokens_of(said.figures());
+  chat.ended = now();
   prompts.prompt = std::make_shared<const ChatPrompt>(std::move(prompt));
-  prompts.prompt_until = now() + Rewarming::oldest_chat;
+  if (wants.graft)
+    context_.chats.keep(server, std::shared_ptr<const KeptChat>(prompts.prompt, &prompts.prompt->chat));
+}
+
+void Rewarmer::forget(const ServerKey& server) {
+  context_.chats.forget(server);
+  if (const auto known = prompts_.find(server); known != prompts_.end()) known->second.prompt.reset();
 }
 
 void Rewarmer::remember_common(Prompts& prompts, const ChatPrompt& prompt) {
-  std::vector<PrewarmRequest> requests = prewarm_requests({PrewarmSource{prompt.body, prompt.dialect}});
+  std::vector<PrewarmRequest> requests =
+      prewarm_requests({PrewarmSource{prompt.chat.body, prompt.chat.dialect}});
   if (requests.empty()) return;
-  ChatPrompt common = prompt;
-  common.body = std::move(requests.front().body);
+  ChatPrompt common{prompt.origin, prompt.head, {}};
+  common.chat.body = std::move(requests.front().body);
+  common.chat.dialect = prompt.chat.dialect;
+  common.chat.model = prompt.chat.model;
   std::erase_if(prompts.common, [&](const Common& other) {
-    return other.prompt->dialect == common.dialect && other.prompt->body == common.body;
+    return other.prompt->chat.dialect == common.chat.dialect && other.prompt->chat.body == common.chat.body;
   });
   prompts.common.push_front({std::make_shared<const ChatPrompt>(std::move(common)), now()});
   std::size_t bytes = 0;
-  for (const Common& each : prompts.common) bytes += each.prompt->head.size() + each.prompt->body.size();
-  while (prompts.common.size() > 1 && (prompts.common.size() > most_common || bytes > longest_body)) {
-    bytes -= prompts.common.back().prompt->head.size() + prompts.common.back().prompt->body.size();
+  for (const Common& each : prompts.common) bytes += each.prompt->head.size() + each.prompt->chat.body.size();
+  while (prompts.common.size() > 1 &&
+         (prompts.common.size() > most_common || bytes > KeptChats::longest_body)) {
+    bytes -= prompts.common.back().prompt->head.size() + prompts.common.back().prompt->chat.body.size();
     prompts.common.pop_back();
   }
 }
@@ -110,7 +138,8 @@ std::vector<Rewarmer::PromptPtr> Rewarmer::to_ask_ahead(const ServerKey& server,
   std::vector<PromptPtr> newest_first;
   for (const Common& each : prompts.common) {
     if (newest_first.size() >= context_.lanes.admission().slots(server.name)) break;
-    if (each.prompt->model == prompts.common.front().prompt->model) newest_first.push_back(each.prompt);
+    if (each.prompt->chat.model == prompts.common.front().prompt->chat.model)
+      newest_first.push_back(each.prompt);
   }
   return newest_first;
 }
@@ -130,7 +159,9 @@ void Rewarmer::page_opened(const ServerKey& server) {
 void Rewarmer::sweep(Time at) {
   const Upstream& wants = context_.config->original();
   for (auto& [server, known] : prompts_) {
-    if (!wants.rewarm || at >= known.prompt_until) known.prompt.reset();
+    const bool wanted = wants.rewarm || wants.graft;
+    if (known.prompt && (!wanted || at >= known.prompt->chat.ended + KeptChats::oldest)) known.prompt.reset();
+    if (!known.prompt || !wants.graft) context_.chats.forget(server);
     std::erase_if(known.common,
                   [&](const Common& each) { return !wants.prewarm || at >= each.since + oldest_common; });
     if (known.common.empty() || at >= known.ahead_until) known.ahead.clear();
@@ -162,13 +193,13 @@ void Rewarmer::begin(const Rewarm& wish) {
 // loop.
 Awaitable<std::string> Rewarmer::body_for(ServerKey server, PromptPtr prompt) {
   const std::string_view answer =
-      context_.book.rewarm(server).refuses_answers ? std::string_view() : prompt->answer;
+      context_.book.rewarm(server).refuses_answers ? std::string_view() : prompt->chat.answer;
   std::string body;
   const auto write = [&] {
-    if (Result<std::string> made = rewarm_body(prompt->body, prompt->dialect, answer))
+    if (Result<std::string> made = rewarm_body(prompt->chat.body, prompt->chat.dialect, answer))
       body = std::move(*made);
   };
-  const std::size_t size = prompt->body.size();
+  const std::size_t size = prompt->chat.body.size();
   if (size > Reading::largest_at_once && context_.side.has_room(size))
     co_await context_.side.run(size, write);
   else
@@ -181,7 +212,7 @@ Awaitable<void> Rewarmer::ask(Rewarm wish, PromptPtr prompt, bool ahead) {
   const ServerKey server{wish.upstream};
   std::string body;
   if (ahead)
-    body = prompt->body;
+    body = prompt->chat.body;
   else
     body = co_await body_for(server, prompt);
   bool answered = false;
@@ -210,20 +241,20 @@ Awaitable<bool> Rewarmer::ask_now(Run& run, ServerKey server, PromptPtr prompt, 
   UpstreamConnection& upstream = run.request.upstream();
   const Time begun = now();
   co_await send_all(upstream.socket(), bytes);
-  AnswerAssembler assembler(prompt->dialect, Keep::figures);
+  AnswerAssembler assembler(prompt->chat.dialect, Keep::figures);
   const Collected collected = co_await collect_answer(upstream, assembler, &context_.memory);
   if (collected.status == bad_request) context_.book.rewarm(server).refuses_answers = true;
   if (run.request.ended()) co_return false;
-  note(server, prompt, collected, begun);
+  note(server, prompt, collected, assembler.figures(), begun);
   co_return collected.any_byte;
 }
 
 // What it took, where it was the last chat's.
 void Rewarmer::note(const ServerKey& server, const PromptPtr& prompt, const Collected& collected,
-                    Time begun) {
+                    const UpstreamFigures& figures, Time begun) {
   const bool answered = collected.status == 200 && collected.first_byte != Time{};
   if (!answered || prompt != prompts_[server].prompt) return;
-  rewarming_.answered(server, prompt->chat, collected.first_byte - begun);
+  rewarming_.answered(server, prompt->chat.chat, figures, collected.first_byte - begun);
 }
 
 }  // namespace tasklane

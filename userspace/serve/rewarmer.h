@@ -1,5 +1,5 @@
-// Keeps the last chat's prompt of each server, in memory alone, and asks it again with one token when the
-// lanes say so: then the chat's next turn finds it in the server's cache.
+// Keeps the last chat's prompt of each server, in memory alone, for the tasks that quote it, and asks it
+// again with one token when the lanes say so: then the chat's next turn finds it in the server's cache.
 #pragma once
 
 #include <deque>
@@ -19,12 +19,8 @@ namespace tasklane {
 
 struct ChatPrompt {
   Target origin;
-  std::string head;    // of its request, as it came
-  std::string body;    // decoded
-  std::string answer;  // in its dialect's words; empty: none that a next turn quotes
-  Dialect dialect = Dialect::none;
-  Conversation chat;
-  std::string model;
+  std::string head;  // of its request, as it came
+  KeptChat chat;
 };
 
 class Rewarmer {
@@ -33,9 +29,12 @@ class Rewarmer {
   explicit Rewarmer(RelayContext& context, Duration pause = std::chrono::minutes(1));
 
   // Whether a chat of this size is worth keeping in mind.
-  [[nodiscard]] static bool keeps(std::size_t body_size) { return body_size <= longest_body; }
-  // The chat `id` was answered with `answer`, a whole body in its dialect. Call it before it leaves its lane.
+  [[nodiscard]] static bool keeps(std::size_t body_size) { return body_size <= KeptChats::longest_body; }
+  // The chat `id` was answered with `answer`, a whole body in its dialect, of which `prompt` has no word yet.
+  // Call it before it leaves its lane.
   void remember(const ServerKey& server, RequestId id, ChatPrompt prompt, const std::string& answer);
+  // The last chat that this server has seen is none that is kept.
+  void forget(const ServerKey& server);
   // The front end's page was opened: after a pause the last chats' system prompts and tools are asked for,
   // one for each slot, so that the model is loaded and finds them when the person sends.
   void page_opened(const ServerKey& server);
@@ -45,7 +44,6 @@ class Rewarmer {
   [[nodiscard]] std::size_t kept() const;
 
  private:
-  static constexpr std::size_t longest_body = 4u << 20;
   using PromptPtr = std::shared_ptr<const ChatPrompt>;
   struct Common {
     PromptPtr prompt;
@@ -53,7 +51,6 @@ class Rewarmer {
   };
   struct Prompts {
     PromptPtr prompt;
-    Time prompt_until{};
     std::deque<Common> common;     // what next chats may share with the last ones; newest first
     std::vector<PromptPtr> ahead;  // of them, what the opened page has still to be asked; the next at the end
     Time ahead_until{};
@@ -64,7 +61,8 @@ class Rewarmer {
   Awaitable<void> ask(Rewarm wish, PromptPtr prompt, bool ahead);
   Awaitable<std::string> body_for(ServerKey server, PromptPtr prompt);
   Awaitable<bool> ask_now(Run& run, ServerKey server, PromptPtr prompt, std::string body);
-  void note(const ServerKey& server, const PromptPtr& prompt, const Collected& collected, Time begun);
+  void note(const ServerKey& server, const PromptPtr& prompt, const Collected& collected,
+            const UpstreamFigures& figures, Time begun);
   static void remember_common(Prompts& prompts, const ChatPrompt& prompt);
   [[nodiscard]] std::vector<PromptPtr> to_ask_ahead(const ServerKey& server, const Prompts& prompts) const;
 

@@ -22,7 +22,7 @@ std::vector<Hop> hops_of(const Decision& decision, const Target& origin, const C
 }
 
 Life::Around around(RelayContext& context) {
-  return {context.book,       context.lanes.admission(), context.answers,
+  return {context.book,       context.lanes.admission(), context.answers, context.chats,
           context.statistics, context.canonical,         context.bypass};
 }
 

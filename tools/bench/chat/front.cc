@@ -12,7 +12,10 @@ std::string text_of(const Asked& asked) { return asked.suggestion.empty() ? "an 
 void Direct::ask(Asked asked, Done done) {
   const auto watch = std::make_shared<Watch>(Watch{world_.now(), {}, {}});
   const std::string text = text_of(asked);
-  model_.submit(std::move(asked.prompt), asked.answer_tokens,
+  sim::Work work;
+  work.prompt = std::move(asked.prompt);
+  work.quoted = std::move(asked.answer);
+  model_.submit(std::move(work), asked.answer_tokens,
                 {[this, watch] { watch->token(world_.now()); },
                  [this, watch, text, done = std::move(done)](const sim::Usage&) {
                    watch->outcome.total = world_.now() - watch->asked;

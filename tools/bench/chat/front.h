@@ -14,7 +14,8 @@ struct Asked {
   RequestClass request_class = RequestClass::chat;
   sim::Tokens prompt;
   std::size_t known = 0;  // of the prompt's tokens: the system prompt or the template, the same each time
-  std::vector<sim::Tokens> said;  // the chatter's messages so far
+  std::vector<sim::Tokens> said;   // the chatter's messages so far, or those that are quoted
+  std::size_t unquoted_turns = 0;  // before them
   std::size_t answer_tokens = 0;
   sim::Tokens answer;        // of a chat: what the next turn will quote
   std::uint64_t chat = 0;    // tasks name the one that they quote

@@ -127,6 +127,7 @@ int run_all(const Options& options) {
       {"one model, without pre-emption", true, "one-model.json", false, {.preempt = true}},
       {"one model, without slices", true, "one-model.json", false, {.slices = true}},
       {"one model, without re-warm", true, "one-model.json", false, {.rewarm = true}},
+      {"one model, without grafts", true, "one-model.json", false, {.graft = true}},
   };
   Json results = Json::array();
   for (const Way& way : ways) results.push_back(run(way, options));

@@ -12,6 +12,7 @@ constexpr Duration title_before_chat = std::chrono::milliseconds(5);
 constexpr Duration editor_waits = std::chrono::seconds(1);
 constexpr std::size_t autocomplete_template = 420;
 constexpr std::size_t behind_the_text = 9;
+constexpr std::size_t quoted_turns = 3;
 constexpr std::size_t longest_text = 1500;  // then the typist begins another
 
 sim::Tokens known_tokens(std::size_t count, std::uint32_t from) {
@@ -48,7 +49,7 @@ void People::append(sim::Tokens& to, std::size_t count) {
 
 void People::new_conversation() {
   conversation_ = {
-      conversation_.key + 1, 0, whole(conversing_, 2, 6), known_tokens(habits_.shared_prefix, 1), {}};
+      conversation_.key + 1, 0, whole(conversing_, 2, 6), known_tokens(habits_.shared_prefix, 1), {}, {}};
   write_message();
 }
 
@@ -101,6 +102,7 @@ void People::ask_suggestion(Who who, Duration length) {
     asked.request_class = RequestClass::autocomplete;
     asked.prompt = template_tokens(autocomplete_template, 500'000);
     asked.known = asked.prompt.size();
+    if (who == Who::chatter) quote_last_messages(asked);
     sim::append_tokens(asked.prompt, state.text);  // what was typed before is in the cache
     append(asked.prompt, behind_the_text);
     asked.answer_tokens = habits_.answers.autocomplete;
@@ -122,6 +124,19 @@ void People::ask_suggestion(Who who, Duration length) {
   });
 }
 
+// As the editor does in a chat that has begun.
+void People::quote_last_messages(Asked& asked) const {
+  const auto& [key, turn, turns, prompt, said, answers] = conversation_;
+  const std::size_t first = said.size() - std::min(said.size(), quoted_turns);
+  asked.chat = key;
+  for (std::size_t i = first; i < said.size(); ++i) {
+    asked.said.push_back(said[i]);
+    for (const sim::Tokens* each : {&said[i], &answers[i]})
+      asked.prompt.insert(asked.prompt.end(), each->begin(), each->end());
+  }
+  asked.unquoted_turns = first;
+}
+
 void People::send() {
   append(conversation_.said.emplace_back(), static_cast<std::size_t>(whole(conversing_, 20, 200)));
   const sim::Tokens& message = conversation_.said.back();
@@ -141,6 +156,7 @@ void People::send() {
     const sim::Tokens answer = asked.answer;
     front_.ask(std::move(asked), [this, answer](const Outcome& outcome) {
       conversation_.prompt.insert(conversation_.prompt.end(), answer.begin(), answer.end());
+      conversation_.answers.push_back(answer);
       chat_answered(outcome);
     });
   });
@@ -175,6 +191,7 @@ void People::ask_task(RequestClass request_class, std::size_t length, std::size_
   asked.prompt.insert(asked.prompt.end(), prompt.begin() + static_cast<std::ptrdiff_t>(habits_.shared_prefix),
                       prompt.end());
   asked.answer_tokens = answer_tokens;
+  asked.typist = 1;
   const std::string name(to_text(request_class));
   ++seen_.asked[name];
   const Time begun = schedule_.now();

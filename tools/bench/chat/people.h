@@ -44,7 +44,7 @@ class People {
     std::uint64_t key = 0;
     int turn = 0, turns = 0;
     sim::Tokens prompt;
-    std::vector<sim::Tokens> said;
+    std::vector<sim::Tokens> said, answers;
   };
   enum class Who : std::uint8_t { chatter, typist };
   // The dice of each are its own: what one waits for does not change what another does.
@@ -66,6 +66,7 @@ class People {
   void pause(Who who);
   void ask_suggestion(Who who, Duration length);
   void typed_on(Who who);
+  void quote_last_messages(Asked& asked) const;
 
   static double uniform(Random& random, double low, double high) {
     return std::uniform_real_distribution<>(low, high)(random);

@@ -6,6 +6,7 @@
 #include "shaper/classify/pack.h"
 #include "shaper/decide/decide.h"
 #include "shaper/http/message_scanner.h"
+#include "shaper/task/rewarm.h"
 #include "tools/bench/chat/watch.h"
 #include "tools/bench/chat/wire_text.h"
 #include "tools/modelsim/dialect_answer.h"
@@ -47,7 +48,15 @@ UpstreamFigures figures_of(const sim::Usage& usage) {
   figures.computed_tokens = usage.new_tokens;
   figures.cached_tokens = usage.cached_tokens;
   figures.prompt_time = usage.prefill;
+  figures.generated_tokens = usage.generated;
   return figures;
+}
+
+// A request's body, as the simulated server reads it.
+sim::GenerationRequest read_by_server(const std::string& body) {
+  auto request = sim::parse_generation(Dialect::openai_chat, body, sim::Flavour::llama);
+  if (!request) throw std::runtime_error(request.error().text());
+  return std::move(*request);
 }
 
 // As the model would write it: the class's object.
@@ -70,8 +79,8 @@ class Shaped::Task : public WaitingTask {
         done_(std::move(done)),
         arrived_(front.world_.now()),
         id_(plan.ticket.id),
-        life_({front.book_, front.desk_.admission(), front.answers_, front.statistics_, front.canonical_,
-               front.bypass_},
+        life_({front.book_, front.desk_.admission(), front.answers_, front.chats_, front.statistics_,
+               front.canonical_, front.bypass_},
               std::move(plan), std::move(hops)) {}
 
   void on_start() override {
@@ -128,12 +137,11 @@ class Shaped::Task : public WaitingTask {
   }
 
   void submit(const effect::Send& send) {
-    auto request = sim::parse_generation(life_.plan().form.dialect, send.body, sim::Flavour::llama);
-    if (!request) throw std::runtime_error(request.error().text());
-    sim::Work work = request->work;
+    sim::GenerationRequest request = read_by_server(send.body);
+    sim::Work work = request.work;
     running_ =
         server_->submit(std::move(work), asked_.answer_tokens,
-                        {{}, [this, keep = send.keep, said = std::move(*request)](const sim::Usage& usage) {
+                        {{}, [this, keep = send.keep, said = std::move(request)](const sim::Usage& usage) {
                            AnswerAssembler assembler(life_.plan().form.dialect, keep);
                            const std::string text = sim::stream_piece(said, 1, content_of(asked_)) +
                                                     sim::stream_end(said, 1, usage, sim::Flavour::llama);
@@ -170,16 +178,18 @@ class Shaped::Task : public WaitingTask {
 // A re-warm, which gives way when it is told to.
 class Shaped::OwnRequest : public WaitingTask {
  public:
-  OwnRequest(Shaped& front, RequestId id) : front_(front), id_(id) {
+  OwnRequest(Shaped& front, RequestId id, const std::shared_ptr<const KeptChat>& chat)
+      : front_(front), id_(id) {
     front_.desk_.enter(id_, *this);
     const Time begun = front_.world_.now();
-    running_ = front_.model_.submit(front_.last_chat_, 1, {{}, [this, begun](const sim::Usage&) {
-                                                             const Time at = front_.world_.now();
-                                                             front_.rewarming_.answered(
-                                                                 model_server, front_.last_key_, at - begun);
-                                                             front_.desk_.finished(id_, nullptr, at);
-                                                             end();
-                                                           }});
+    sim::Work work = read_by_server(*rewarm_body(chat->body, chat->dialect, chat->answer)).work;
+    running_ = front_.model_.submit(
+        std::move(work), 1, {{}, [this, begun, chat](const sim::Usage& usage) {
+                               const Time at = front_.world_.now();
+                               front_.rewarming_.answered(model_server, *chat, figures_of(usage), at - begun);
+                               front_.desk_.finished(id_, nullptr, at);
+                               end();
+                             }});
   }
   void on_start() override {}
   void on_share() override {}
@@ -233,43 +243,59 @@ void Shaped::ask(Asked asked, Done done) {
       decide(config_, {request.head, endpoint, &body, request.body.size(), classification, client});
   std::optional<TaskPlan> plan = plan_task({id, endpoint, &body, classification, decision, client});
   if (plan.has_value() == (asked.request_class == RequestClass::chat)) ++misjudged_;
-  if (!plan)
-    return ask_chat(chat_ticket(id, classification, &body, model_server.name), std::move(asked),
-                    std::move(done));
+  if (!plan) {
+    KeptChat kept{request.body,       "", endpoint.dialect, std::string(body.model), classification.tenant,
+                  classification.chat};
+    kept.arrived = world_.now();
+    return ask_chat(
+        {chat_ticket(id, classification, &body, model_server.name), std::move(asked), std::move(kept)},
+        std::move(done));
+  }
   auto task =
       std::make_unique<Task>(*this, std::move(asked), std::move(done), std::move(*plan), hops_of(decision));
   Task& begun = *(tasks_[id] = std::move(task));
   begun.told();
 }
 
-void Shaped::ask_chat(Ticket ticket, Asked asked, Done done) {
-  desk_.chat_begins(ticket, world_.now());
+void Shaped::ask_chat(Chat chat, Done done) {
+  desk_.chat_begins(chat.ticket, world_.now());
   const auto watch = std::make_shared<Watch>(Watch{world_.now(), {}, {}});
-  model_.submit(asked.prompt, asked.answer_tokens,
+  sim::Work work = read_by_server(chat.kept.body).work;
+  sim::append_tokens(work.quoted, words_of(chat.asked.answer));
+  const std::size_t answer_tokens = chat.asked.answer_tokens;
+  model_.submit(std::move(work), answer_tokens,
                 {[this, watch] { watch->token(world_.now()); },
-                 [this, watch, ticket, asked, done = std::move(done)](const sim::Usage& usage) {
+                 [this, watch, chat = std::move(chat), done = std::move(done)](const sim::Usage& usage) {
                    watch->outcome.total = world_.now() - watch->asked;
-                   watch->outcome.text = text_of(asked);
-                   chat_answered(ticket, asked, usage);
+                   watch->outcome.text = text_of(chat.asked);
+                   chat_answered(chat, usage);
                    done(watch->outcome);
                  }});
 }
 
-void Shaped::chat_answered(const Ticket& ticket, const Asked& asked, const sim::Usage& usage) {
-  said_[asked.chat].push_back(words_of(asked.answer));
-  last_chat_ = asked.prompt;
-  last_chat_.insert(last_chat_.end(), asked.answer.begin(), asked.answer.end());
-  last_key_ = ticket.chat;
-  book_.slices({model_server, wire_model}, Dialect::openai_chat).chat(figures_of(usage));
-  rewarming_.chat_answered(model_server, ticket.id, ticket.chat, figures_of(usage), config_.original().rewarm,
+void Shaped::chat_answered(Chat chat, const sim::Usage& usage) {
+  const UpstreamFigures figures = figures_of(usage);
+  const RequestId id = chat.ticket.id;
+  const ModelKey model{model_server, wire_model};
+  chat.kept.answer = words_of(chat.asked.answer);
+  chat.kept.tokens = usage.new_tokens + usage.cached_tokens + usage.generated;
+  chat.kept.ended = world_.now();
+  said_[chat.asked.chat].push_back(chat.kept.answer);
+  book_.slices(model, Dialect::openai_chat).chat(figures);
+  book_.grafts(model, Dialect::openai_chat).other(figures);
+  rewarming_.chat_answered(model_server, id, chat.ticket.chat, figures, config_.original().rewarm,
                            world_.now());
-  desk_.chat_ends(ticket.id, world_.now());
-  classifier_.ended(ticket.id, world_.now());
+  chats_.keep(model_server, std::make_shared<const KeptChat>(std::move(chat.kept)));
+  desk_.chat_ends(id, world_.now());
+  classifier_.ended(id, world_.now());
 }
 
 void Shaped::rewarm(const Rewarm& wish) {
   rewarming_.begun(model_server);
-  own_[wish.id] = std::make_unique<OwnRequest>(*this, wish.id);
+  if (const auto chat = chats_.of(model_server, world_.now()))
+    own_[wish.id] = std::make_unique<OwnRequest>(*this, wish.id, chat);
+  else
+    desk_.finished(wish.id, nullptr, world_.now());
 }
 
 }  // namespace tasklane::bench

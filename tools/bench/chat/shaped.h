@@ -26,6 +26,7 @@ class Shaped : public Front, public World::Part {
   [[nodiscard]] const Admission* admission() const override { return &desk_.admission(); }
   // Chats that were taken for tasks, and tasks for chats.
   [[nodiscard]] std::uint64_t misjudged() const { return misjudged_; }
+  [[nodiscard]] const RelayCounters& counters() const { return statistics_.relay(); }
 
   [[nodiscard]] std::optional<Time> next() const override {
     return desk_.admission().next_wakeup(world_.now());
@@ -36,8 +37,14 @@ class Shaped : public Front, public World::Part {
   class Task;
   class OwnRequest;
 
-  void ask_chat(Ticket ticket, Asked asked, Done done);
-  void chat_answered(const Ticket& ticket, const Asked& asked, const sim::Usage& usage);
+  // A chat on its way.
+  struct Chat {
+    Ticket ticket;
+    Asked asked;
+    KeptChat kept;
+  };
+  void ask_chat(Chat chat, Done done);
+  void chat_answered(Chat chat, const sim::Usage& usage);
   void rewarm(const Rewarm& wish);
   [[nodiscard]] std::vector<Hop> hops_of(const Decision& decision) const;
 
@@ -50,6 +57,7 @@ class Shaped : public Front, public World::Part {
   Desk desk_;
   Book book_;
   AnswerCache answers_;
+  KeptChats chats_;
   Statistics statistics_;
   Canonical canonical_{1, 2};
   Rewarming rewarming_;
@@ -57,8 +65,6 @@ class Shaped : public Front, public World::Part {
   std::map<RequestId, std::unique_ptr<Task>> tasks_;
   std::map<RequestId, std::unique_ptr<OwnRequest>> own_;
   std::map<std::uint64_t, std::vector<std::string>> said_;  // what the model said in each chat
-  sim::Tokens last_chat_;
-  Conversation last_key_;
   RequestId last_id_ = 0;
   std::uint64_t misjudged_ = 0;
 };

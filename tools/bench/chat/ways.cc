@@ -23,6 +23,9 @@ Counts lane_counts(const HostSeen& host) {
       counts[std::string(to_text(event.lane)) + " " + event.name] = lane->second.*event.count;
   counts["rewarm asked"] = host.rewarm.asked;
   counts["rewarm finished"] = host.rewarm.finished;
+  counts["grafted"] = host.relay.grafted;
+  counts["graft refused"] = host.relay.graft_refused;
+  counts["graft tokens spared"] = host.relay.graft_tokens_spared;
   counts["misjudged"] = host.misjudged;
   return counts;
 }
@@ -37,8 +40,10 @@ void leave_out(Config& config, const Without& without) {
     if (without.preempt) settings.preempt.reset();
     if (without.slices) settings.slices = false;
   }
-  if (without.rewarm)
-    for (auto& [name, upstream] : config.upstreams) upstream.rewarm = false;
+  for (auto& [name, upstream] : config.upstreams) {
+    if (without.rewarm) upstream.rewarm = false;
+    if (without.graft) upstream.graft = false;
+  }
 }
 
 }  // namespace
@@ -74,6 +79,7 @@ HostSeen live_virtually(const Way& way, HostOptions options) {
   HostSeen all{people.seen(),
                {},
                {},
+               shaped == nullptr ? RelayCounters{} : shaped->counters(),
                shaped == nullptr ? 0 : shaped->misjudged(),
                model.requests(),
                model.prompt_tokens(),

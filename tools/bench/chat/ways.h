@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "shaper/count/statistics.h"
 #include "tools/bench/chat/front.h"
 #include "tools/bench/chat/people.h"
 
@@ -13,7 +14,7 @@ namespace tasklane::bench {
 
 // What of Tasklane is left out, to see what it is worth.
 struct Without {
-  bool settle = false, quiet = false, preempt = false, slices = false, rewarm = false;
+  bool settle = false, quiet = false, preempt = false, slices = false, rewarm = false, graft = false;
 };
 
 struct Way {
@@ -46,6 +47,7 @@ struct HostSeen {
   Seen seen;
   std::map<Lane, LaneCounters> lanes;
   RewarmCounters rewarm;
+  RelayCounters relay;
   std::uint64_t misjudged = 0;  // chats taken for tasks, tasks for chats
   std::uint64_t model_requests = 0;
   std::uint64_t model_prompt_tokens = 0;

@@ -69,7 +69,8 @@ std::string history(const Asked& asked, const std::vector<std::string>& answers)
   std::string text;
   for (std::size_t i = 0; i < asked.said.size(); ++i) {
     text += "USER: " + message_text(asked.said[i]) + "\n";
-    if (i < answers.size()) text += "ASSISTANT: " + answers[i] + "\n";
+    const std::size_t turn = asked.unquoted_turns + i;
+    if (turn < answers.size()) text += "ASSISTANT: " + answers[turn] + "\n";
   }
   return text + "</chat_history>";
 }
@@ -81,13 +82,14 @@ std::string task_prompt(const Asked& asked, const std::vector<std::string>& answ
   const std::string begin = std::string("### Task:\n") + task + "\n### Guidelines:\n- ";
   const std::string end =
       std::string("\n### Output:\nJSON format: ") + output +
-      (typing ? "\n### Context:\n<chat_history>\n\n</chat_history>\n<type>general</type>\n<text>"
-              : "\n### Chat History:\n<chat_history>\n");
-  const std::size_t around = typing ? user_role : user_and_assistant_role + end_of_history;
-  const std::size_t tokens = (begin.size() + end.size()) / bytes_per_token + around;
+      (typing ? "\n### Context:\n<chat_history>\n" : "\n### Chat History:\n<chat_history>\n");
+  const std::string type = typing ? "\n<type>general</type>\n<text>" : "";
+  const std::size_t around = (typing ? user_role : user_and_assistant_role) + end_of_history;
+  const std::size_t tokens = (begin.size() + end.size() + type.size()) / bytes_per_token + around;
   const std::string guidelines = words(asked.prompt.data(), asked.known - std::min(asked.known, tokens));
-  return begin + guidelines + end +
-         (typing ? asked.typed + "</text>\n#### Output:\n" : history(asked, answers));
+  std::string text = begin + guidelines + end + history(asked, answers) + type;
+  if (typing) text += asked.typed + "</text>\n#### Output:\n";
+  return text;
 }
 
 std::string content_in(const Json& json, const char* part) {

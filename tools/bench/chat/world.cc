@@ -30,12 +30,6 @@ void World::run(Duration how_long) {
   now_ = end;
 }
 
-std::uint64_t Server::submit(sim::Tokens prompt, std::size_t answer_tokens, Caller caller) {
-  sim::Work work;
-  work.prompt = std::move(prompt);
-  return submit(std::move(work), answer_tokens, std::move(caller));
-}
-
 std::uint64_t Server::submit(sim::Work work, std::size_t answer_tokens, Caller caller) {
   work.model = "model";
   work.answer.assign(answer_tokens, "word ");

@@ -53,7 +53,6 @@ class Server : public World::Part {
   Server(World& world, const sim::EngineOptions& options) : world_(world), engine_(options) {
     world_.add(*this);
   }
-  std::uint64_t submit(sim::Tokens prompt, std::size_t answer_tokens, Caller caller);
   std::uint64_t submit(sim::Work work, std::size_t answer_tokens, Caller caller);
   void close(std::uint64_t id);
   [[nodiscard]] std::uint64_t requests() const { return requests_; }

@@ -1,0 +1,100 @@
+// Whether tasks are asked on top of their chats, judged by the figures that servers give.
+#include "shaper/server/graft_worth.h"
+
+#include <gtest/gtest.h>
+
+namespace tasklane {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t chat = 5000;
+
+UpstreamFigures llama(std::uint64_t cached, std::uint64_t computed) {
+  UpstreamFigures figures;
+  figures.cached_tokens = cached;
+  figures.computed_tokens = computed;
+  return figures;
+}
+UpstreamFigures ollama(std::uint64_t prompt, milliseconds time) {
+  UpstreamFigures figures;
+  figures.prompt_tokens = prompt;
+  figures.prompt_time = time;
+  return figures;
+}
+int times_it_pays(GraftWorth& worth, int occasions) {
+  int times = 0;
+  for (int i = 0; i < occasions; ++i) times += worth.pays(chat) ? 1 : 0;
+  return times;
+}
+
+TEST(GraftWorth, IsTriedAndGoesOnWhereTheChatIsFound) {
+  GraftWorth worth;
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(worth.pays(chat));
+    worth.answered(llama(5000, 300), chat, true);
+  }
+}
+
+TEST(GraftWorth, WhereTheChatIsNotFoundItIsTriedNowAndThen) {
+  GraftWorth worth;
+  for (int i = 0; i < 3; ++i) worth.answered(llama(3, 5300), chat, true);
+  EXPECT_EQ(2, times_it_pays(worth, 32));
+  worth.answered(llama(5000, 300), chat, true);
+  EXPECT_EQ(32, times_it_pays(worth, 32));
+}
+
+TEST(GraftWorth, WhereNothingIsToldOrAnswersAreOfNoUseItIsTriedNowAndThen) {
+  GraftWorth silent;
+  for (int i = 0; i < 3; ++i) silent.answered({}, chat, true);
+  EXPECT_EQ(2, times_it_pays(silent, 32));
+  GraftWorth refusing;
+  for (int i = 0; i < 3; ++i) refusing.in_vain();
+  EXPECT_EQ(2, times_it_pays(refusing, 32));
+}
+
+TEST(GraftWorth, FiguresThatCannotBeTrueEndIt) {
+  for (const UpstreamFigures& lie : {ollama(0, milliseconds(1)), ollama(5300, milliseconds(-1)), [] {
+                                       UpstreamFigures figures = llama(9000, 1);
+                                       figures.prompt_tokens = 5300;
+                                       return figures;
+                                     }()}) {
+    GraftWorth worth;
+    worth.answered(lie, chat, true);
+    EXPECT_EQ(0, times_it_pays(worth, 100));
+  }
+}
+
+TEST(GraftWorth, OllamaTellsByTheTimeBesideThatOfAColdPrompt) {
+  GraftWorth worth;
+  worth.other(ollama(5000, milliseconds(16000)));
+  worth.other(ollama(5100, milliseconds(300)));  // found in the cache
+  for (int i = 0; i < 5; ++i) worth.answered(ollama(5300, milliseconds(1100)), chat, true);
+  EXPECT_TRUE(worth.pays(chat));
+  for (int i = 0; i < 3; ++i) worth.answered(ollama(5300, milliseconds(15000)), chat, true);
+  EXPECT_FALSE(worth.pays(chat));
+}
+
+TEST(GraftWorth, AChatOfWhichTheServerCutTheBeginningIsTooLong) {
+  GraftWorth worth;
+  worth.answered(ollama(4000, milliseconds(16000)), chat, true);
+  EXPECT_FALSE(worth.pays(chat));
+  EXPECT_FALSE(worth.pays(chat + 1));
+  EXPECT_TRUE(worth.pays(chat - 1));
+  EXPECT_TRUE(worth.pays(0)) << "nothing is known of its length";
+}
+
+TEST(GraftWorth, TellsWhetherOtherWorkPushesTheChatOut) {
+  GraftWorth worth;
+  EXPECT_FALSE(worth.kept_through());
+  EXPECT_FALSE(worth.is_pushed_out());
+  worth.answered(llama(3, 5300), chat, false);
+  EXPECT_TRUE(worth.is_pushed_out());
+  EXPECT_TRUE(worth.pays(chat)) << "that says nothing of grafts right behind their chat";
+  worth.answered(llama(5000, 300), chat, false);
+  EXPECT_TRUE(worth.kept_through());
+  EXPECT_FALSE(worth.is_pushed_out());
+}
+
+}  // namespace
+}  // namespace tasklane

@@ -254,7 +254,7 @@ void Rewarmer::note(const ServerKey& server, const PromptPtr& prompt, const Coll
                     const UpstreamFigures& figures, Time begun) {
   const bool answered = collected.status == 200 && collected.first_byte != Time{};
   if (!answered || prompt != prompts_[server].prompt) return;
-  rewarming_.answered(server, prompt->chat.chat, figures, collected.first_byte - begun);
+  rewarming_.answered(server, prompt->chat, figures, collected.first_byte - begun);
 }
 
 }  // namespace tasklane

@@ -223,8 +223,11 @@ void Engine::emit_token(Runner& runner, Slot& slot, Time at) {
   const Work& work = slot.job->work;
   Record& record = records_[slot.job->id];
   if (slot.generated < work.answer.size()) {
-    const std::string& text = work.answer[slot.generated++];
-    slot.cache.push_back(static_cast<std::uint32_t>(std::hash<std::string>{}(text)));
+    const std::size_t place = slot.generated++;
+    const std::string& text = work.answer[place];
+    slot.cache.push_back(place < work.answer_tokens.size()
+                             ? work.answer_tokens[place]
+                             : static_cast<std::uint32_t>(std::hash<std::string>{}(text)));
     if (!record.first_token) record.first_token = at;
     events_.push_back({slot.job->id, EventKind::token, at, text, {}});
     if (work.stream) last_result_ = at;

@@ -38,6 +38,7 @@ struct Work {
   std::string load_options;  // what makes a server load the model anew when it differs
   Tokens prompt;
   std::vector<std::string> answer;  // the text, token by token
+  Tokens answer_tokens;             // as a later prompt quotes them; empty: made of the text
   std::size_t most_tokens = 0;      // 0: no limit
   bool stream = true;
 };

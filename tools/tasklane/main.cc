@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "tools/observe/observe.h"
+#include "tools/observe/replay_verb.h"
 #include "tools/tasklane/bypass.h"
 #include "tools/tasklane/check.h"
 #include "tools/tasklane/control_client.h"
@@ -25,6 +26,7 @@ int main(int argc, char** argv) {
   add_explain(app, exit);
   add_learn(app, control, exit);
   add_observe(app, exit);
+  add_replay(app, exit);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -38,10 +38,9 @@ void Observation::feed(LinkLayer link, std::string_view bytes, std::size_t wire_
 
 void Observation::tick(Time now) {
   constexpr Duration often = std::chrono::seconds(1);
-  now_ = std::max(now_, now);
-  if (now_ - ticked_ < often) return;
-  ticked_ = now_;
-  reassembly_.tick(now_);
+  if (now - ticked_ < often) return;
+  ticked_ = now;
+  reassembly_.tick(now);
 }
 
 void Observation::finish() { reassembly_.finish(now_); }

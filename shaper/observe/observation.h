@@ -26,7 +26,7 @@ class Observation {
 
   // `at` may jump back a little, as captures do: time then stands still.
   void feed(LinkLayer link, std::string_view frame, std::size_t wire_length, Time at);
-  // Live, between packets.
+  // Live, between packets: a moment before now, for packets that are on their way here.
   void tick(Time now);
   void finish();
 

@@ -35,8 +35,8 @@ class Printing {
     part.bytes = static_cast<std::uint32_t>(text.size());
     part.hash = hasher_.hash(text);
     chain_ = mixed(chain_, static_cast<std::uint64_t>(role) + 1);
-    for (std::size_t at = 0; at == 0 || at < text.size(); at += PromptPrint::block_bytes) {
-      chain_ = mixed(chain_, hasher_.hash(text.substr(at, PromptPrint::block_bytes)));
+    for (std::size_t at = 0; at == 0 || at < text.size(); at += PromptPrint::block_at(at)) {
+      chain_ = mixed(chain_, hasher_.hash(text.substr(at, PromptPrint::block_at(at))));
       part.blocks.push_back(static_cast<std::uint32_t>(chain_ >> 32U));
     }
     print_.bytes += text.size();
@@ -94,11 +94,10 @@ Common common_beginning(const PromptPrint& one, const PromptPrint& other) {
     const PromptPart& b = other.parts[i];
     const std::size_t blocks = std::min(a.blocks.size(), b.blocks.size());
     std::size_t same = 0;
-    while (same < blocks && a.blocks[same] == b.blocks[same]) ++same;
+    std::uint64_t bytes = 0;
+    for (; same < blocks && a.blocks[same] == b.blocks[same]; ++same) bytes += PromptPrint::block_at(bytes);
     const bool whole = same == a.blocks.size() && same == b.blocks.size();
-    common.bytes +=
-        whole ? a.bytes
-              : std::min<std::uint64_t>(same * PromptPrint::block_bytes, std::min(a.bytes, b.bytes));
+    common.bytes += whole ? a.bytes : std::min<std::uint64_t>(bytes, std::min(a.bytes, b.bytes));
     if (!whole) break;
     ++common.parts;
   }

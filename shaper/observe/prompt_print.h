@@ -1,4 +1,4 @@
-// A prompt by keyed hashes: what of it another prompt begins with, to within a few dozen words, and which
+// A prompt by keyed hashes: what of it another prompt begins with, to within a dozen words, and which
 // message is the first that differs. Holds no text; without the key nothing of it can be guessed.
 #pragma once
 
@@ -25,7 +25,9 @@ struct PromptPart {
 
 // The tools first, then the messages, as a server's chat template puts them.
 struct PromptPrint {
-  static constexpr std::size_t block_bytes = 256;
+  // Short at a part's beginning, where prompts of one template part ways.
+  static constexpr std::size_t block_at(std::size_t offset) { return offset < 512 ? 16 : 64; }
+  static constexpr std::size_t shortest_block = 16;
   std::vector<PromptPart> parts;
   std::uint64_t bytes = 0;
 };

@@ -7,13 +7,14 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
-#include <random>
 #include <utility>
 
-#include "shaper/classify/text_print.h"
 #include "shaper/observe/redactor.h"
+#include "tools/observe/advise.h"
 #include "tools/observe/pcapng_writer.h"
 #include "tools/observe/picture.h"
+#include "tools/observe/secret.h"
+#include "tools/observe/trace.h"
 
 namespace tasklane {
 namespace {
@@ -22,22 +23,6 @@ using namespace observe;
 
 volatile sig_atomic_t told_to_end = 0;
 void tell_to_end(int) { told_to_end = 1; }
-
-// Live: drawn. Of a file: made of it, so that the same file gives the same hashes, and nobody without it can
-// guess what they stand for.
-std::pair<std::uint64_t, std::uint64_t> secret_of(const std::string& file) {
-  if (file.empty() || file == "-") {
-    std::random_device random;
-    const auto draw = [&] { return std::uint64_t{random()} << 32U | random(); };
-    return {draw(), draw()};
-  }
-  constexpr std::size_t enough = std::size_t{1} << 20U;
-  std::string begins(enough, '\0');
-  std::ifstream in(file, std::ios::binary);
-  in.read(begins.data(), static_cast<std::streamsize>(enough));
-  begins.resize(static_cast<std::size_t>(in.gcount()));
-  return {TextHasher(1, 2).hash(begins), TextHasher(3, 4).hash(begins)};
-}
 
 // What becomes of each packet beside being observed.
 class Kept {
@@ -92,10 +77,12 @@ Result<std::unique_ptr<Kept>> keep(const ObserveOptions& options, int link_numbe
 
 class Run {
  public:
-  Run(const ObserveOptions& options, Capture capture, std::unique_ptr<Kept> kept, ObserverOptions observer)
+  Run(const ObserveOptions& options, Capture capture, std::unique_ptr<Kept> kept,
+      std::optional<std::ofstream> exported, ObserverOptions observer)
       : options_(options),
         capture_(std::move(capture)),
         kept_(std::move(kept)),
+        export_(std::move(exported)),
         observation_(std::move(observer), options.ports) {
     source_.live = options.file.empty();
     source_.name = source_.live ? options.live.device : options.file;
@@ -124,7 +111,7 @@ class Run {
         break;
       }
       const auto now = Clock::now();
-      observation_.tick(Time(std::chrono::system_clock::now().time_since_epoch()));
+      observation_.tick(Time(std::chrono::system_clock::now().time_since_epoch() - std::chrono::seconds(1)));
       if (options_.seconds > 0 && now - begun >= std::chrono::duration<double>(options_.seconds)) break;
       if (!shown || now - drawn < std::chrono::seconds(1)) continue;
       drawn = now;
@@ -137,14 +124,34 @@ class Run {
     return kept_ ? kept_->end() : Result<void>();
   }
 
-  void show(std::ostream& out, std::ostream& err) const {
-    if (options_.json)
-      out << picture_json(observation_, source_).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
-          << "\n";
-    else
-      out << picture_table(observation_, source_);
+  Result<void> export_all() {
+    if (!export_) return {};
+    write_trace(trace_of(observation_.observer(), source_.name), *export_);
+    export_->flush();
+    if (!*export_) return Error{"cannot be written", options_.export_to, "is there room on the disk?"};
+    return {};
+  }
+
+  Result<void> show(std::ostream& out, std::ostream& err) const {
     if (!source_.cut_short.empty())
       err << "tasklane observe: " << source_.name << ": ends before its time: " << source_.cut_short << "\n";
+    std::optional<Advice> advice;
+    if (options_.advise) {
+      auto made = advise(trace_of(observation_.observer(), source_.name));
+      if (!made) return made.error();
+      advice = std::move(*made);
+    }
+    if (options_.json) {
+      nlohmann::ordered_json json = picture_json(observation_, source_);
+      if (advice) json["advice"] = advice_json(*advice);
+      out << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    } else if (advice) {
+      err << picture_table(observation_, source_) << "\n" << advice_text(*advice) << "\n";
+      out << advice->rules.dump(2) << "\n";
+    } else {
+      out << picture_table(observation_, source_);
+    }
+    return {};
   }
 
  private:
@@ -156,6 +163,7 @@ class Run {
   const ObserveOptions& options_;
   Capture capture_;
   std::unique_ptr<Kept> kept_;
+  std::optional<std::ofstream> export_;
   Observation observation_;
   Source source_;
 };
@@ -171,13 +179,18 @@ Result<void> observe_all(const ObserveOptions& options, std::ostream& out, std::
   const ObserverOptions observer{std::move(*packs), low, high, live ? live_keeps : 0};
   auto kept = keep(options, capture->link_number(), observer);
   if (!kept) return kept.error();
+  std::optional<std::ofstream> exported;
+  if (!options.export_to.empty()) {
+    exported.emplace(options.export_to);
+    if (!*exported) return Error{"cannot be written", options.export_to, "is its folder there?"};
+  }
   if (live)
     if (auto dropped = drop_privileges(); !dropped) return dropped;
-  Run run(options, std::move(*capture), std::move(*kept), observer);
+  Run run(options, std::move(*capture), std::move(*kept), std::move(exported), observer);
   if (live) err << "capturing on " << options.live.device << std::endl;
   if (auto done = live ? run.live(out) : run.file(); !done) return done;
-  run.show(out, err);
-  return {};
+  if (auto exported_too = run.export_all(); !exported_too) return exported_too;
+  return run.show(out, err);
 }
 
 }  // namespace

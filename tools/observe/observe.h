@@ -26,6 +26,7 @@ struct ObserveOptions {
   std::string write;  // a capture
   bool redact = false;
   std::string export_to;  // JSON lines, for `tasklane replay`
+  bool advise = false;    // a rule file to `out`, and why to `err`; with `json` both in the object
   std::vector<std::string> packs{"open-webui"};
   std::vector<std::filesystem::path> pack_directories;
 };

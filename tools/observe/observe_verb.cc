@@ -48,6 +48,10 @@ void add_observe(CLI::App& app, ExitCode& exit) {
   verb->add_flag("--redact", options.redact,
                  "In it texts, credentials and addresses are replaced, so that it can be shared")
       ->needs(write);
+  verb->add_option("--export", options.export_to,
+                   "JSON lines of times, classes, sizes and hashes, without any text, for tasklane replay");
+  verb->add_flag("--advise", options.advise,
+                 "Proposes a rule file for this host (on standard output), and says why (on standard error)");
   verb->add_option("--packs", options.packs, "Names of rule packs")->delimiter(',')->capture_default_str();
   verb->add_option("--pack-dir", options.pack_directories, "Folders in which packs are looked for first");
   verb->callback([line, &exit] {

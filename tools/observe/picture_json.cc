@@ -1,16 +1,14 @@
-#include <cmath>
 #include <cstdio>
 
 #include "shaper/count/figure_json.h"
 #include "tools/observe/picture.h"
+#include "tools/observe/printing.h"
 
 namespace tasklane::observe {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-// To a microsecond: what a capture's clock is good for.
-double rounded(double value) { return std::round(value * 1e6) / 1e6; }
 Json seconds(std::optional<Duration> time) { return time ? Json(rounded(seconds_of(*time))) : Json(); }
 Json between(Time from, std::optional<Time> to) { return to ? seconds(*to - from) : Json(); }
 Json number(std::optional<std::uint64_t> count) { return count ? Json(*count) : Json(); }

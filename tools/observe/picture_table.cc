@@ -1,20 +1,13 @@
 #include <algorithm>
-#include <cstdio>
 #include <vector>
 
 #include "tools/observe/picture.h"
+#include "tools/observe/printing.h"
 
 namespace tasklane::observe {
 namespace {
 
-using Row = std::vector<std::string>;
-
-template <class... Values>
-std::string printed(const char* format, Values... values) {
-  char text[256];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
+using TableRow = std::vector<std::string>;
 
 std::string time(Duration value) {
   const double in_seconds = seconds_of(value);
@@ -27,12 +20,12 @@ std::string quantile(const Histogram& histogram, double q) {
 std::string count(std::uint64_t value) { return std::to_string(value); }
 
 // The first column to the left, the others to the right.
-std::string aligned(const std::vector<Row>& rows) {
+std::string aligned(const std::vector<TableRow>& rows) {
   std::vector<std::size_t> widths(rows.front().size());
-  for (const Row& row : rows)
+  for (const TableRow& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   std::string out;
-  for (const Row& row : rows) {
+  for (const TableRow& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string space(widths[i] - row[i].size(), ' ');
       out += i == 0 ? row[i] + space : "  " + space + row[i];
@@ -44,8 +37,9 @@ std::string aligned(const std::vector<Row>& rows) {
 }
 
 std::string classes(const Observer& observer) {
-  std::vector<Row> rows{{"CLASS", "REQUESTS", "ANSWERED", "LEFT", "FAILED", "UNSEEN", "AT ONCE", "TTFT p50",
-                         "p95", "worst", "TOTAL p50", "p95", "worst", "PROMPT", "CACHED", "GENERATED"}};
+  std::vector<TableRow> rows{{"CLASS", "REQUESTS", "ANSWERED", "LEFT", "FAILED", "UNSEEN", "AT ONCE",
+                              "TTFT p50", "p95", "worst", "TOTAL p50", "p95", "worst", "PROMPT", "CACHED",
+                              "GENERATED"}};
   for (const auto& [request_class, picture] : observer.classes()) {
     if (picture.requests == 0) continue;
     rows.push_back({std::string(to_text(request_class)), count(picture.requests), count(picture.answered),

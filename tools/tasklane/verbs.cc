@@ -1,6 +1,7 @@
 #include "tools/tasklane/verbs.h"
 
 #include "tools/observe/observe.h"
+#include "tools/observe/replay_verb.h"
 #include "tools/tasklane/bypass.h"
 #include "tools/tasklane/check.h"
 #include "tools/tasklane/control_client.h"
@@ -31,6 +32,7 @@ void add_verbs(CLI::App& app, std::string& control, ExitCode& exit) {
   add_explain(app, exit);
   add_learn(app, control, exit);
   add_observe(app, exit);
+  add_replay(app, exit);
 }
 
 }  // namespace tasklane

@@ -6,9 +6,13 @@
 #include <vector>
 
 #include "shaper/admit/admission.h"
-#include "tools/bench/chat/world.h"
+#include "tools/simulate/world.h"
 
 namespace tasklane::bench {
+
+using simulate::Schedule;
+using simulate::Server;
+using simulate::World;
 
 struct Asked {
   RequestClass request_class = RequestClass::chat;

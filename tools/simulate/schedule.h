@@ -5,7 +5,7 @@
 
 #include "shaper/base/time.h"
 
-namespace tasklane::bench {
+namespace tasklane::simulate {
 
 class Schedule {
  public:
@@ -14,4 +14,4 @@ class Schedule {
   virtual void after(Duration delay, std::function<void()> action) = 0;
 };
 
-}  // namespace tasklane::bench
+}  // namespace tasklane::simulate

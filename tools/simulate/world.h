@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "shaper/base/time.h"
-#include "tools/bench/chat/schedule.h"
 #include "tools/modelsim/engine.h"
+#include "tools/simulate/schedule.h"
 
-namespace tasklane::bench {
+namespace tasklane::simulate {
 
 class World : public Schedule {
  public:
@@ -49,11 +49,13 @@ class Server : public World::Part {
   struct Caller {
     std::function<void()> on_token;
     std::function<void(const sim::Usage&)> on_done;
+    std::function<void()> on_launched = {};
   };
   Server(World& world, const sim::EngineOptions& options) : world_(world), engine_(options) {
     world_.add(*this);
   }
   std::uint64_t submit(sim::Work work, std::size_t answer_tokens, Caller caller);
+  std::uint64_t submit(sim::Work work, Caller caller);
   void close(std::uint64_t id);
   [[nodiscard]] std::uint64_t requests() const { return requests_; }
   [[nodiscard]] std::uint64_t prompt_tokens() const { return engine_.prompt_tokens_computed(); }
@@ -68,4 +70,4 @@ class Server : public World::Part {
   std::uint64_t requests_ = 0;
 };
 
-}  // namespace tasklane::bench
+}  // namespace tasklane::simulate

@@ -1,9 +1,9 @@
-#include "tools/bench/chat/world.h"
+#include "tools/simulate/world.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace tasklane::bench {
+namespace tasklane::simulate {
 
 void World::after(Duration delay, std::function<void()> action) {
   queue_.push({now_ + delay, ++order_, std::move(action)});
@@ -33,6 +33,10 @@ void World::run(Duration how_long) {
 std::uint64_t Server::submit(sim::Work work, std::size_t answer_tokens, Caller caller) {
   work.model = "model";
   work.answer.assign(answer_tokens, "word ");
+  return submit(std::move(work), std::move(caller));
+}
+
+std::uint64_t Server::submit(sim::Work work, Caller caller) {
   ++requests_;
   const std::uint64_t id = engine_.submit(std::move(work), world_.now());
   callers_[id] = std::move(caller);
@@ -47,6 +51,7 @@ void Server::advance(Time now) {
   for (const sim::Event& event : engine_.advance(now)) {
     const auto found = callers_.find(event.id);
     if (found == callers_.end()) continue;
+    if (event.kind == sim::EventKind::launched && found->second.on_launched) found->second.on_launched();
     if (event.kind == sim::EventKind::token && found->second.on_token) found->second.on_token();
     if (event.kind != sim::EventKind::done && event.kind != sim::EventKind::refused) continue;
     const Caller caller = std::move(found->second);
@@ -56,4 +61,4 @@ void Server::advance(Time now) {
   engine_.forget_records();
 }
 
-}  // namespace tasklane::bench
+}  // namespace tasklane::simulate

@@ -138,7 +138,8 @@ class BadLine {
 
 std::string request(const std::string& path, const Json& body) {
   const std::string text = body.dump();
-  return "POST " + path + " HTTP/1.1\r\nHost: model\r\nContent-Length: " + std::to_string(text.size()) +
+  return "POST " + path +
+         " HTTP/1.1\r\nHost: model\r\nConnection: close\r\nContent-Length: " + std::to_string(text.size()) +
          "\r\n\r\n" + text;
 }
 std::string chat(int number) {
@@ -191,18 +192,7 @@ class Observing : public testing::Test {
           auto client = Client::connect(people_, at("10.88.0.2", model_port));
           ASSERT_TRUE(client);
           client->send(i % 3 == 0 ? title(i) : chat(i));
-          if (i % 3 == 0) {
-            std::size_t length = 0;
-            for (std::string line = client->receive_line(); line != "\r" && !line.empty();
-                 line = client->receive_line())
-              if (line.starts_with("Content-Length: ")) length = std::stoul(line.substr(16));
-            client->receive(length);
-          } else {
-            for (std::string line = client->receive_line(); !line.empty() || line == "\r";
-                 line = client->receive_line())
-              if (line == "data: [DONE]") break;
-            client->receive(7);  // the end of the chunk
-          }
+          client->receive_all();
         }
       });
     for (std::thread& each : people) each.join();

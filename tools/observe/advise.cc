@@ -21,13 +21,14 @@ struct Draft {
   bool rewarm = true;
   std::string quiet = "1500ms";
   std::string share = "3%";
-  std::optional<bool> graft;  // where this release knows it
+  bool graft = true;
 };
 
 Json rules_of(const Draft& draft) {
   const bool split = draft.task_port.has_value();
   Json model{{"address", "original"}, {"slots", draft.slots}};
   if (draft.rewarm) model["rewarm"] = true;
+  if (draft.graft) model["graft"] = true;
   Json upstreams{{"model", model}};
   if (split) {
     upstreams["task"] = {{"url", "http://127.0.0.1:" + std::to_string(*draft.task_port)}};
@@ -37,7 +38,6 @@ Json rules_of(const Draft& draft) {
     if (split) then["route"] = {"task", "model"};
     then["constrain"] = true;
     if (!split) then["align"] = true;
-    if (draft.graft && then["lane"] == "background") then["graft"] = *draft.graft;
     return Json{{"name", name}, {"when", {{"class", classes}}}, {"then", then}};
   };
   Json keystroke{{"lane", "keystroke"}, {"deadline", "3s"}};
@@ -226,16 +226,12 @@ class Adviser {
   }
 
   void graft() {
-    if (lane_setting("graft") == nullptr) {
-      choices_.push_back({"graft", "-", "this release has no such setting", ""});
-      return;
-    }
     Draft with = draft_, without = draft_;
     with.graft = true;
     without.graft = false;
     const Worth one = worth_of(with), two = worth_of(without);
-    draft_.graft = one.p95 <= two.p95 && one.task <= two.task;
-    choices_.push_back({"graft", *draft_.graft ? "true" : "false",
+    draft_.graft = one.p95 <= two.p95 * 1.02 + 0.005;
+    choices_.push_back({"graft", draft_.graft ? "true" : "false",
                         "a task that quotes a chat can be asked as its next message",
                         "with: " + text_of(one) + "; without: " + text_of(two)});
   }

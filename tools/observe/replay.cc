@@ -10,6 +10,7 @@
 #include "shaper/server/book.h"
 #include "shaper/task/desk.h"
 #include "shaper/task/life.h"
+#include "shaper/task/rewarm.h"
 #include "shaper/task/rewarming.h"
 #include "tools/modelsim/dialect_answer.h"
 #include "tools/observe/synthetic.h"
@@ -38,6 +39,7 @@ UpstreamFigures figures_of(const sim::Usage& usage) {
   figures.computed_tokens = usage.new_tokens;
   figures.cached_tokens = usage.cached_tokens;
   figures.prompt_time = usage.prefill;
+  figures.generated_tokens = usage.generated;
   return figures;
 }
 
@@ -101,8 +103,8 @@ class Host : public World::Part {
   void arrive(std::size_t place);
   void ended(std::size_t place);
   void ask_chat(std::size_t place, Ticket ticket, const std::string& body, SimulatedServer& server);
-  void chat_answered(std::size_t place, const Ticket& ticket, SimulatedServer& server,
-                     const sim::GenerationRequest& request, const sim::Usage& usage);
+  void chat_answered(std::size_t place, const Ticket& ticket, SimulatedServer& server, KeptChat kept,
+                     const sim::Usage& usage);
   void rewarm(const Rewarm& wish);
   [[nodiscard]] bool ruled(const SocketName& server) const;
   void find_waits();
@@ -124,18 +126,13 @@ class Host : public World::Part {
   Desk desk_;
   Book book_;
   AnswerCache answers_;
-  KeptChats chats_;  // none: what a capture's chats said is not known, so nothing is grafted
   Statistics statistics_;
   Canonical canonical_{1, 2};
   Rewarming rewarming_{book_, desk_.admission()};
   bool bypass_ = false;
   std::map<RequestId, std::unique_ptr<Task>> tasks_;
   std::map<RequestId, std::unique_ptr<OwnRequest>> own_;
-  struct LastChat {
-    sim::Work work;
-    KeptChat chat;  // without its words
-  };
-  std::map<std::string, LastChat> last_chat_;
+  KeptChats chats_;
   std::map<RequestClass, std::size_t> usual_tokens_;
   std::vector<Fate> fates_;
   std::map<std::size_t, std::vector<Follower>> behind_end_, beside_arrival_;
@@ -287,16 +284,20 @@ class Host::Task : public WaitingTask {
 // A re-warm, which gives way when it is told to.
 class Host::OwnRequest : public WaitingTask {
  public:
-  OwnRequest(Host& host, RequestId id, SimulatedServer& server) : host_(host), id_(id), server_(server) {
+  OwnRequest(Host& host, RequestId id, SimulatedServer& server, const std::shared_ptr<const KeptChat>& chat)
+      : host_(host), id_(id), server_(server) {
     host_.desk_.enter(id_, *this);
     const Time begun = host_.world_.now();
-    const LastChat& last = host_.last_chat_[server.name];
-    sim::Work work = last.work;
+    sim::Work work;
+    if (const auto body = rewarm_body(chat->body, chat->dialect, chat->answer))
+      if (auto parsed = sim::parse_generation(chat->dialect, *body, server.model->engine.flavour))
+        work = std::move(parsed->work);
+    work.model = chat->model;
     work.answer = {"one"};
     running_ = server_.server->submit(
-        std::move(work), {{}, [this, begun, chat = last.chat](const sim::Usage& usage) {
+        std::move(work), {{}, [this, begun, chat](const sim::Usage& usage) {
                             const Time at = host_.world_.now();
-                            host_.rewarming_.answered({server_.name}, chat, figures_of(usage), at - begun);
+                            host_.rewarming_.answered({server_.name}, *chat, figures_of(usage), at - begun);
                             host_.desk_.finished(id_, nullptr, at);
                             end();
                           }});
@@ -547,24 +548,23 @@ void Host::ask_chat(std::size_t place, Ticket ticket, const std::string& body, S
   if (!parsed) return;
   if (ruled(request.server)) desk_.chat_begins(ticket, world_.now());
   const auto stay = std::make_shared<Stay>(fate, world_);
-  const auto said = std::make_shared<sim::GenerationRequest>(*parsed);
+  KeptChat kept{body, "", endpoint.dialect, request.model, request.found.tenant, ticket.chat};
+  kept.arrived = world_.now();
   const auto over = std::make_shared<bool>(false);
-  const std::uint64_t running =
-      server.server->submit(work_of(request, *parsed, *server.model),
-                            {[this, stay, place, &server] {
-                               if (!stay->any_token())
-                                 fates_[place].first_token = world_.now() + server.model->overhead;
-                               stay->token();
-                             },
-                             [this, stay, place, ticket, said, over, &server](const sim::Usage& usage) {
-                               *over = true;
-                               stay->done();
-                               fates_[place].ended = world_.now() + server.model->overhead;
-                               if (!trace_.requests[place].stream)
-                                 fates_[place].first_token = fates_[place].ended;
-                               chat_answered(place, ticket, server, *said, usage);
-                             },
-                             [stay] { stay->launched(); }});
+  const std::uint64_t running = server.server->submit(
+      work_of(request, *parsed, *server.model),
+      {[this, stay, place, &server] {
+         if (!stay->any_token()) fates_[place].first_token = world_.now() + server.model->overhead;
+         stay->token();
+       },
+       [this, stay, place, ticket, kept = std::move(kept), over, &server](const sim::Usage& usage) {
+         *over = true;
+         stay->done();
+         fates_[place].ended = world_.now() + server.model->overhead;
+         if (!trace_.requests[place].stream) fates_[place].first_token = fates_[place].ended;
+         chat_answered(place, ticket, server, kept, usage);
+       },
+       [stay] { stay->launched(); }});
   if (request.how != Ending::client_left) return;
   world_.after(*request.ended - request.whole, [this, stay, place, ticket, over, running, &server] {
     if (*over) return;
@@ -577,22 +577,20 @@ void Host::ask_chat(std::size_t place, Ticket ticket, const std::string& body, S
   });
 }
 
-void Host::chat_answered(std::size_t place, const Ticket& ticket, SimulatedServer& server,
-                         const sim::GenerationRequest& request, const sim::Usage& usage) {
+void Host::chat_answered(std::size_t place, const Ticket& ticket, SimulatedServer& server, KeptChat kept,
+                         const sim::Usage& usage) {
   if (ruled(trace_.requests[place].server)) {
     const UpstreamFigures figures = figures_of(usage);
-    LastChat& last = last_chat_[server.name];
-    last.work = request.work;
-    last.work.model = trace_.requests[place].model;
+    const ModelKey model{{server.name}, kept.model};
     if (const PromptPart* const quoted = synthetic_.quoted_answer(trace_.requests[place]); quoted != nullptr)
-      sim::append_tokens(last.work.prompt, Synthetic::text(*quoted, server.model->bytes_per_token));
-    last.chat.dialect = request.dialect;
-    last.chat.model = last.work.model;
-    last.chat.chat = ticket.chat;
-    last.chat.tokens = usage.new_tokens + usage.cached_tokens + usage.generated;
-    book_.slices({{server.name}, trace_.requests[place].model}, request.dialect).chat(figures);
+      kept.answer = Synthetic::text(*quoted, server.model->bytes_per_token);
+    kept.tokens = usage.new_tokens + usage.cached_tokens + usage.generated;
+    kept.ended = world_.now();
+    book_.slices(model, kept.dialect).chat(figures);
+    book_.grafts(model, kept.dialect).other(figures);
     rewarming_.chat_answered({server.name}, ticket.id, ticket.chat, figures,
                              options_.config->original().rewarm, world_.now());
+    chats_.keep({server.name}, std::make_shared<const KeptChat>(std::move(kept)));
     desk_.chat_ends(ticket.id, world_.now());
   }
   ended(place);
@@ -600,9 +598,10 @@ void Host::chat_answered(std::size_t place, const Ticket& ticket, SimulatedServe
 
 void Host::rewarm(const Rewarm& wish) {
   const auto server = servers_.find(wish.upstream);
-  if (server == servers_.end()) return;
+  const auto chat = chats_.of({wish.upstream}, world_.now());
+  if (server == servers_.end() || chat == nullptr) return desk_.finished(wish.id, nullptr, world_.now());
   rewarming_.begun({wish.upstream});
-  own_[wish.id] = std::make_unique<OwnRequest>(*this, wish.id, server->second);
+  own_[wish.id] = std::make_unique<OwnRequest>(*this, wish.id, server->second, chat);
 }
 
 // Tasks that a server had in hand between a chat's arrival and its first token.

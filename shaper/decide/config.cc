@@ -314,12 +314,14 @@ Result<Config> parse_config(std::string_view text, std::string_view source) {
   return config;
 }
 
-Result<Config> default_config() {
-  constexpr std::string_view profile =
+std::string_view default_profile() {
+  static constexpr std::string_view profile =
 #include "builtin_profile.inc"
       ;
-  return parse_config(profile, "the built-in one-model profile");
+  return profile;
 }
+
+Result<Config> default_config() { return parse_config(default_profile(), "the built-in one-model profile"); }
 
 Result<Config> load_config(const std::filesystem::path& file) {
   std::error_code error;

@@ -108,6 +108,7 @@ struct Config {
 Result<Config> parse_config(std::string_view text, std::string_view source);
 Result<Config> load_config(const std::filesystem::path& file);
 // The one-model profile of config/, which is built in.
+std::string_view default_profile();
 Result<Config> default_config();
 // The file where nobody names another; where it is not there, the one-model profile.
 inline constexpr const char* usual_config_file = "/etc/tasklane/tasklane.json";

@@ -5,6 +5,7 @@
 #include "tools/tasklane/bypass.h"
 #include "tools/tasklane/check.h"
 #include "tools/tasklane/control_client.h"
+#include "tools/tasklane/doctor.h"
 #include "tools/tasklane/explain.h"
 #include "tools/tasklane/learn.h"
 #include "tools/tasklane/reload.h"
@@ -28,6 +29,7 @@ void add_verbs(CLI::App& app, std::string& control, ExitCode& exit) {
   add_stats(app, control, exit);
   add_bypass(app, control, exit);
   add_reload(app, control, exit);
+  add_doctor(app, control, exit);
   add_check(app, exit);
   add_explain(app, exit);
   add_learn(app, control, exit);

@@ -1,5 +1,6 @@
 #include "userspace/steer/bpf_support.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/capability.h>
 #include <spdlog/spdlog.h>
@@ -13,6 +14,7 @@
 #include <mutex>
 #include <string_view>
 
+#include "userspace/steer/netns.h"
 #include "userspace/steer/system_error.h"
 
 namespace tasklane {
@@ -86,6 +88,29 @@ Error why_not_loaded(int code) {
   error.hint = "the log at level debug has libbpf's words for it";
   error.exit = ExitCode::not_permitted;
   return error;
+}
+
+std::optional<bool> kernel_has_sk_lookup() {
+  route_libbpf_messages();
+  const int told = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_SK_LOOKUP, nullptr);
+  if (told < 0) return std::nullopt;
+  return told == 1;
+}
+
+std::vector<std::string> steering_programs_here() {
+  std::vector<std::string> names;
+  const Result<UniqueFd> here = open_own_network_namespace();
+  std::array<std::uint32_t, 64> programs{};
+  std::uint32_t count = programs.size();
+  if (!here || bpf_prog_query(here->get(), BPF_SK_LOOKUP, 0, nullptr, programs.data(), &count) != 0)
+    return names;
+  for (std::uint32_t each = 0; each < count; ++each) {
+    const UniqueFd program(bpf_prog_get_fd_by_id(programs[each]));
+    bpf_prog_info info{};
+    std::uint32_t length = sizeof(info);
+    if (program && bpf_obj_get_info_by_fd(program.get(), &info, &length) == 0) names.emplace_back(info.name);
+  }
+  return names;
 }
 
 }  // namespace tasklane

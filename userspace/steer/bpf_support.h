@@ -1,7 +1,9 @@
 // What a person is told when the kernel does not take a BPF program, and where libbpf's own words go.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "shaper/base/result.h"
 
@@ -16,5 +18,11 @@ Error why_not_loaded(int code);
 
 // "CAP_BPF, CAP_NET_ADMIN": what steering needs and this process has not. Empty: it has all.
 std::string missing_capabilities();
+
+// Whether this kernel has programs of type sk_lookup; none: it does not permit the question.
+std::optional<bool> kernel_has_sk_lookup();
+// The names of those that are attached to the network namespace of the calling thread, as far as they may be
+// seen.
+std::vector<std::string> steering_programs_here();
 
 }  // namespace tasklane

@@ -1,0 +1,63 @@
+// `tasklane doctor` on a machine of its own: what it sees of agent, model and namespaces.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/agent.h"
+#include "tests/support/http_model.h"
+#include "tests/support/requirements.h"
+
+namespace tasklane {
+namespace {
+
+using testing::Contains;
+using testing::Not;
+
+class DoctorTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    REQUIRE_ROOT_AND_BPF();
+    host_ = std::make_unique<test::Namespace>();
+    rules_ = folder_.write("rules.json", test::steer_one_port);
+  }
+  [[nodiscard]] const test::Namespace& host() const { return *host_; }
+  // What it finds, in `where`.
+  [[nodiscard]] std::vector<std::string> found(const test::Namespace& where,
+                                               const std::string& control) const {
+    const test::Finished doctor = test::run_to_end(
+        {.command = {test::program("tasklane"), "--control", control, "doctor", "--json", "--config", rules_},
+         .where = &where});
+    std::vector<std::string> ids;
+    for (const auto& each : nlohmann::json::parse(doctor.out)) ids.push_back(each["id"]);
+    return ids;
+  }
+
+ private:
+  test::TemporaryFolder folder_;
+  std::string rules_;
+  std::unique_ptr<test::Namespace> host_;
+};
+
+TEST_F(DoctorTest, SeesTheModelAndTheAgentBeforeIt) {
+  const test::HttpModel model(host(), test::at("127.0.0.1", 11434));
+  EXPECT_THAT(found(host(), "/nowhere/at/all"), Contains("agent-absent"));
+  test::AgentProcess agent(host());
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  const std::vector<std::string> ids = found(host(), agent.control_socket());
+  EXPECT_THAT(ids, Contains("model"));
+  EXPECT_THAT(ids, Contains("kernel"));
+  EXPECT_THAT(ids, Not(Contains("agent-absent")));
+  EXPECT_THAT(ids, Not(Contains("another-steers")));
+}
+
+TEST_F(DoctorTest, SeesThatTheModelListensInAnotherNamespace) {
+  const test::Namespace elsewhere;
+  const test::Process model(
+      {.command = {test::program("modelsim"), "--listen", "127.0.0.1:11434"}, .where = &elsewhere});
+  ASSERT_TRUE(test::wait_for_listener(elsewhere, 11434));
+  EXPECT_THAT(found(host(), "/nowhere/at/all"), Contains("model-elsewhere"));
+}
+
+}  // namespace
+}  // namespace tasklane

@@ -1,0 +1,290 @@
+// What is seen of the machine: proc(5), the rules, the agent's own figures, and whether upstreams answer.
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <memory>
+#include <set>
+#include <sstream>
+
+#include "shaper/classify/pack.h"
+#include "tools/tasklane/config_remarks.h"
+#include "tools/tasklane/control_client.h"
+#include "tools/tasklane/doctor.h"
+#include "userspace/steer/bpf_support.h"
+#include "userspace/steer/privilege.h"
+#include "userspace/steer/unique_fd.h"
+
+namespace tasklane::doctor {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+std::string text_of(const fs::path& file) {
+  std::ostringstream text;
+  text << std::ifstream(file, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+std::string line_of(const fs::path& file) {
+  std::string text = text_of(file);
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\0')) text.pop_back();
+  return text;
+}
+
+// What a command prints; empty where it is not there.
+std::string output_of(const char* command) {
+  const auto close = [](FILE* pipe) { ::pclose(pipe); };
+  const std::unique_ptr<FILE, decltype(close)> pipe(::popen(command, "r"), close);
+  std::string text;
+  std::array<char, 4096> part{};
+  while (pipe)
+    if (const std::size_t length = std::fread(part.data(), 1, part.size(), pipe.get()); length > 0)
+      text.append(part.data(), length);
+    else
+      break;
+  return text;
+}
+
+std::string link_of(const fs::path& link) {
+  std::error_code ignored;
+  return fs::read_symlink(link, ignored).string();
+}
+
+void look_at_kernel(Seen& seen) {
+  utsname name{};
+  if (::uname(&name) == 0) seen.kernel = name.release;
+  if (seen.root) {
+    const std::optional<bool> told = kernel_has_sk_lookup();
+    seen.bpf_permitted = told.has_value();
+    seen.sk_lookup = told.value_or(true);
+    seen.steering_programs = steering_programs_here();
+  }
+  for (const char* setting : {"net/core/somaxconn", "fs/nr_open", "vm/overcommit_memory",
+                              "net/ipv4/ip_local_port_range", "net/ipv4/conf/all/route_localnet"})
+    if (const std::string value = line_of(fs::path("/proc/sys") / setting); !value.empty())
+      seen.settings[setting] = value;
+  seen.clock_source = line_of("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+  seen.unix_time = std::time(nullptr);
+  seen.service_manager = fs::exists("/run/systemd/system");
+}
+
+bool readable_by(const Account& account, const fs::path& file) {
+  struct stat found {};
+  if (::stat(file.c_str(), &found) != 0) return true;
+  if ((found.st_mode & S_IROTH) != 0) return true;
+  if (found.st_uid == account.user) return (found.st_mode & S_IRUSR) != 0;
+  return found.st_gid == account.group && (found.st_mode & S_IRGRP) != 0;
+}
+
+void look_at_rules(Seen& seen, const std::optional<std::string>& config) {
+  seen.config_file = config.value_or(usual_config_file);
+  Result<Config> loaded = config ? load_config(*config) : usual_config();
+  if (loaded) {
+    const auto packs = find_packs(
+        loaded->packs, {fs::path(seen.config_file).parent_path() / "packs", "/etc/tasklane/packs"});
+    if (!packs) loaded = packs.error();
+  }
+  if (!loaded) {
+    seen.config_error = loaded.error().text();
+    return;
+  }
+  seen.remarks = remarks_on(*loaded);
+  seen.config = std::move(*loaded);
+  const Result<Account> account = account_of(agent_user);
+  seen.agent_user_exists = static_cast<bool>(account);
+  if (account) seen.config_readable_by_agent = readable_by(*account, seen.config_file);
+}
+
+void look_at_agent(Seen& seen, const std::string& control) {
+  const Result<ControlReply> reply = ask_agent(control, "GET", "/stats", {}, std::chrono::seconds(2));
+  std::error_code ignored;
+  if (reply && reply->status == 200)
+    seen.stats = Json::parse(reply->body, nullptr, false);
+  else if (!reply && reply.error().exit == ExitCode::not_permitted)
+    seen.agent = AgentState::forbidden;
+  else
+    seen.agent = fs::exists(control, ignored) ? AgentState::dead : AgentState::absent;
+}
+
+// "Max open files            1024                 524288               files": the soft one.
+void look_at_limits(Seen& seen, const fs::path& process) {
+  std::istringstream lines(text_of(process / "limits"));
+  for (std::string line; std::getline(lines, line);)
+    for (const char* name : {"open files", "locked memory"})
+      if (line.starts_with(std::string("Max ") + name))
+        seen.agent_limits[name] =
+            line.substr(26).starts_with("unlimited") ? ~0ull : std::strtoull(line.c_str() + 26, nullptr, 10);
+}
+
+std::map<std::string, std::string> environment_of(const fs::path& process) {
+  std::map<std::string, std::string> found;
+  std::istringstream words(text_of(process / "environ"));
+  for (std::string word; std::getline(words, word, '\0');)
+    if (word.starts_with("OLLAMA_"))
+      if (const auto equals = word.find('='); equals != std::string::npos)
+        found[word.substr(0, equals)] = word.substr(equals + 1);
+  return found;
+}
+
+// The listeners of one network namespace, by a process that is in it.
+struct Namespace {
+  std::vector<Listener> listeners;
+  std::map<std::uint64_t, std::size_t> by_inode;
+};
+
+void look_at_process(Seen& seen, const fs::path& process, Namespace& where) {
+  const std::string program = line_of(process / "comm");
+  if (program == "tasklaned") look_at_limits(seen, process);
+  std::error_code ignored;
+  for (const auto& file : fs::directory_iterator(process / "fd", ignored)) {
+    const std::string target = link_of(file.path());
+    if (!target.starts_with("socket:[")) continue;
+    const auto listener = where.by_inode.find(std::strtoull(target.c_str() + 8, nullptr, 10));
+    if (listener == where.by_inode.end()) continue;
+    Listener& found = where.listeners[listener->second];
+    found.program = program;
+    found.process = std::atoi(process.filename().c_str());
+    found.environment = environment_of(process);
+  }
+}
+
+void look_at_processes(Seen& seen) {
+  const std::string own = link_of("/proc/self/ns/net");
+  std::map<std::string, Namespace> namespaces;
+  std::error_code ignored;
+  std::vector<fs::path> processes{"/proc/self"};
+  for (const auto& each : fs::directory_iterator("/proc", ignored))
+    if (std::isdigit(static_cast<unsigned char>(each.path().filename().c_str()[0])) != 0)
+      processes.push_back(each.path());
+  for (const fs::path& process : processes) {
+    const std::string name = link_of(process / "ns/net");
+    if (name.empty()) continue;
+    const auto [where, first] = namespaces.try_emplace(name);
+    if (first)
+      for (const char* table : {"net/tcp", "net/tcp6"}) {
+        std::map<std::uint64_t, std::size_t> inodes;
+        for (Listener& each : listeners_of(text_of(process / table), &inodes)) {
+          each.here = name == own;
+          where->second.listeners.push_back(std::move(each));
+        }
+        const std::size_t before = where->second.listeners.size() - inodes.size();
+        for (const auto& [inode, index] : inodes) where->second.by_inode[inode] = before + index;
+      }
+    look_at_process(seen, process, where->second);
+  }
+  for (const auto& [name, found] : namespaces)
+    seen.listeners.insert(seen.listeners.end(), found.listeners.begin(), found.listeners.end());
+}
+
+// One GET by HTTP/1.0, at most a few seconds.
+Result<std::string> fetched(const Upstream& from, const std::string& path) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int failed = ::getaddrinfo(from.host.c_str(), std::to_string(from.port).c_str(), &hints, &found);
+      failed != 0)
+    return Error{::gai_strerror(failed), "", ""};
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
+  const UniqueFd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const timeval patience{2, 0};
+  for (const int option : {SO_SNDTIMEO, SO_RCVTIMEO})
+    ::setsockopt(socket.get(), SOL_SOCKET, option, &patience, sizeof(patience));
+  if (::connect(socket.get(), found->ai_addr, found->ai_addrlen) != 0)
+    return Error{errno == EINPROGRESS ? "no answer within 2 s" : std::generic_category().message(errno), "",
+                 ""};
+  const std::string request = "GET " + path + " HTTP/1.0\r\nHost: " + from.authority + "\r\n\r\n";
+  ::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL);
+  std::string answer;
+  std::array<char, 4096> part{};
+  for (ssize_t got = 0;
+       answer.size() < (4u << 20) && (got = ::recv(socket.get(), part.data(), part.size(), 0)) > 0;)
+    answer.append(part.data(), static_cast<std::size_t>(got));
+  const auto body = answer.find("\r\n\r\n");
+  if (body == std::string::npos) return Error{"it speaks no HTTP, or not within 2 s", "", ""};
+  return Result<std::string>(boost::system::in_place_value, answer.substr(body + 4));
+}
+
+void look_at_upstreams(Seen& seen) {
+  if (!seen.config) return;
+  for (const auto& [name, upstream] : seen.config->upstreams) {
+    if (upstream.original) continue;
+    UpstreamSeen& found = seen.upstreams[name];
+    const Result<std::string> tags = fetched(upstream, "/api/tags");
+    if (!tags) {
+      found.problem = tags.error().what;
+      continue;
+    }
+    const Json list = Json::parse(*tags, nullptr, false);
+    if (!list.is_object() || !list.contains("models") || !list["models"].is_array()) continue;
+    for (const Json& model : list["models"])
+      if (model.is_object()) found.models.push_back(model.value("name", ""));
+  }
+}
+
+}  // namespace
+
+// proc_net_tcp: "0: 0100007F:2CAA 00000000:0000 0A ... inode": addresses in host byte order by words, state
+// 0A.
+std::vector<Listener> listeners_of(std::string_view net_tcp, std::map<std::uint64_t, std::size_t>* by_inode) {
+  std::vector<Listener> listeners;
+  std::istringstream lines{std::string(net_tcp)};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::array<std::string, 10> word;
+    for (std::string& each : word) words >> each;
+    const auto colon = word[1].find(':');
+    if (word[3] != "0A" || colon == std::string::npos) continue;
+    std::array<std::uint32_t, 4> address{};
+    for (std::size_t at = 0; at * 8 < colon && at < 4; ++at)
+      address[at] = static_cast<std::uint32_t>(std::strtoul(word[1].substr(at * 8, 8).c_str(), nullptr, 16));
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    ::inet_ntop(colon == 8 ? AF_INET : AF_INET6, address.data(), text.data(), text.size());
+    Listener found;
+    found.address = text.data();
+    found.port = static_cast<std::uint16_t>(std::strtoul(word[1].c_str() + colon + 1, nullptr, 16));
+    if (by_inode != nullptr) (*by_inode)[std::strtoull(word[9].c_str(), nullptr, 10)] = listeners.size();
+    listeners.push_back(std::move(found));
+  }
+  return listeners;
+}
+
+// "tcp dport 11434 dnat to 172.17.0.2:11434", "-p tcp -m tcp --dport 11434 -j DNAT --to-destination ...".
+std::vector<std::uint16_t> redirected_ports_of(std::string_view rules) {
+  std::set<std::uint16_t> ports;
+  std::istringstream lines{std::string(rules)};
+  for (std::string line; std::getline(lines, line);) {
+    const auto port = line.find("dport ");
+    const bool turns =
+        line.find("dnat to") != std::string::npos || line.find("-j DNAT") != std::string::npos ||
+        line.find("redirect to") != std::string::npos || line.find("-j REDIRECT") != std::string::npos;
+    if (port != std::string::npos && turns)
+      ports.insert(static_cast<std::uint16_t>(std::strtoul(line.c_str() + port + 6, nullptr, 10)));
+  }
+  return {ports.begin(), ports.end()};
+}
+
+Seen look(const std::string& control, const std::optional<std::string>& config) {
+  Seen seen;
+  seen.root = ::geteuid() == 0;
+  look_at_kernel(seen);
+  look_at_rules(seen, config);
+  look_at_agent(seen, control);
+  look_at_processes(seen);
+  if (seen.root)
+    seen.redirected_ports =
+        redirected_ports_of(output_of("nft list ruleset 2>/dev/null; iptables-save -t nat 2>/dev/null"));
+  look_at_upstreams(seen);
+  return seen;
+}
+
+}  // namespace tasklane::doctor

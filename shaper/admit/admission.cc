@@ -54,6 +54,42 @@ void Admission::prewarm(const std::string& name, Time until) {
   upstream.prompt_lost = true;
 }
 
+namespace {
+
+constexpr std::size_t most_unloaded = 64;  // of a server; past that all are forgotten
+
+// Ollama's name without the tag that it takes where none is given.
+std::string_view plain_name(std::string_view model) {
+  constexpr std::string_view usual_tag = ":latest";
+  if (model.ends_with(usual_tag)) model.remove_suffix(usual_tag.size());
+  return model;
+}
+
+}  // namespace
+
+void Admission::unloaded(const std::string& name, const std::string& model) {
+  Upstream& upstream = upstreams_[name];
+  if (upstream.unloaded.size() >= most_unloaded) upstream.unloaded.clear();
+  upstream.unloaded.emplace(plain_name(model));
+}
+
+bool Admission::is_unloaded(const Upstream& upstream, std::string_view model) {
+  return !upstream.unloaded.empty() &&
+         (upstream.unloaded.contains("") || upstream.unloaded.contains(plain_name(model)));
+}
+
+bool Admission::is_unloaded(const std::string& upstream, const std::string& model) const {
+  const auto found = upstreams_.find(upstream);
+  return found != upstreams_.end() && is_unloaded(found->second, model);
+}
+
+void Admission::loaded(Upstream& upstream, std::string_view model) {
+  if (!is_unloaded(upstream, model)) return;
+  upstream.unloaded.erase("");
+  upstream.unloaded.erase(std::string(plain_name(model)));
+  upstream.changed = true;
+}
+
 void Admission::answered_from_cache(const Ticket& ticket) {
   ++counters_[ticket.lane].cached;
   spared(ticket);
@@ -92,6 +128,8 @@ void Admission::arrive_chat(const Ticket& ticket, Time now, Actions& out) {
   chats_.emplace(ticket.id, ticket.upstream);
   make_way(ticket, now, out);  // counts it before anything can fail
   upstream.has_chats = true;
+  loaded(upstream, ticket.model);
+  if (ticket.unloads) unloaded(ticket.upstream, ticket.model);
   const bool behind = rewarmed_for(ticket, upstream) && (upstream.warm || rewarm_on(upstream));
   upstream.warm_turn = behind ? ticket.id : 0;
   upstream.warm = false;

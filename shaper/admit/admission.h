@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <variant>
@@ -35,9 +36,11 @@ struct Ticket {
   Tenant tenant;         // whose it is
   Typist typist;
   TypistEvidence typist_by = TypistEvidence::chat;
-  Editor editor;      // keystroke: where it is typed; unknown: nothing of it is remembered
-  Typist newcomer;    // a chat's first turn: the typist before there was a chat to be quoted
-  Conversation chat;  // the chat that it is
+  Editor editor;         // keystroke: where it is typed; unknown: nothing of it is remembered
+  Typist newcomer;       // a chat's first turn: the typist before there was a chat to be quoted
+  Conversation chat;     // the chat that it is
+  std::string model;     // that it asks for
+  bool unloads = false;  // and that its server lets go of behind it
   std::optional<CanonicalKey> canonical;  // equal for requests that one answer serves; none: never shared
   std::uint64_t bucket = 0;               // whose tokens a rate limit takes
   bool rate_paid = false;                 // they were taken where it went first
@@ -108,6 +111,10 @@ class Admission {
   void not_asked(RequestId id);
   // Whether other work had pushed it out when this task was started.
   [[nodiscard]] bool found_prompt_lost(RequestId id) const;
+  // Somebody has taken this model (empty: all) out of the server's memory: background work for it waits for
+  // the next chat that has it loaded, no longer than its longest wait.
+  void unloaded(const std::string& upstream, const std::string& model);
+  [[nodiscard]] bool is_unloaded(const std::string& upstream, const std::string& model) const;
   void sliced(Lane lane) { ++counters_[lane].sliced; }
   // What was shown in an editor, to answer from while the typing goes along it.
   void suggested(Editor editor, const std::string& typed, const std::string& suggestion, Time now);
@@ -168,15 +175,18 @@ class Admission {
     bool prompt_lost = false;  // other work came behind the last chat
     Time warm_until{};
     Conversation warm_chat;
-    bool warm = false;                          // its prompt was asked again, and nothing came behind
-    RequestId warm_turn = 0;                    // the chat that found it so
-    bool changed = false;                       // somebody may be able to start
-    std::vector<RequestId> running;             // background, keystrokes and re-warms
-    std::map<RequestClass, unsigned> of_class;  // tasks that run, blocking ones too
-    std::deque<RequestId> waiting;              // in the order of arrival
+    bool warm = false;                            // its prompt was asked again, and nothing came behind
+    RequestId warm_turn = 0;                      // the chat that found it so
+    std::set<std::string, std::less<>> unloaded;  // models, by somebody's wish
+    bool changed = false;                         // somebody may be able to start
+    std::vector<RequestId> running;               // background, keystrokes and re-warms
+    std::map<RequestClass, unsigned> of_class;    // tasks that run, blocking ones too
+    std::deque<RequestId> waiting;                // in the order of arrival
     std::unordered_map<CanonicalKey, RequestId> leaders;  // whose answers may be shared
   };
 
+  static bool is_unloaded(const Upstream& upstream, std::string_view model);
+  static void loaded(Upstream& upstream, std::string_view model);
   // Whether this chat goes on from the one that a re-warm there is of.
   static bool rewarmed_for(const Ticket& ticket, const Upstream& upstream);
   void arrive_chat(const Ticket& ticket, Time now, Actions& out);

@@ -62,12 +62,14 @@ Time Admission::due_at(const Job& job) {
   const LaneSettings& settings = job.ticket.settings;
   if (!settings.hold || job.ticket.lane == Lane::blocking) return job.not_before;
   if (chats_beside(job) > 0) return Time::max();
+  const bool background = job.ticket.lane == Lane::background;
+  if (background && is_unloaded(*job.upstream, job.ticket.model)) return Time::max();
   Time due = job.not_before;
   // Somebody may type for ever: then it goes between two suggestions, while a chat can still cancel it.
   const Time patience = job.arrived + settings.max_wait / 2;
   const auto rests = [&](const Upstream& each) {
     if (each.foreground_end) due = std::max(due, *each.foreground_end + settings.quiet);
-    if (each.typed && job.ticket.lane == Lane::background)
+    if (each.typed && background)
       due = std::max(due, std::min(*each.typed + quiets_of_typing * settings.quiet, patience));
   };
   rests(*job.upstream);
@@ -111,6 +113,7 @@ void Admission::start(Job& job, Time now, Actions& out) {
     upstream.running.push_back(id);
   job.found_lost = std::exchange(upstream.prompt_lost, true);
   upstream.warm = false;
+  loaded(upstream, job.ticket.model);
   out.emplace_back(std::in_place_type<Start>, id, job.ticket.upstream);
 }
 

@@ -1,5 +1,6 @@
 #include "shaper/base/ip_network.h"
 
+#include <algorithm>
 #include <charconv>
 #include <vector>
 
@@ -104,6 +105,18 @@ Result<IpNetwork> parse_network(std::string_view text) {
                  "write it like \"192.168.1.0/24\""};
   network.prefix_bits = *bits + (ipv4 ? mapped_bits : 0);
   return network;
+}
+
+bool is_private(const IpBytes& address) {
+  static const std::vector<IpNetwork> networks = [] {
+    std::vector<IpNetwork> list;
+    for (const std::string_view text : {"127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
+                                        "169.254.0.0/16", "100.64.0.0/10", "::1", "fe80::/10", "fc00::/7"})
+      list.push_back(parse_network(text).value());
+    return list;
+  }();
+  return std::any_of(networks.begin(), networks.end(),
+                     [&](const IpNetwork& network) { return network.contains(address); });
 }
 
 }  // namespace tasklane

@@ -16,6 +16,10 @@ using IpBytes = std::array<std::uint8_t, 16>;
 // RFC 4291 section 2.2 and dotted IPv4; nothing else (no zone, no port).
 std::optional<IpBytes> parse_ip(std::string_view text);
 
+// Whether only this machine, or its private networks, know it: loopback, link-local, RFC 1918, RFC 4193, and
+// the shared addresses of overlay networks (RFC 6598).
+bool is_private(const IpBytes& address);
+
 struct IpNetwork {
   IpBytes address{};
   unsigned prefix_bits = 128;  // of the 16 bytes

@@ -10,10 +10,11 @@
 namespace tasklane {
 namespace {
 
-// What tells clients behind one address apart: the program and its credentials.
-constexpr std::array<std::string_view, 8> tenant_fields{
-    "User-Agent", "Authorization",       "Cookie",       "X-Api-Key",
-    "Api-Key",    "Proxy-Authorization", "X-Auth-Token", "X-Goog-Api-Key"};
+// What tells clients behind one address apart: the program (in a browser, the page's origin) and its
+// credentials.
+constexpr std::array<std::string_view, 9> tenant_fields{
+    "User-Agent",          "Origin",       "Authorization", "Cookie", "X-Api-Key", "Api-Key",
+    "Proxy-Authorization", "X-Auth-Token", "X-Goog-Api-Key"};
 
 // Parts with their lengths, so that no two lists of parts read alike.
 std::uint64_t key_of(const Echo& echo, Tenant tenant, std::initializer_list<std::string_view> parts) {

@@ -54,7 +54,7 @@ constexpr std::array<std::string_view, 11> embedding{"embed",     "embeddings", 
 constexpr std::array<std::string_view, 3> media{"images/generations", "images/edits", "images/variations"};
 
 // Status and management of models in Ollama, llama-server, vLLM: nothing here has a model generate.
-constexpr std::array<std::string_view, 39> administration{"api/tags",
+constexpr std::array<std::string_view, 41> administration{"api/tags",
                                                           "api/version",
                                                           "api/ps",
                                                           "api/show",
@@ -69,6 +69,8 @@ constexpr std::array<std::string_view, 39> administration{"api/tags",
                                                           "models",
                                                           "models/load",
                                                           "models/unload",
+                                                          "model/unload",
+                                                          "unload",
                                                           "health",
                                                           "slots",
                                                           "props",
@@ -111,6 +113,12 @@ std::string_view path_of(std::string_view target) {
     target = slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
   }
   return target.substr(0, target.find('?'));
+}
+
+bool unloads_models(std::string_view method, std::string_view target) {
+  const Ending ending = ending_of(path_of(target));
+  if (ends_like(ending, "unload")) return method == "POST" || method == "GET";
+  return method == "POST" && ends_like(ending, "sleep");
 }
 
 bool lists_models(std::string_view method, std::string_view target) {

@@ -35,6 +35,10 @@ constexpr bool may_generate(Endpoint e) {
 // `target` as in the request line (origin or absolute form, RFC 9112 section 3.2; a query is ignored).
 Endpoint endpoint_of(std::string_view method, std::string_view target);
 
+// A request that takes models out of a server's memory, by its path: llama-server's, LM Studio's and
+// TabbyAPI's unload, llama-swap's, vLLM's sleep. Ollama has none: see unloads(), shaper/task/rewarm.h.
+bool unloads_models(std::string_view method, std::string_view target);
+
 // Whether it asks which models there are: what a front end does when its page is opened.
 bool lists_models(std::string_view method, std::string_view target);
 

@@ -1,20 +1,14 @@
 #include "shaper/http/head_rewrite.h"
 
 #include <algorithm>
-#include <array>
 
+#include "shaper/http/message_head.h"
 #include "shaper/http/request_head.h"
 
 namespace tasklane {
 namespace {
 
 constexpr std::string_view line_end = "\r\n";
-
-// What is said of the very bytes of a body (RFC 9110 section 8.8.3, RFC 9530, RFC 9421), and of trailers,
-// which a body that is written anew does not have.
-constexpr std::array<std::string_view, 9> told_of_the_body{
-    "ETag",      "Content-MD5",     "Digest",  "Content-Digest", "Repr-Digest",
-    "Signature", "Signature-Input", "Trailer", "Content-Range"};
 
 bool is_among(std::string_view name, const auto& names) {
   return std::any_of(names.begin(), names.end(),
@@ -32,7 +26,7 @@ bool left_out(std::string_view name, const HeadChanges& changes) {
   const bool framing = equal_names(name, "Content-Length") || equal_names(name, "Transfer-Encoding");
   if (framing && (changes.content_length || changes.chunked || changes.close)) return true;
   if (changes.close && (equal_names(name, "Connection") || equal_names(name, "Keep-Alive"))) return true;
-  if (changes.other_body && is_among(name, told_of_the_body)) return true;
+  if (changes.other_body && tells_of_the_body(name)) return true;
   return is_among(name, changes.without);
 }
 

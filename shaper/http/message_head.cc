@@ -1,6 +1,7 @@
 #include "shaper/http/message_head.h"
 
 #include <algorithm>
+#include <array>
 
 #include "shaper/http/characters.h"
 
@@ -218,6 +219,23 @@ std::vector<HeaderField> end_to_end_fields(const std::vector<HeaderField>& field
     if (std::none_of(left_out.begin(), left_out.end(),
                      [&](std::string_view name) { return equal_names(name, field.name); }))
       kept.push_back(field);
+  return kept;
+}
+
+bool tells_of_the_body(std::string_view name) {
+  constexpr std::array<std::string_view, 9> told{
+      "ETag",      "Content-MD5",     "Digest",  "Content-Digest", "Repr-Digest",
+      "Signature", "Signature-Input", "Trailer", "Content-Range"};
+  return std::any_of(told.begin(), told.end(),
+                     [&](std::string_view each) { return equal_names(each, name); });
+}
+
+std::vector<HeaderField> fields_of_new_body(const std::vector<HeaderField>& fields) {
+  std::vector<HeaderField> kept = end_to_end_fields(fields);
+  std::erase_if(kept, [](const HeaderField& field) {
+    return tells_of_the_body(field.name) || equal_names(field.name, "Content-Encoding") ||
+           equal_names(field.name, "Accept-Ranges");
+  });
   return kept;
 }
 

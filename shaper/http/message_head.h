@@ -45,6 +45,13 @@ Framing framing_of(const std::vector<HeaderField>& fields, int version);
 // section 7.6.1).
 std::vector<HeaderField> end_to_end_fields(const std::vector<HeaderField>& fields);
 
+// Whether the field speaks of the very bytes of a body (RFC 9110 section 8.8.3, RFC 9530, RFC 9421), or of
+// trailers, which a body that is written anew does not have.
+bool tells_of_the_body(std::string_view name);
+
+// Of an answer whose body is written anew here: the end-to-end ones, without what was said of the old bytes.
+std::vector<HeaderField> fields_of_new_body(const std::vector<HeaderField>& fields);
+
 // An answer's head as it is written today where it was written otherwise but so that every client takes it: a
 // line that ends in LF alone, no reason phrase, a value folded over two lines, white space in front of a
 // colon, the same length twice. Nothing: there is nothing to change. `head` runs from the first line to the

@@ -17,6 +17,7 @@
 #include "shaper/dialect/load_options.h"
 #include "shaper/server/constraints.h"
 #include "shaper/server/graft_worth.h"
+#include "shaper/server/origins_seen.h"
 #include "shaper/server/rewarm_worth.h"
 #include "shaper/server/server_key.h"
 #include "shaper/server/slice_worth.h"
@@ -59,6 +60,7 @@ class Book {
   // Opened where there was none.
   SlotsSeen& slots(const ServerKey& server) { return open(server).slots; }
   RewarmSeen& rewarm(const ServerKey& server) { return open(server).rewarm; }
+  OriginsSeen& origins(const ServerKey& server) { return open(server).origins; }
   ModelPage& model(const ModelKey& key);
   SliceWorth& slices(const ModelKey& key, Dialect dialect) { return model(key).slices[dialect]; }
   GraftWorth& grafts(const ModelKey& key, Dialect dialect) { return model(key).grafts[dialect]; }
@@ -82,6 +84,7 @@ class Book {
   struct Page {
     SlotsSeen slots;
     RewarmSeen rewarm;
+    OriginsSeen origins;
     std::map<std::string, Model> models;
     std::uint64_t opened = 0;
   };

@@ -205,7 +205,12 @@ Effect Life::end() {
     return effect::LeaveLane{result_ ? result_ : last_error_};
   if (client_left_) return effect::Done{};
   if (local_) return effect::Done{local_};
-  if (result_) return effect::Done{render(*result_->answer, plan_.form)};
+  if (result_) {
+    LocalAnswer written = render(*result_->answer, plan_.form);
+    written.reason = result_->reason;
+    written.fields = result_->fields;
+    return effect::Done{std::move(written)};
+  }
   return effect::Done{last_error_->error};
 }
 
@@ -243,6 +248,7 @@ Ticket Life::ticket(Time now) const {
   Ticket ticket = plan_.ticket;
   ticket.upstream = hop().server.name;
   ticket.compute = hop().compute;
+  ticket.model = model_key().model;
   if (may_share_)
     ticket.canonical = around_.canonical.key_of(ticket.tenant, ticket.request_class, plan_.form.dialect,
                                                 model_key().model, body().json);

@@ -197,7 +197,7 @@ class Life {
   void conclude_graft(const Reply& reply, const AnswerAssembler& assembler, Time now);
   [[nodiscard]] bool changed_riskily() const;
   void ask_once_more(Trouble trouble);
-  void take(Answer answer, bool whole, Time now);
+  void take(Answer answer, const Reply& reply, bool whole, Time now);
   void remember_suggestion(const Answer& answer, Time now);
   void stop();
   void stopped();

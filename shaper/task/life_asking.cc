@@ -158,7 +158,7 @@ void Life::conclude(const Reply& reply, const AnswerAssembler& assembler, Time n
     // Only now is it known that it was what had been changed, and no other fault of the request.
     if (once_more_ && !verdict.trouble)
       around_.book.model(model_key()).constraints.remember(fewer(wanted_, applied_before_, *once_more_), now);
-    return take(std::move(*verdict.answer), assembler.state() == StreamState::complete, now);
+    return take(std::move(*verdict.answer), reply, assembler.state() == StreamState::complete, now);
   }
   if (std::optional<LocalAnswer> words = words_of_failure(reply, assembler, plan_.form))
     return fail(std::move(*words));
@@ -181,7 +181,7 @@ void Life::ask_once_more(Trouble trouble) {
   prepared_ = false;
 }
 
-void Life::take(Answer answer, bool whole, Time now) {
+void Life::take(Answer answer, const Reply& reply, bool whole, Time now) {
   if (graft_)
     graft_worth().asked(graft_->chat, std::move(prefill_.beginning).value_or(KnownPrefix()));
   else if (prefill_.beginning)
@@ -193,6 +193,8 @@ void Life::take(Answer answer, bool whole, Time now) {
   }
   auto result = std::make_shared<TaskResult>();
   result->answer = std::move(answer);
+  result->reason = reply.reason;
+  result->fields = reply.fields;
   result->answer->created = std::chrono::system_clock::now();  // for clients of another dialect
   remember_suggestion(*result->answer, now);
   if (cache_key_ && whole)

@@ -10,6 +10,7 @@
 #include "shaper/dialect/quoted.h"
 #include "shaper/dialect/token_estimate.h"
 #include "shaper/task/graft.h"
+#include "shaper/task/rewarm.h"
 
 namespace tasklane {
 namespace {
@@ -51,6 +52,7 @@ Ticket ticket_for(const PlanInput& input, const Treatment& treatment) {
     ticket.typist_by = input.classification.typist_by;
     ticket.editor = input.classification.editor;
   }
+  if (input.body != nullptr) ticket.model = input.body->model;
   if (input.body != nullptr)
     ticket.prompt_tokens = static_cast<std::uint64_t>(TokenEstimate().of(input.body->json));
   if (treatment.settings.rate) ticket.bucket = bucket_of(input, *treatment.settings.rate);
@@ -74,6 +76,8 @@ Ticket chat_ticket(RequestId id, const Classification& classification, const Bod
   ticket.newcomer = classification.newcomer;
   ticket.upstream = server;
   if (body == nullptr) return ticket;
+  ticket.model = body->model;
+  ticket.unloads = unloads(*body);
   const std::string_view sent = prompt_text(*body);
   ticket.typed = sent.substr(sent.size() - std::min(sent.size(), longest_paragraph));
   return ticket;

@@ -1,5 +1,6 @@
 #include "shaper/task/request_rewrite.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "shaper/dialect/json_body.h"
@@ -35,13 +36,20 @@ bool rewrite(OrderedJson& body, const Then& then, const Upstream& upstream) {
   return changed;
 }
 
-Result<std::optional<std::string>> rewrite_body(std::string_view body, const Then& then,
-                                                const Upstream& upstream) {
-  if (!then.patch && !upstream.model) return std::optional<std::string>();
+std::vector<std::optional<std::string>> rewritten_bodies(std::string_view body, const Then& then,
+                                                         const std::vector<const Upstream*>& route) {
+  std::vector<std::optional<std::string>> bodies(route.size());
+  const bool changes = then.patch || std::any_of(route.begin(), route.end(), [](const Upstream* upstream) {
+                         return upstream->model.has_value();
+                       });
+  if (!changes) return bodies;
   Result<OrderedJson> json = parse_object(body);
-  if (!json) return json.error();
-  if (!rewrite(*json, then, upstream)) return std::optional<std::string>();
-  return std::optional<std::string>(to_wire_json(*json));
+  if (!json) return bodies;
+  for (std::size_t i = 0; i < route.size(); ++i) {
+    OrderedJson made = i + 1 == route.size() ? std::move(*json) : *json;
+    if (rewrite(made, then, *route[i])) bodies[i] = to_wire_json(made);
+  }
+  return bodies;
 }
 
 }  // namespace tasklane

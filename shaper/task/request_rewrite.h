@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "shaper/base/result.h"
 #include "shaper/decide/config.h"
 #include "shaper/dialect/ordered_json.h"
 
@@ -14,9 +14,9 @@ namespace tasklane {
 // Gives `body`, a JSON object, the rule's patch (RFC 7396) and the upstream's model. Whether that changed it.
 bool rewrite(OrderedJson& body, const Then& then, const Upstream& upstream);
 
-// The same of a body that is not read yet, compact. Nothing when neither changes anything. Error: the body is
-// no JSON object (then the caller forwards it as it came).
-Result<std::optional<std::string>> rewrite_body(std::string_view body, const Then& then,
-                                                const Upstream& upstream);
+// A body that is not read yet, as each upstream of a route is to get it, compact: read once, and only where
+// something is changed. Nothing where it goes as it came: it is no JSON object, or nothing changes it.
+std::vector<std::optional<std::string>> rewritten_bodies(std::string_view body, const Then& then,
+                                                         const std::vector<const Upstream*>& route);
 
 }  // namespace tasklane

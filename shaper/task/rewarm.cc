@@ -61,13 +61,14 @@ Result<std::string> rewarm_body(std::string_view chat, Dialect dialect, std::str
   return Result<std::string>(boost::system::in_place_value, to_wire_json(*parsed));
 }
 
-bool stays_loaded(const BodyFacts& chat) {
-  if (chat.model.ends_with("cloud")) return false;
-  if (!chat.load_options.keep_alive) return true;
+bool unloads(const BodyFacts& request) {
+  if (!request.load_options.keep_alive) return false;
   // JSON text: a number of seconds, or a duration such as "0s" or "10m".
-  const std::string& kept = *chat.load_options.keep_alive;
-  return std::any_of(kept.begin(), kept.end(), [](char c) { return c >= '1' && c <= '9'; });
+  const std::string& kept = *request.load_options.keep_alive;
+  return std::none_of(kept.begin(), kept.end(), [](char c) { return c >= '1' && c <= '9'; });
 }
+
+bool stays_loaded(const BodyFacts& chat) { return !chat.model.ends_with("cloud") && !unloads(chat); }
 
 std::vector<PrewarmRequest> prewarm_requests(const std::vector<PrewarmSource>& chats, std::size_t most) {
   std::vector<PrewarmRequest> requests;

@@ -17,8 +17,11 @@ namespace tasklane {
 // Error: no JSON object.
 Result<std::string> rewarm_body(std::string_view chat, Dialect dialect, std::string_view answer = {});
 
-// Whether the model still lies in the server's memory behind this chat: not where its `keep_alive` is zero
-// (Ollama unloads it at once), and not where Ollama passes it on to its cloud ("...cloud").
+// Whether Ollama unloads the model at once behind this request: its `keep_alive` is zero.
+bool unloads(const BodyFacts& request);
+
+// Whether the model still lies in the server's memory behind this chat: not where it is unloaded, and not
+// where Ollama passes it on to its cloud ("...cloud").
 bool stays_loaded(const BodyFacts& chat);
 
 struct PrewarmSource {

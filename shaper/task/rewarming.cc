@@ -25,7 +25,7 @@ bool Rewarming::chat_answered(const ServerKey& server, RequestId id, const Conve
   seen.last_used = now;
   if (admission_.behind_rewarm(server.name, id))
     if (const auto found = in_cache(figures, seen.last_took)) seen.worth.found(*found);
-  if (!wanted || !seen.worth.pays(RewarmOf::answer)) return false;
+  if (!wanted || !tells_its_time(figures) || !seen.worth.pays(RewarmOf::answer)) return false;
   seen.next = RewarmOf::answer;
   admission_.can_rewarm(server.name, chat, now + KeptChats::oldest);
   return true;

@@ -13,6 +13,12 @@ class Rewarming {
  public:
   Rewarming(Book& book, Admission& admission) : book_(book), admission_(admission) {}
 
+  // Whether the server computes here, as far as its answer shows: what somebody sells by the token comes
+  // without the time that its prompt took.
+  [[nodiscard]] static bool tells_its_time(const UpstreamFigures& figures) {
+    return figures.prompt_time.has_value();
+  }
+
   // A chat was answered, and has not left its lane yet; `wanted` by the configuration. Whether its prompt may
   // be asked for until KeptChats::oldest from now.
   bool chat_answered(const ServerKey& server, RequestId id, const Conversation& chat,

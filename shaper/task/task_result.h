@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "shaper/dialect/answer.h"
 
@@ -9,7 +11,10 @@ namespace tasklane {
 
 struct TaskResult {
   std::optional<Answer> answer;
-  LocalAnswer error;  // where there is none: what the server said
+  LocalAnswer error{};  // where there is none: what the server said
+  // With an answer: how the server named its status, and the fields that it meant for the client.
+  std::string reason{};
+  std::vector<HeaderField> fields{};
 };
 
 }  // namespace tasklane

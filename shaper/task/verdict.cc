@@ -88,9 +88,10 @@ std::optional<LocalAnswer> words_of_failure(const Reply& reply, const AnswerAsse
     return LocalAnswer{reply.status, reply.content_type, reply.error_body, reply.reason, reply.fields};
   const std::string& said = assembler.error_words();
   if (reply.status != ok || said.empty()) return std::nullopt;
-  if (!form.stream) return LocalAnswer{assembler.error_status(), "application/json", said};
+  if (!form.stream) return LocalAnswer{assembler.error_status(), "application/json", said, {}, reply.fields};
   const bool lines = is_ollama(form.dialect);
-  return LocalAnswer{ok, reply.content_type, lines ? said + "\n" : "data: " + said + "\n\n"};
+  return LocalAnswer{ok, reply.content_type, lines ? said + "\n" : "data: " + said + "\n\n", reply.reason,
+                     reply.fields};
 }
 
 }  // namespace tasklane

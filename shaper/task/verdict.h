@@ -23,8 +23,8 @@ struct Reply {
   int status = 0;
   std::string content_type;
   std::string error_body{};           // with an error status: what the server said
-  std::string reason{};               // and how it named it
-  std::vector<HeaderField> fields{};  // and in which fields, of those that are meant for the client
+  std::string reason{};               // how it named the status
+  std::vector<HeaderField> fields{};  // the fields that are meant for the client
 };
 
 enum class Trouble : std::uint8_t {

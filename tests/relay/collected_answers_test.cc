@@ -109,5 +109,38 @@ TEST_F(CollectedAnswers, ARedirectIsPassedOnToo) {
             person.until("\r\n\r\n"));
 }
 
+// Open WebUI's connections that speak OpenAI's responses.
+TEST_F(LanesOnTheWire, ATitleAtResponsesIsAskedAsAStreamAndAnsweredInOneObject) {
+  start_with(R"({"lane": "background", "settle": "0s", "constrain": true})");
+  Peer tasks = client();
+  const nlohmann::ordered_json body{
+      {"model", "big"},
+      {"input",
+       {{{"type", "message"},
+         {"role", "user"},
+         {"content", {{{"type", "input_text"}, {"text", title_body()["messages"][0]["content"]}}}}}}},
+      {"stream", false}};
+  tasks.send(post("/v1/responses", body.dump()));
+  Peer server = model.accept();
+  const Json asked = receive_request(server);
+  EXPECT_EQ(true, asked["stream"]);
+  EXPECT_EQ("json_schema", asked["text"]["format"]["type"]);
+  EXPECT_EQ(128, asked["max_output_tokens"]);
+  const Json response{{"id", "resp_1"},
+                      {"object", "response"},
+                      {"status", "completed"},
+                      {"model", "big"},
+                      {"output",
+                       {{{"type", "message"},
+                         {"id", "msg_1"},
+                         {"role", "assistant"},
+                         {"content", {{{"type", "output_text"}, {"text", R"({"title": "Rice"})"}}}}}}}};
+  const std::string events = "event: response.completed\ndata: " +
+                             Json{{"type", "response.completed"}, {"response", response}}.dump() + "\n\n";
+  server.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: " +
+              std::to_string(events.size()) + "\r\n\r\n" + events);
+  EXPECT_EQ(response, receive_answer(tasks));
+}
+
 }  // namespace
 }  // namespace tasklane

@@ -98,5 +98,26 @@ TEST_F(HeldByRule, LeavesEverybodyElsesChatsAlone) {
   page.until("0\r\n\r\n");
 }
 
+TEST_F(HeldByRule, BypassedItGoesAtOnceAndAsItCame) {
+  reload(with_rules(R"({"name": "job", "when": {"header": {"name": "X-Job"}},
+                        "then": {"lane": "background", "settle": "0s", "route": ["task"], "patch": {"a": 1}}})"));
+  Peer page = client();
+  Peer answering = chat_at(page);
+  Peer job = client();
+  job.send(job_request);
+  EXPECT_TRUE(
+      eventually([this] { return in_relay([this] { return lanes().admission().waiting(); }) == 1u; }));
+  bypass(true);
+  Peer server = model.accept();
+  const Json asked = receive_request(server);
+  EXPECT_EQ(asked["model"], "big");
+  EXPECT_FALSE(asked.contains("a"));
+  stream_answer(server, "food");
+  EXPECT_NE(job.until("0\r\n\r\n").find("food"), std::string::npos);
+  EXPECT_FALSE(task.called_within(milliseconds(0)));
+  stream_answer(answering, "Slowly.");
+  page.until("0\r\n\r\n");
+}
+
 }  // namespace
 }  // namespace tasklane

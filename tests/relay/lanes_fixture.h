@@ -72,18 +72,18 @@ class LanesOnTheWire : public RelayTest {
     return Json::parse(server.receive(std::stoul(head.substr(at + 16))));
   }
   // A whole answer of Ollama, as a stream of two pieces.
-  static void stream_answer(Peer& server, const std::string& content, const std::string& model = "big") {
+  static void stream_answer(Peer& server, const std::string& content, const std::string& model = "big",
+                            const Json& figures = {{"eval_count", 7}}) {
     const std::string first =
         Json{{"model", model}, {"message", {{"role", "assistant"}, {"content", content}}}, {"done", false}}
             .dump() +
         "\n";
-    const std::string last = Json{{"model", model},
-                                  {"message", {{"role", "assistant"}, {"content", ""}}},
-                                  {"done", true},
-                                  {"done_reason", "stop"},
-                                  {"eval_count", 7}}
-                                 .dump() +
-                             "\n";
+    Json end{{"model", model},
+             {"message", {{"role", "assistant"}, {"content", ""}}},
+             {"done", true},
+             {"done_reason", "stop"}};
+    end.update(figures);
+    const std::string last = end.dump() + "\n";
     std::string wire =
         "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
     for (const std::string& piece : {first, last}) {

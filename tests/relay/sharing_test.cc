@@ -205,5 +205,22 @@ TEST_F(Sharing, ACachedSuggestionIsKnownWhenItsTypistGoesOn) {
   EXPECT_NE("nothing came", receive_request(server)) << "another person asks for themselves";
 }
 
+// Where the newer does not replace the older, one answer serves both.
+TEST_F(Sharing, WithoutSupersedeTwoEqualKeystrokesShareOneAnswer) {
+  start_with(R"({"lane": "keystroke", "quiet": "0s", "supersede": false})");
+  Peer one = client();
+  one.send(typing("How do", "anna"));
+  Peer server = model.accept();
+  receive_request(server);
+  Peer two = client();
+  two.send(typing("How do", "anna"));
+  EXPECT_TRUE(eventually([&] {
+    return in_relay([this] { return lanes().admission().counters().at(Lane::keystroke).coalesced; }) == 1u;
+  }));
+  stream_answer(server, R"({"text": " I cook rice?"})");
+  EXPECT_EQ(R"({"text": " I cook rice?"})", content_of(receive_answer(one)));
+  EXPECT_EQ(R"({"text": " I cook rice?"})", content_of(receive_answer(two)));
+}
+
 }  // namespace
 }  // namespace tasklane

@@ -4,6 +4,9 @@
 namespace tasklane {
 namespace {
 
+// Without the time that a chat's prompt took nothing is asked for its sake.
+const Json prompt_time{{"prompt_eval_count", 30}, {"prompt_eval_duration", 1'000'000}};
+
 class RewarmingOnTheWire : public LanesOnTheWire {
  protected:
   void SetUp() override {
@@ -18,7 +21,7 @@ class RewarmingOnTheWire : public LanesOnTheWire {
     person_->send(chat);
     Peer server = model.accept();
     receive_request(server);
-    stream_answer(server, "With water.");
+    stream_answer(server, "With water.", "big", prompt_time);
     person_->until("0\r\n\r\n");
     tasks_->send(title());
     receive_request(server);
@@ -142,7 +145,7 @@ TEST_F(RewarmingOnTheWire, WithoutOtherWorkInBetweenNothingIsAskedAgain) {
   person_->send(chat);
   Peer server = model.accept();
   receive_request(server);
-  stream_answer(server, "With water.");
+  stream_answer(server, "With water.", "big", prompt_time);
   person_->until("0\r\n\r\n");
   EXPECT_FALSE(model.called_within(milliseconds(100)));
 }
@@ -152,6 +155,37 @@ TEST_F(RewarmingOnTheWire, AChatsPromptIsForgottenAfterTenMinutes) {
   receive_request(again);
   EXPECT_EQ(1u, prompts_kept_after(std::chrono::minutes(9)));
   EXPECT_EQ(0u, prompts_kept_after(std::chrono::minutes(10)));
+}
+
+TEST_F(RewarmingOnTheWire, NothingIsAskedOfAServerThatDoesNotTellHowLongItsPromptsTake) {
+  person_->send(chat);
+  Peer server = model.accept();
+  receive_request(server);
+  stream_answer(server, "With water.");
+  person_->until("0\r\n\r\n");
+  tasks_->send(title());
+  receive_request(server);
+  stream_answer(server, R"({"title": "Rice"})");
+  receive_answer(*tasks_);
+  EXPECT_FALSE(model.called_within(milliseconds(100)));
+  EXPECT_EQ(0u, prompts_kept_after({}));
+}
+
+TEST_F(RewarmingOnTheWire, NothingIsAskedOfAModelThatSomebodyUnloads) {
+  person_->send(chat);
+  Peer server = model.accept();
+  receive_request(server);
+  stream_answer(server, "With water.", "big", prompt_time);
+  person_->until("0\r\n\r\n");
+  tasks_->send(title());
+  receive_request(server);
+  person_->send(post("/models/unload", R"({"model":"big"})"));
+  Peer unloading = model.accept();
+  receive_request(unloading);
+  unloading.send(answer("{}"));
+  stream_answer(server, R"({"title": "Rice"})");
+  receive_answer(*tasks_);
+  EXPECT_FALSE(model.called_within(milliseconds(100)));
 }
 
 class PrewarmingOnTheWire : public LanesOnTheWire {
@@ -175,7 +209,7 @@ class PrewarmingOnTheWire : public LanesOnTheWire {
     person.send(post("/api/chat", body.dump()));
     if (!server_) server_.emplace(model.accept());
     receive_request(*server_);
-    stream_answer(*server_, "With water.");
+    stream_answer(*server_, "With water.", "big", prompt_time);
     person.until("0\r\n\r\n");
   }
   void open_page() {

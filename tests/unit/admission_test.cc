@@ -239,5 +239,41 @@ TEST_F(Admitting, PromptsThatNoServerReadsAreCounted) {
   EXPECT_EQ(admission_.counters().at(Lane::keystroke).prompt_tokens_spared, 1000u);
 }
 
+class AfterAnUnload : public Admitting {
+ protected:
+  static Ticket of(Ticket made, const std::string& model) {
+    made.model = model;
+    made.settings.settle = {};
+    made.settings.quiet = {};
+    return made;
+  }
+};
+
+TEST_F(AfterAnUnload, BackgroundWorkForTheModelWaitsForTheNextChatThatHasItLoaded) {
+  Ticket unloading = of(ticket(1, Lane::interactive), "big");
+  unloading.unloads = true;
+  admission_.arrive(unloading, start);
+  admission_.finished(1, start + 1s);
+  EXPECT_FALSE(starts(admission_.arrive(of(ticket(2, Lane::background), "big:latest"), start + 2s), 2));
+  EXPECT_FALSE(starts(admission_.tick(start + 20s), 2));
+  admission_.arrive(of(ticket(3, Lane::interactive), "big"), start + 21s);
+  EXPECT_TRUE(starts(admission_.finished(3, start + 22s), 2));
+}
+
+TEST_F(AfterAnUnload, ThatNamesNoModelAllWaitsButNoLongerThanItsLongestWait) {
+  admission_.unloaded("model", "");
+  EXPECT_FALSE(starts(admission_.arrive(of(ticket(2, Lane::background), "small"), start), 2));
+  EXPECT_EQ(admission_.next_wakeup(start), start + 30s);
+  EXPECT_FALSE(starts(admission_.arrive(of(ticket(4, Lane::background), "small"), start + 29s), 4));
+  EXPECT_TRUE(starts(admission_.tick(start + 30s), 2));
+  EXPECT_TRUE(starts(admission_.finished(2, start + 31s), 4)) << "the first has had it loaded";
+}
+
+TEST_F(AfterAnUnload, OfAnotherModelAndWhatAPersonWaitsForGoes) {
+  admission_.unloaded("model", "big");
+  EXPECT_TRUE(starts(admission_.arrive(of(ticket(1, Lane::background), "small"), start), 1));
+  EXPECT_TRUE(starts(admission_.arrive(of(ticket(2, Lane::blocking), "big"), start), 2));
+}
+
 }  // namespace
 }  // namespace tasklane

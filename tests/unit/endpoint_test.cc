@@ -68,5 +68,15 @@ TEST(PathOf, SchemeAuthorityAndQueryAreNoPartOfThePath) {
   EXPECT_EQ(path_of("host:443"), "host:443");
 }
 
+TEST(AnEndpoint, ThatUnloadsModelsIsKnown) {
+  for (const char* path :
+       {"/models/unload", "/v1/model/unload", "/api/v1/models/unload", "/unload", "/sleep?level=1"})
+    EXPECT_TRUE(unloads_models("POST", path)) << path;
+  EXPECT_TRUE(unloads_models("GET", "/unload"));
+  EXPECT_EQ(endpoint_of("POST", "/unload").kind, EndpointKind::admin);
+  for (const char* path : {"/models/load", "/unload_lora_adapter", "/api/generate", "/v1/sleepy"})
+    EXPECT_FALSE(unloads_models("POST", path)) << path;
+}
+
 }  // namespace
 }  // namespace tasklane

@@ -31,6 +31,9 @@ TEST(Rewarm, IsNotForAModelThatIsUnloadedBehindItsChat) {
        {R"({"model":"m","messages":[],"keep_alive":0})", R"({"model":"m","messages":[],"keep_alive":"0s"})",
         R"({"model":"big:120b-cloud","messages":[]})"})
     EXPECT_FALSE(stays(gone)) << gone;
+  BodyReader reader;
+  EXPECT_TRUE(unloads(reader.read(R"({"model":"m","keep_alive":0})", Dialect::ollama_generate)));
+  EXPECT_FALSE(unloads(reader.read(R"({"model":"big:120b-cloud"})", Dialect::ollama_generate)));
   for (const std::string_view kept :
        {R"({"model":"m","messages":[]})", R"({"model":"m","messages":[],"keep_alive":-1})",
         R"({"model":"cloudy","messages":[],"keep_alive":"10m"})"})

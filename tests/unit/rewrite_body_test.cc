@@ -23,9 +23,7 @@ Upstream with_model(const std::string& model) {
 
 // The body as it would go out.
 std::string rewritten(const std::string& body, const Then& then, const Upstream& upstream = {}) {
-  const auto result = rewrite_body(body, then, upstream);
-  if (!result) return "error: " + result.error().what;
-  return result->value_or("unchanged");
+  return rewritten_bodies(body, then, {&upstream}).front().value_or("unchanged");
 }
 
 struct MergeCase {
@@ -113,9 +111,9 @@ TEST(RewriteBody, NumbersKeepTheirValue) {
             R"({"i":9223372036854775807,"u":18446744073709551615,"n":-7,"f":0.1,"e":1e-07,"x":1})");
 }
 
-TEST(RewriteBody, WhatIsNoJsonObjectIsAnErrorAndStaysAsItCame) {
+TEST(RewriteBody, WhatIsNoJsonObjectStaysAsItCame) {
   for (const char* body : {"", "no JSON", "[1]", "\"x\"", "{\"a\":1", "{\"a\":\"\xff\"}"})
-    EXPECT_EQ(rewritten(body, patch_with(R"({"a":2})")), "error: the body is no JSON object") << body;
+    EXPECT_EQ(rewritten(body, patch_with(R"({"a":2})")), "unchanged") << body;
 }
 
 TEST(RewriteBody, ATextThatWasCutWithinACharacterIsStillRedirected) {
@@ -123,9 +121,19 @@ TEST(RewriteBody, ATextThatWasCutWithinACharacterIsStillRedirected) {
             "{\"model\":\"small\",\"prompt\":\"cut \xef\xbf\xbd\"}");
 }
 
-TEST(RewriteBody, ABodyNestedWithoutEndIsAnErrorAndNotFollowed) {
+TEST(RewriteBody, ABodyNestedWithoutEndIsNotFollowed) {
   const std::string deep = R"({"a":)" + std::string(1u << 20, '[') + std::string(1u << 20, ']') + "}";
-  EXPECT_EQ(rewritten(deep, patch_with(R"({"b":2})")), "error: the body is nested deeper than 256 levels");
+  EXPECT_EQ(rewritten(deep, patch_with(R"({"b":2})")), "unchanged");
+}
+
+TEST(RewriteBody, EachUpstreamOfARouteGetsItsOwn) {
+  const Upstream small = with_model("small");
+  const Upstream plain;
+  const auto bodies =
+      rewritten_bodies(R"({"model":"big","a":1})", patch_with(R"({"a":2})"), {&small, &plain});
+  ASSERT_EQ(bodies.size(), 2u);
+  EXPECT_EQ(bodies[0], R"({"model":"small","a":2})");
+  EXPECT_EQ(bodies[1], R"({"model":"big","a":2})");
 }
 
 }  // namespace

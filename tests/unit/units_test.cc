@@ -120,5 +120,13 @@ TEST(Networks, WithAWrongPrefixAreRefused) {
     EXPECT_FALSE(parse_network(text).has_value()) << text;
 }
 
+TEST(Addresses, OfThisMachineAndOfPrivateNetworksAreToldFromTheWorlds) {
+  for (const char* near : {"127.0.0.1", "::1", "10.1.2.3", "172.18.0.2", "192.168.1.20", "169.254.1.1",
+                           "100.100.1.2", "fe80::1", "fd12::7"})
+    EXPECT_TRUE(is_private(parse_ip(near).value())) << near;
+  for (const char* far : {"8.8.8.8", "172.32.0.1", "100.128.0.1", "2001:db8::1", "192.169.0.1"})
+    EXPECT_FALSE(is_private(parse_ip(far).value())) << far;
+}
+
 }  // namespace
 }  // namespace tasklane

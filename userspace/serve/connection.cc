@@ -97,7 +97,8 @@ Awaitable<void> Connection::run(bool pass_through) {
     } else if (const auto* refused = std::get_if<Refused>(&outcome)) {
       RelayCounters& counters = context_.statistics.relay();
       ++(refused->status == 400 ? counters.refused_requests : counters.over_limit);
-      co_await refuse(refused->status, refused->message, Endpoint{}, "");
+      LocalAnswer answer = error_answer(Dialect::none, "", refused->status, "tasklane: " + refused->message);
+      co_await refuse(std::move(answer));
     } else if (std::holds_alternative<Opaque>(outcome)) {
       co_await run_tunnel();
     }
@@ -125,17 +126,32 @@ Awaitable<void> Connection::run_tunnel() {
   co_await tunnel(socket_, input_, *upstream);
 }
 
-Awaitable<void> Connection::refuse(int status, const std::string& message, Endpoint endpoint,
-                                   std::string_view path) {
-  const LocalAnswer answer = error_answer(endpoint.dialect, path, status, "tasklane: " + message);
+Awaitable<void> Connection::refuse(LocalAnswer answer) {
   const std::string wire = to_wire(answer, false);
   co_await send_all(socket_, wire);
   co_await linger();
 }
 
 Awaitable<void> Connection::refuse(int status, const std::string& message, const Request& request) {
-  const std::string path(path_of(request.head().target));
-  co_await refuse(status, message, request.endpoint, path);
+  LocalAnswer answer =
+      error_answer(request.endpoint.dialect, path_of(request.head().target), status, "tasklane: " + message);
+  let_its_page_read(request, answer);
+  co_await refuse(std::move(answer));
+}
+
+void Connection::let_its_page_read(const Request& request, LocalAnswer& answer) {
+  const std::string* const origin = request.head().field("Origin");
+  if (origin == nullptr || allow_an_origin(answer.fields)) return;
+  const ServerKey server = server_key(origin_, request.config->original());
+  for (HeaderField& field : context_.book.origins(server).said_to(*origin))
+    answer.fields.push_back(std::move(field));
+}
+
+void Connection::note_origin(const Request& request, const Exchange::Report& report) {
+  const std::string* const origin = request.head().field("Origin");
+  const Upstream& original = request.config->original();
+  if (origin == nullptr || report.answer.status == 0 || report.upstream != original.name) return;
+  context_.book.origins(server_key(origin_, original)).answered(*origin, report.answer.cross_origin);
 }
 
 // The client may still be sending, and a reset would overtake the answer.
@@ -189,6 +205,8 @@ Awaitable<bool> Connection::forward(Request& request) {
   const ClassifierStay known(context_.classifier, request.id);
   const Classification classification = classify(request, reading.body());
   const Decision decision = co_await decide_on(request, reading, classification);
+  if (unloads_models(request.head().method, request.head().target))
+    context_.lanes.admission().unloaded(server_key(origin_, request.config->original()).name, "");
   if (context_.rewarmer != nullptr && lists_models(request.head().method, request.head().target))
     context_.rewarmer->page_opened(server_key(origin_, request.config->original()));
   if (request.past_limit) ++context_.statistics.relay().unclassified_large;
@@ -248,9 +266,12 @@ std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const Bo
                                                 const Decision& decision) const {
   const Upstream& upstream = *decision.route.front();
   const bool untouched = decision.rule == nullptr && (upstream.rewarm || upstream.prewarm || upstream.graft);
-  if (context_.rewarmer == nullptr || !untouched || classification.request_class != RequestClass::chat ||
-      classification.certainty == Certainty::echo || !writes_answers(request.endpoint.dialect) ||
-      body == nullptr || !body->readable || !stays_loaded(*body) || !Rewarmer::keeps(body->json.size()))
+  // What OpenAI's responses ask, the server may keep: it is not asked twice.
+  const bool kept_by_server = dialect_row(request.endpoint.dialect).prompt == PromptPlace::input;
+  if (context_.rewarmer == nullptr || !untouched || kept_by_server ||
+      classification.request_class != RequestClass::chat || classification.certainty == Certainty::echo ||
+      !writes_answers(request.endpoint.dialect) || body == nullptr || !body->readable ||
+      !stays_loaded(*body) || !Rewarmer::keeps(body->json.size()))
     return std::nullopt;
   ChatPrompt prompt{origin_, std::string(request.raw_head()), {}};
   prompt.chat.body = body->json;
@@ -289,6 +310,7 @@ Awaitable<bool> Connection::run_exchange(Request& request, Reading& reading,
   context_.late_echo.unmask(classification.unmasked);
   reading.forget();
   Exchange::Report report = co_await exchange.run(std::move(outgoing));
+  if (prompt) prompt->near = report.near;
   if (prompt && report.answer.end == AnswerEnd::complete && report.answer.status == 200)
     context_.rewarmer->remember(server_key(origin_, *decision.route.front()), request.id, std::move(*prompt),
                                 report.answer.copy);
@@ -302,6 +324,7 @@ Awaitable<bool> Connection::run_exchange(Request& request, Reading& reading,
     --context_.statistics.row(request_class, first).requests;
     co_return co_await run_unmasked(request, reading, classification, *unmasked);
   }
+  note_origin(request, report);
   count(request_class, report, request);
   co_return co_await conclude(request, report);
 }
@@ -319,7 +342,7 @@ Awaitable<bool> Connection::run_held(Request& request, Reading& reading, const C
   Row& row = context_.statistics.row(request_class, first);
   ++row.requests;
   std::optional<InFlight> in_flight(std::in_place, row);
-  HeldExchange held({context_, socket_, input_, origin_, request, taken,
+  HeldExchange held({context_, socket_, input_, origin_, request, taken, as_it_came,
                      reading.body() == nullptr ? std::string() : std::string(reading.body()->model)},
                     std::move(ticket));
   reading.forget();
@@ -329,10 +352,11 @@ Awaitable<bool> Connection::run_held(Request& request, Reading& reading, const C
   if (report.over_rate) {
     constexpr int over_rate = 429;
     const std::string message = "over the rate of rule '" + decision.rule->name + "'";
-    co_await refuse(over_rate, message, request.endpoint, path_of(request.head().target));
+    co_await refuse(over_rate, message, request);
     co_return false;
   }
   note_slots(report.exchange, *taken.route.front());
+  note_origin(request, report.exchange);
   count(request_class, report.exchange, request);
   co_return co_await conclude(request, report.exchange);
 }
@@ -356,7 +380,7 @@ Awaitable<bool> Connection::run_task(Request& request, TaskPlan plan) {
   std::optional<InFlight> in_flight(std::in_place, begun);
   const Flag task(runs_task_);
   TaskRun run(context_, input_, origin_, request, std::move(plan));
-  const TaskRun::Report report = co_await run.run();
+  TaskRun::Report report = co_await run.run();
   in_flight.reset();
   Row& row = context_.statistics.row(request_class, report.upstream);
   row.bytes_up += report.bytes_up;
@@ -366,6 +390,7 @@ Awaitable<bool> Connection::run_task(Request& request, TaskPlan plan) {
     co_return false;
   }
   const bool keep = request.scanner->keep_alive();
+  let_its_page_read(request, *report.answer);
   const std::string wire = to_wire(*report.answer, keep);
   const bool sent = co_await send_all(socket_, wire);
   row.bytes_down += wire.size();

@@ -50,8 +50,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void remember_load_options(const Request& request, const BodyFacts* body,
                              const Classification& classification);
   Awaitable<bool> conclude(Request& request, Exchange::Report& report);
-  Awaitable<void> refuse(int status, const std::string& message, Endpoint endpoint, std::string_view path);
+  Awaitable<void> refuse(LocalAnswer answer);
   Awaitable<void> refuse(int status, const std::string& message, const Request& request);
+  // An answer of Tasklane's own says to a page of another origin what the server that it asked last said.
+  void let_its_page_read(const Request& request, LocalAnswer& answer);
+  void note_origin(const Request& request, const Exchange::Report& report);
   Awaitable<void> conclude_broken(const Request& request, const Exchange::Report& report);
   // Lets the last answer arrive: what the client still sends is taken for a moment.
   Awaitable<void> linger();

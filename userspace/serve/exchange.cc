@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "shaper/base/ip_network.h"
 #include "shaper/http/head_rewrite.h"
 #include "shaper/task/request_rewrite.h"
 #include "userspace/serve/slot_probe.h"
@@ -13,17 +14,17 @@ namespace {
 // How long a body that nobody takes any more is waited for once its answer is there.
 constexpr Duration patience_behind_answer = std::chrono::seconds(1);
 
-}  // namespace
+// Nobody is paid for what is asked there.
+bool is_near(const asio::ip::address& address) {
+  const auto bytes =
+      address.is_v6() ? address.to_v6() : asio::ip::make_address_v6(asio::ip::v4_mapped, address.to_v4());
+  return is_private(bytes.to_bytes());
+}
 
-Outgoing outgoing_bytes(const Request& request, const Decision& decision, const Upstream& upstream,
-                        const BodyFacts* body) {
+Outgoing outgoing_bytes(const Request& request, const Upstream& upstream,
+                        const std::optional<std::string>& changed, bool model_replaced) {
   Outgoing out;
-  std::optional<std::string> changed;
-  if (decision.rule != nullptr && body != nullptr && body->readable && request.whole) {
-    Result<std::optional<std::string>> rewritten = rewrite_body(body->json, decision.rule->then, upstream);
-    if (rewritten) changed = std::move(*rewritten);
-    out.model_replaced = changed && upstream.model && *upstream.model != body->model;
-  }
+  out.model_replaced = model_replaced;
   if (!changed && upstream.original) return out;
   HeadChanges changes;
   if (!upstream.original) changes.host = upstream.authority;
@@ -40,12 +41,21 @@ Outgoing outgoing_bytes(const Request& request, const Decision& decision, const 
   return out;
 }
 
+}  // namespace
+
 Awaitable<std::vector<Outgoing>> outgoing_for(const Request& request, const Decision& decision,
                                               Reading& reading) {
   std::vector<Outgoing> all;
   const auto write = [&] {
-    for (const Upstream* upstream : decision.route)
-      all.push_back(outgoing_bytes(request, decision, *upstream, reading.body()));
+    const BodyFacts* const body = reading.body();
+    std::vector<std::optional<std::string>> changed(decision.route.size());
+    if (decision.rule != nullptr && body != nullptr && body->readable && request.whole)
+      changed = rewritten_bodies(body->json, decision.rule->then, decision.route);
+    for (std::size_t i = 0; i < decision.route.size(); ++i) {
+      const Upstream& upstream = *decision.route[i];
+      const bool model_replaced = changed[i] && upstream.model && *upstream.model != body->model;
+      all.push_back(outgoing_bytes(request, upstream, changed[i], model_replaced));
+    }
   };
   if (decision.rule == nullptr)
     write();
@@ -143,6 +153,8 @@ Awaitable<AnswerReport> Exchange::talk(const Outgoing& outgoing, bool last) {
   upload_->begin([this] {
     if (input_->closed()) client_closed();
   });
+  const bool steered = origin_.steered && report_.upstream == request_.config->original().name;
+  report_.near = steered || is_near(upstream_->peer().address());
   relay_.emplace(client_, *upstream_, wishes_for(outgoing, last));
   AnswerReport answer;
   if (!upload_->nothing_sent()) answer = co_await relay_->run();

@@ -27,10 +27,8 @@ struct Outgoing {
   }
 };
 
-// The request as `upstream` shall get it. A request that nothing changes stays byte for byte.
-Outgoing outgoing_bytes(const Request& request, const Decision& decision, const Upstream& upstream,
-                        const BodyFacts* body);
-// The same for each upstream of the decision's route. Takes long only for a large body that is changed.
+// The request as each upstream of the decision's route shall get it; its body is read once. A request that
+// nothing changes stays byte for byte. Takes long only for a large body that is changed.
 Awaitable<std::vector<Outgoing>> outgoing_for(const Request& request, const Decision& decision,
                                               Reading& reading);
 
@@ -48,6 +46,7 @@ class Exchange {
     std::string upstream;    // that served, or was tried last
     UpstreamPtr connection;  // set after an upgrade: the tunnel goes on with it
     Result<void> dialled;    // why the last upstream could not be reached
+    bool near = false;       // it is on this machine, or on a private network
     bool gave_way = false;   // see give_way(): it may be sent again
     bool ambiguous = false;  // its body, as it streamed, could be read in two ways
   };

@@ -71,9 +71,13 @@ Awaitable<HeldExchange::Report> HeldExchange::run(std::vector<Outgoing> outgoing
     const bool its_turn = co_await wait_for_turn();
     if (!its_turn) break;
     started_ = false;
+    const bool untouched = bypassed();
+    std::vector<Outgoing> bytes = outgoing;
+    if (untouched) bytes.assign(1, Outgoing{});
     exchange_.emplace(parts_.context, parts_.client, parts_.input, parts_.origin, parts_.request,
-                      parts_.decision, ticket_.request_class, parts_.client_model);
-    report.exchange = co_await exchange_->run(outgoing);
+                      untouched ? parts_.as_it_came : parts_.decision, ticket_.request_class,
+                      parts_.client_model);
+    report.exchange = co_await exchange_->run(std::move(bytes));
     exchange_.reset();
     if (report.exchange.gave_way && !refused_) continue;
     if (report.exchange.answer.end == AnswerEnd::client_gone)

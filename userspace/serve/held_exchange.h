@@ -25,6 +25,7 @@ class HeldExchange : public WaitingTask {
     const Target& origin;
     Request& request;
     const Decision& decision;
+    const Decision& as_it_came;  // taken where Tasklane is bypassed when its turn comes
     std::string client_model;
   };
   // `ticket` without upstream.
@@ -48,6 +49,7 @@ class HeldExchange : public WaitingTask {
 
  private:
   Awaitable<bool> wait_for_turn();
+  [[nodiscard]] bool bypassed() const { return parts_.context.bypass; }
   void watch_client();
   void client_left();
   void place();

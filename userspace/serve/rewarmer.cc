@@ -94,8 +94,10 @@ void Rewarmer::remember(const ServerKey& server, RequestId id, ChatPrompt prompt
   const Upstream& wants = context_.config->original();
   Prompts& prompts = prompts_[server];
   prompts.ahead.clear();
-  if (wants.prewarm && chat.body.size() <= longest_with_common) remember_common(prompts, prompt);
-  const bool rewarms = rewarming_.chat_answered(server, id, chat.chat, said.figures(), wants.rewarm, now());
+  const bool ahead = wants.prewarm && prompt.near && Rewarming::tells_its_time(said.figures());
+  if (ahead && chat.body.size() <= longest_with_common) remember_common(prompts, prompt);
+  const bool again = wants.rewarm && prompt.near;
+  const bool rewarms = rewarming_.chat_answered(server, id, chat.chat, said.figures(), again, now());
   if (!rewarms && !wants.graft) return forget(server);
   chat.answer = text_of(said);
   chat.tokens = tokens_of(said.figures());
@@ -149,7 +151,8 @@ void Rewarmer::page_opened(const ServerKey& server) {
   const auto found = prompts_.find(server);
   if (found == prompts_.end() || found->second.common.empty()) return;
   RewarmSeen& seen = context_.book.rewarm(server);
-  if (now() - seen.last_used < pause_) return;
+  const std::string& newest = found->second.common.front().prompt->chat.model;
+  if (now() - seen.last_used < pause_ || context_.lanes.admission().is_unloaded(server.name, newest)) return;
   seen.last_used = now();
   found->second.ahead = to_ask_ahead(server, found->second);
   found->second.ahead_until = now() + prewarm_within;
@@ -185,7 +188,10 @@ void Rewarmer::begin(const Rewarm& wish) {
     prompt = std::move(known.ahead.back());
     known.ahead.pop_back();
   }
-  if (context_.own.paused() || !prompt) return context_.lanes.finished(wish.id, nullptr);
+  // Whoever took a model out of memory does not want it back for a chat that may not come.
+  const bool asks = prompt != nullptr && !context_.own.paused() &&
+                    !context_.lanes.admission().is_unloaded(server.name, prompt->chat.model);
+  if (!asks) return context_.lanes.finished(wish.id, nullptr);
   spawn(context_.io, "a re-warm", ask(wish, std::move(prompt), ahead));
 }
 

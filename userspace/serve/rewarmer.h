@@ -21,6 +21,7 @@ struct ChatPrompt {
   Target origin;
   std::string head;  // of its request, as it came
   KeptChat chat;
+  bool near = false;  // its server is on this machine, or on a private network
 };
 
 class Rewarmer {

@@ -143,6 +143,7 @@ Awaitable<void> TaskRun::send(effect::Send wish) {
   const bool stale = !ended && !collected.any_byte && connection->reused() && unread;
   if (life_.state() != Life::State::stopping) {
     if (stale || wish.keep == Keep::answer) note_slots(collected, stale);
+    note_origin(collected);
     if (collected.spent && upload->sent())
       context_.upstreams.keep_idle(connection, *upload->sent(), *collected.spent, now());
   }
@@ -156,6 +157,12 @@ void TaskRun::note_slots(const Collected& collected, bool lost) {
     context_.slot_probe->lost(server);
   else
     context_.slot_probe->answered(server, origin_, life_.upstream(), collected.server);
+}
+
+void TaskRun::note_origin(const Collected& collected) {
+  const std::string* const origin = request_.head().field("Origin");
+  if (origin == nullptr || collected.status == 0 || !life_.upstream().original) return;
+  context_.book.origins(server_key(origin_, life_.upstream())).answered(*origin, collected.fields);
 }
 
 Awaitable<TaskRun::Report> TaskRun::run() {

@@ -46,6 +46,7 @@ class TaskRun : public WaitingTask {
   void told();
   void client_left();
   void note_slots(const Collected& collected, bool lost);
+  void note_origin(const Collected& collected);
   [[nodiscard]] std::string wire(std::string_view body) const;
 
   RelayContext& context_;

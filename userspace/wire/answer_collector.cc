@@ -107,11 +107,12 @@ class Collection {
       assembler_.finish(at_its_end);
       const StreamState state = assembler_.state();
       collected_.whole = at_its_end || state == StreamState::complete;
+      collected_.fields = fields_of_new_body(head.fields);
     } else {
       collected_.whole = at_its_end || error_is_long_;
-      collected_.reason = scanner_->reason();
       collected_.fields = end_to_end_fields(head.fields);
     }
+    collected_.reason = scanner_->reason();
   }
 
   UpstreamConnection& upstream_;

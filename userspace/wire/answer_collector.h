@@ -27,7 +27,7 @@ struct Collected {
   int status = 0;
   std::string reason;  // as the status line has it
   std::string content_type;
-  std::vector<HeaderField> fields;  // with an error status: those that are meant for the client
+  std::vector<HeaderField> fields;  // those that are meant for the client, and true of a body put together
   std::string server;               // its Server field
   std::string error_body;           // with an error status: what the server said, bounded
   std::optional<ReadWhole> spent;   // the connection may be used again

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "shaper/http/cross_origin.h"
+
 namespace tasklane {
 namespace {
 
@@ -96,6 +98,7 @@ Awaitable<bool> AnswerRelay::take_head() {
     pending_.erase(0, scan.consumed);
     report_.status = scanner_->status();
     if (const std::string* server = scanner_->head().field("Server")) report_.server = *server;
+    report_.cross_origin = cross_origin_fields(scanner_->head().fields);
     const bool interim = report_.status / 100 == 1 && report_.status != 101;
     if (!interim) co_return true;
     if (!co_await take_interim()) co_return false;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shaper/dialect/response_model.h"
 #include "shaper/http/head_rewrite.h"
@@ -44,10 +45,11 @@ struct AnswerWishes {
 struct AnswerReport {
   AnswerEnd end = AnswerEnd::no_answer;
   int status = 0;
-  std::string server;   // the answer's Server field
-  std::string problem;  // why it was unreadable
-  bool begun = false;   // bytes of the final answer have gone to the client
-  bool reset = false;   // it ended by a reset, or so that only a reset shows the client that it was cut
+  std::string server;                     // the answer's Server field
+  std::vector<HeaderField> cross_origin;  // its fields of pages of another origin
+  std::string problem;                    // why it was unreadable
+  bool begun = false;                     // bytes of the final answer have gone to the client
+  bool reset = false;  // it ended by a reset, or so that only a reset shows the client that it was cut
   bool client_keep_alive = false;  // the client may send its next request on its connection
   std::optional<ReadWhole> spent;  // the upstream's connection may be used again
   std::uint64_t bytes = 0;         // sent to the client

@@ -15,6 +15,12 @@ constexpr ByteSize longest_answer{8ULL << 20U};
 constexpr std::array<std::string_view, 7> tells{"\"usage\"", "\"timings\"", "\"done\":true", "\"done\": true",
                                                 "error",     "[DONE]",      "_count"};
 
+// Their figures stand in events that are few: they are read here, in a stream and without.
+bool read_here(Dialect dialect) {
+  return dialect == Dialect::openai_responses || dialect == Dialect::anthropic_messages ||
+         dialect == Dialect::none;
+}
+
 bool may_tell(std::string_view line) {
   return std::any_of(tells.begin(), tells.end(),
                      [&](std::string_view each) { return line.find(each) != std::string_view::npos; });
@@ -49,8 +55,8 @@ void read_usage(const nlohmann::json& usage, UpstreamFigures& figures) {
 AnswerWatch::AnswerWatch(Dialect dialect, std::string_view content_type, bool readable)
     : readable_(readable),
       streams_(is_stream(content_type)),
-      others_(!writes_answers(dialect)),
-      assembler_(writes_answers(dialect) ? dialect : Dialect::openai_chat, Keep::figures, longest_answer) {}
+      others_(read_here(dialect)),
+      assembler_(others_ ? Dialect::openai_chat : dialect, Keep::figures, longest_answer) {}
 
 void AnswerWatch::feed(std::string_view bytes, Time now) {
   if (bytes.empty()) return;

@@ -35,7 +35,7 @@ class AnswerWatch {
 
   bool readable_;
   bool streams_;
-  bool others_;  // a dialect of which no answer is put together
+  bool others_;  // a dialect that is read here
   AnswerAssembler assembler_;
   std::string held_;  // the beginning of a line, or a whole JSON answer
   bool skipping_ = false;

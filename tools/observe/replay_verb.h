@@ -1,12 +1,14 @@
 // `tasklane replay`: what would have happened with other rules.
 #pragma once
 
+#include <cstdint>
 #include <iosfwd>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "tools/observe/server_model.h"
+#include "shaper/base/result.h"
+#include "tools/observe/given_model.h"
 
 namespace CLI {
 class App;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tools/modelsim/engine.h"
+#include "tools/observe/given_model.h"
 #include "tools/observe/trace.h"
 
 namespace tasklane::observe {
@@ -21,14 +22,6 @@ struct ServerModel {
   std::vector<std::string> models;
   std::map<std::string, std::string> because;  // "slots", "prefill", ...: where each comes from
   bool fitted_prefill = false, fitted_decode = false;
-};
-
-// What a person says of the servers; the rest is fitted.
-struct GivenModel {
-  std::optional<unsigned> slots;
-  std::optional<double> prefill, decode;
-  std::optional<unsigned> batch;
-  std::optional<bool> host_cache;
 };
 
 std::map<SocketName, ServerModel> fit_servers(const Trace& trace, const GivenModel& given = {});

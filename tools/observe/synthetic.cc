@@ -39,6 +39,12 @@ const char* role_name(PartRole role) {
   }
 }
 
+// Whether the simulated server speaks it.
+bool simulated(Dialect dialect) {
+  return dialect == Dialect::ollama_chat || dialect == Dialect::ollama_generate ||
+         dialect == Dialect::openai_chat || dialect == Dialect::openai_completions;
+}
+
 std::string padded(std::string text) {
   text.append((token - text.size() % token) % token, ' ');
   return text;
@@ -69,7 +75,7 @@ std::string Synthetic::text(const PromptPart& part, double bytes_per_token) {
 }
 
 std::string Synthetic::path(const ObservedRequest& request) {
-  return writes_answers(request.endpoint.dialect) ? request.path : "/v1/chat/completions";
+  return simulated(request.endpoint.dialect) ? request.path : "/v1/chat/completions";
 }
 
 // What somebody types: the text that it goes on from, and more.
@@ -93,7 +99,7 @@ const PromptPart* Synthetic::quoted_answer(const ObservedRequest& request) const
 std::string Synthetic::body(const ObservedRequest& request, double bytes_per_token) {
   Json body{{"model", request.model}, {"stream", request.stream}};
   const Dialect dialect =
-      writes_answers(request.endpoint.dialect) ? request.endpoint.dialect : Dialect::openai_chat;
+      simulated(request.endpoint.dialect) ? request.endpoint.dialect : Dialect::openai_chat;
   const bool messages = dialect == Dialect::ollama_chat || dialect == Dialect::openai_chat;
   const std::string_view key = class_row(request.request_class()).contract.key;
   const bool in_system =

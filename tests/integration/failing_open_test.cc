@@ -102,9 +102,17 @@ TEST_F(FailingOpen, AnAgentThatIsFullLetsTheNextConnectionPassUntilOneHasGone) {
   AgentProcess agent(Launch{.command = {}, .where = &host(), .before = [] { with_descriptors(80); }});
   ASSERT_TRUE(agent.steers()) << agent->err();
   const auto room = stats(agent)["steering"].value("max_connections", 0u);
-  std::vector<Client> held;  // one after the other, for what the kernel steers is not the agent's at once
-  while (held.size() < 3 * room && suspended(agent) != "connections") held.push_back(connected());
-  EXPECT_GE(held.size(), room);
+  // One after the other, each the agent's before the next: none reaches the model, which serves one at a
+  // time.
+  std::vector<Client> held;
+  const auto all_are_the_agents = [&] {
+    return stats(agent)["relay"].value("open_connections", 0u) == held.size();
+  };
+  while (held.size() < room) {
+    held.push_back(connected());
+    ASSERT_TRUE(eventually(all_are_the_agents)) << held.size() << " of " << room;
+  }
+  EXPECT_EQ(suspended(agent), "connections");
   EXPECT_TRUE(agent->wait_for_output("directly for now: connections")) << agent->err();
   EXPECT_EQ(asked(), "directly");
   held.clear();

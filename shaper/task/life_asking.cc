@@ -126,7 +126,7 @@ void Life::conclude_graft(const Reply& reply, const AnswerAssembler& assembler, 
     around_.admission.on_chats_prompt(asked.id, OnPrompt::brought_back);
     ++counters.grafted;
     counters.graft_tokens_spared += asked.prompt_tokens - std::min(asked.prompt_tokens, graft_->read_tokens);
-    return take(std::move(*verdict.answer), true, now);
+    return take(std::move(*verdict.answer), reply, true, now);
   }
   ++counters.graft_refused;
   graft_worth().in_vain();

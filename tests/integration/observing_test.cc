@@ -146,6 +146,7 @@ std::string chat(int number) {
   return request("/v1/chat/completions",
                  {{"model", "sim"},
                   {"stream", true},
+                  {"stream_options", {{"include_usage", true}}},
                   {"messages",
                    {{{"role", "user"},
                      {"content", "How do tides come about, part " + std::to_string(number) + "? " +
@@ -230,6 +231,7 @@ TEST_F(Observing, FindsEveryRequestOfTheServersLogAcrossABadLine) {
   std::map<std::string, std::multiset<std::uint64_t>> here, there;
   for (const Json& each : seen["requests"]) {
     EXPECT_EQ(each["ended"], "whole") << each;
+    ASSERT_TRUE(each["generated_tokens"].is_number()) << each;
     here[each["path"]].insert(each["generated_tokens"].get<std::uint64_t>());
   }
   for (const Json& each : log)

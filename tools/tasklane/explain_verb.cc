@@ -40,18 +40,22 @@ void add_explain(CLI::App& app, ExitCode& exit) {
   CLI::App* const verb =
       app.add_subcommand("explain", "Says what class a request gets, why, and what is done with it");
   verb->add_option("request", line->options.input,
-                   "A file with one raw HTTP request; - or nothing: standard input")->type_name("FILE");
+                   "A file with one raw HTTP request; - or nothing: standard input")
+      ->type_name("FILE");
   verb->add_option("--jsonl", line->lines,
-                   "A file (or -) with lines of {\"path\", \"headers\", \"body\"}, taken as one stream")->type_name("FILE");
+                   "A file (or -) with lines of {\"path\", \"headers\", \"body\"}, taken as one stream")
+      ->type_name("FILE");
   verb->add_option("--config", line->config,
-                   "The rules; without them every request goes to the original model")->type_name("FILE");
+                   "The rules; without them every request goes to the original model")
+      ->type_name("FILE");
   verb->add_flag("--json", line->options.json, "One JSON object per request");
   verb->add_flag("--score", line->options.score, "Compare with each line's \"label\"");
   CLI::Option* const packs = verb->add_option("--packs", line->options.packs, "Names of rule packs")
                                  ->delimiter(',')
                                  ->capture_default_str();
   verb->add_option("--pack-dir", line->options.pack_directories,
-                   "Folders in which packs are looked for first")->type_name("FOLDER");
+                   "Folders in which packs are looked for first")
+      ->type_name("FOLDER");
   verb->add_option("--threshold", line->options.threshold, "Below this score a request is a chat")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();

@@ -12,11 +12,13 @@ void add_learn(CLI::App& app, const std::string& control, ExitCode& exit) {
   CLI::App* const verb = app.add_subcommand(
       "learn", "Proposes pack entries for requests that look like tasks and that no pack knows");
   verb->add_option("requests", options->input,
-                   "JSON lines as for explain --jsonl; - or nothing: standard input")->type_name("FILE");
+                   "JSON lines as for explain --jsonl; - or nothing: standard input")
+      ->type_name("FILE");
   verb->add_option("--packs", options->packs, "Names of the rule packs that are known")
       ->delimiter(',')
       ->capture_default_str();
-  verb->add_option("--pack-dir", options->pack_directories, "Folders in which packs are looked for first")->type_name("FOLDER");
+  verb->add_option("--pack-dir", options->pack_directories, "Folders in which packs are looked for first")
+      ->type_name("FOLDER");
   verb->add_option("--least", options->least, "Requests that an entry must stand for")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

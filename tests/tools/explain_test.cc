@@ -212,6 +212,30 @@ TEST(Explain, TellsWhatARulePutsIntoALane) {
   EXPECT_EQ(objects.at(1)["may"], Json::array());
 }
 
+TEST(Explain, SaysWhichTaskWouldBeAskedAsItsChatsNextMessageAndWhyAnotherWouldNot) {
+  const auto grafts = [](const std::string& input, bool on = true) {
+    const auto config = parse_config(
+        std::string(R"({"version": 1, "intercept": [{"port": 1}], "packs": ["open-webui"],
+            "upstreams": {"model": {"address": "original", "graft": )") +
+            (on ? "true" : "false") +
+            R"(}}, "rules": [{"name": "r", "when": {"class": ["title", "task"]}, "then": {"quiet": "2s"}}]})",
+        "test");
+    const Handle handle = [&](const DecideInput& decided) { return by_rules(*config, decided); };
+    return explain(input, lines_as_json(), handle).objects().back().value("graft", "nothing");
+  };
+  const auto chat = [](const std::string& said) {
+    return R"({"id":"c","path":"/api/chat","headers":{},"body":{"model":"m","messages":[{"role":"user","content":")" +
+           said + "\"}]}}\n";
+  };
+  EXPECT_THAT(grafts(chat("hi") + title_line()),
+              testing::StartsWith("as the next message of the chat in request c"));
+  EXPECT_EQ(grafts(chat("something else") + title_line()),
+            "no: it quotes another chat than the server's last one");
+  EXPECT_THAT(grafts(title_line()), testing::StartsWith("no: no chat"));
+  EXPECT_THAT(grafts(chat("hi") + title_line(), false), testing::StartsWith("no: its upstream"));
+  EXPECT_EQ(grafts(title_line() + chat("hi")), "nothing");
+}
+
 TEST(Explain, GoesByTheTimesThatAreGiven) {
   const auto late = explain(chat_line(0) + custom_title_line(590), lines_as_json()).objects();
   EXPECT_EQ(late[1]["class"], "title");

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "shaper/classify/pack.h"
+#include "tools/tasklane/explain_graft.h"
 #include "tools/tasklane/score.h"
 #include "tools/tasklane/traffic.h"
 
@@ -26,6 +27,7 @@ struct Account {
   Treatment late;                      // as what a later chat showed it to be
   std::optional<RequestLine> request;  // kept where one may still show that
   std::optional<Certainty> certainty_late;
+  std::string graft;  // in words; empty: nothing to say
 
   // Of what it is known to be in the end.
   [[nodiscard]] const Treatment& treatment() const { return class_late ? late : handling.treatment; }
@@ -56,6 +58,7 @@ void write_json(const Account& account, std::ostream& out) {
                                                : nlohmann::ordered_json(account.handling.rule);
   json["route"] = account.handling.route;
   json["does"] = account.handling.does;
+  if (!account.graft.empty()) json["graft"] = account.graft;
   json["reasons"] = found.reasons;
   if (account.label) json["label"] = *account.label;
   out << json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
@@ -93,6 +96,7 @@ void write_text(const Account& account, std::ostream& out) {
   for (std::size_t i = 0; i < account.handling.route.size(); ++i)
     out << (i == 0 ? "goes to " : ", else to ") << account.handling.route[i];
   for (const std::string& what : account.handling.does) out << "; " << what;
+  if (!account.graft.empty()) out << "\n  graft     " << account.graft;
   out << "\n";
 }
 
@@ -109,6 +113,7 @@ class Explanation {
     account.classification = seen.classification;
     account.handling = handle_({seen.request.head, seen.endpoint, seen.body, seen.request.body.size(),
                                 seen.classification, seen.request.client});
+    account.graft = grafts_.tell(seen, account.handling.treatment, account.handling.grafts);
     if (seen.classification.may_be_unmasked) account.request = seen.request;
     accounts_.push_back(std::move(account));
     for (const Unmasked& earlier : seen.classification.unmasked) show(accounts_.at(earlier.id - 1), earlier);
@@ -158,6 +163,7 @@ class Explanation {
 
   const Handle& handle_;
   std::vector<Account> accounts_;
+  GraftTeller grafts_;
 };
 
 int refuse(const Error& error, std::ostream& err) {
@@ -182,11 +188,12 @@ Handling by_rules(const Config& config, const DecideInput& input) {
     return handling;
   }
   handling.rule = decision.rule->name;
+  handling.grafts = decision.route.front()->graft;
   if (decision.rule->then.patch) handling.does.push_back("patched with " + decision.rule->then.patch->dump());
   return handling;
 }
 
-Handling leave_alone(const DecideInput&) { return {{}, {"model"}, {"untouched"}, {}}; }
+Handling leave_alone(const DecideInput&) { return {{}, {"model"}, {"untouched"}, {}, false}; }
 
 int run_explain(const ExplainOptions& options, const Handle& handle, std::istream& in, std::ostream& out,
                 std::ostream& err) {

@@ -34,6 +34,7 @@ struct Handling {
   std::vector<std::string> route{"model"};  // names of upstreams, in order
   std::vector<std::string> does;            // in words
   Treatment treatment;
+  bool grafts = false;  // the upstream to which it goes first says so
 };
 using Handle = std::function<Handling(const DecideInput&)>;
 

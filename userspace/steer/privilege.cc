@@ -139,6 +139,13 @@ constexpr auto useless = {"execve",
                           "memfd_secret",
                           "lookup_dcookie"};
 
+// The sanitizers' runtime looks for leaks from a process of its own.
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+
 int refuse(scmp_filter_ctx filter, const char* name, std::initializer_list<scmp_arg_cmp> when = {}) {
   const int number = ::seccomp_syscall_resolve_name(name);
   if (number == __NR_SCMP_ERROR) return 0;
@@ -195,18 +202,13 @@ Result<void> become(const Account& account, const std::vector<int>& kept) {
 }
 
 Result<void> forbid_what_is_not_needed(bool may_use_bpf) {
-#ifdef __SANITIZE_ADDRESS__
-  // The sanitizers' runtime looks for leaks from a process of its own.
-  static_cast<void>(may_use_bpf);
-  return {};
-#else
+  if (sanitized) return {};
   const std::unique_ptr<void, FreeFilter> filter(::seccomp_init(SCMP_ACT_ALLOW));
   if (!filter) return system_error("cannot make a filter of system calls", ENOMEM);
   int failed = fill(filter.get(), may_use_bpf);
   if (failed == 0) failed = ::seccomp_load(filter.get());
   if (failed != 0) return system_error("cannot load a filter of system calls", -failed);
   return {};
-#endif
 }
 
 void raise_memory_lock_limit() {

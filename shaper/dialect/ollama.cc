@@ -157,7 +157,8 @@ bool stop_thinking(Json& body) {
 bool say(NeutralBody& neutral, const std::string& key, const nlohmann::json& value) {
   if (key == "messages") return neutral.messages(value);
   if (key == "num_predict") return value.is_number();  // at the root it has no effect
-  if (key == "format") return value == "" || neutral.format(value);
+  if (key == "format")
+    return (value.is_string() && value.get_ref<const std::string&>().empty()) || neutral.format(value);
   if (key == "think") return value == false && neutral.no_thinking();
   if (key != "options" || !value.is_object()) return false;
   return std::all_of(value.items().begin(), value.items().end(), [&](const auto& option) {

@@ -79,7 +79,7 @@ Json own_response(const Answer& answer) {
 // Server-sent events, numbered from 0.
 class Events {
  public:
-  void add(const std::string& type, Json event) {
+  void add(const std::string& type, const Json& event) {
     Json numbered = {{"type", type}, {"sequence_number", number_++}};
     numbered.update(event);
     text_ += "event: " + type + "\ndata: " + to_wire_json(numbered) + "\n\n";

@@ -20,8 +20,8 @@ class ChunkScanner {
   // `extensions_at_least` the extensions of all chunks may not be more than the data itself (a signature for
   // each chunk is far less).
   static constexpr std::uint64_t longest_extension = 4096;
-  static constexpr std::uint64_t extensions_at_least = 16 * 1024;
-  static constexpr std::uint64_t longest_trailers = 16 * 1024;
+  static constexpr std::uint64_t extensions_at_least = 16U << 10U;
+  static constexpr std::uint64_t longest_trailers = 16U << 10U;
   static constexpr int most_size_digits = 16;  // 64 bits
 
   explicit ChunkScanner(ChunkReading reading = ChunkReading::strict) : reading_(reading) {}

@@ -6,7 +6,7 @@
 
 #include "tests/support/agent.h"
 #include "tests/support/http_model.h"
-#include "tests/support/requirements.h"
+#include "tests/support/on_a_host.h"
 
 namespace tasklane {
 namespace {
@@ -14,14 +14,12 @@ namespace {
 using testing::Contains;
 using testing::Not;
 
-class DoctorTest : public testing::Test {
+class DoctorTest : public test::OnAHost {
  protected:
   void SetUp() override {
-    REQUIRE_ROOT_AND_BPF();
-    host_ = std::make_unique<test::Namespace>();
+    OnAHost::SetUp();
     rules_ = folder_.write("rules.json", test::steer_one_port);
   }
-  [[nodiscard]] const test::Namespace& host() const { return *host_; }
   // What it finds, in `where`.
   [[nodiscard]] std::vector<std::string> found(const test::Namespace& where,
                                                const std::string& control) const {
@@ -36,7 +34,6 @@ class DoctorTest : public testing::Test {
  private:
   test::TemporaryFolder folder_;
   std::string rules_;
-  std::unique_ptr<test::Namespace> host_;
 };
 
 TEST_F(DoctorTest, SeesTheModelAndTheAgentBeforeIt) {

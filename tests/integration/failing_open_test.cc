@@ -15,7 +15,7 @@
 
 #include "tests/support/agent.h"
 #include "tests/support/http_model.h"
-#include "tests/support/requirements.h"
+#include "tests/support/on_a_host.h"
 
 namespace tasklane {
 namespace {
@@ -37,14 +37,8 @@ using testing::StartsWith;
 
 constexpr std::uint16_t model_port = 11434;
 
-class FailingOpen : public testing::Test {
+class FailingOpen : public test::OnAHost {
  protected:
-  void SetUp() override {
-    REQUIRE_ROOT_AND_BPF();
-    host_ = std::make_unique<Namespace>();
-  }
-  [[nodiscard]] const Namespace& host() const { return *host_; }
-  [[nodiscard]] std::string asked() const { return how_answered(host(), at("127.0.0.1", model_port)); }
   [[nodiscard]] Client connected() const {
     return Client::connect(host(), at("127.0.0.1", model_port)).value();
   }
@@ -76,9 +70,6 @@ class FailingOpen : public testing::Test {
     file >> pages;
     return pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
   }
-
- private:
-  std::unique_ptr<Namespace> host_;
 };
 
 void with_descriptors(rlim_t most) {

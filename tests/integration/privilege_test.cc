@@ -10,8 +10,7 @@
 #include <sstream>
 
 #include "tests/support/agent.h"
-#include "tests/support/http_model.h"
-#include "tests/support/requirements.h"
+#include "tests/support/on_a_host.h"
 
 namespace tasklane {
 namespace {
@@ -54,18 +53,7 @@ pid_t helper_of(AgentProcess& agent) {
   return child;
 }
 
-class AnAgentsPrivilege : public testing::Test {
- protected:
-  void SetUp() override {
-    REQUIRE_ROOT_AND_BPF();
-    host_ = std::make_unique<Namespace>();
-  }
-  [[nodiscard]] const Namespace& host() const { return *host_; }
-  [[nodiscard]] std::string asked() const { return how_answered(host(), at("127.0.0.1", model_port)); }
-
- private:
-  std::unique_ptr<Namespace> host_;
-};
+class AnAgentsPrivilege : public test::OnAHost {};
 
 TEST_F(AnAgentsPrivilege, IsGoneOnceItSteers) {
   NOT_UNDER_SANITIZERS("their runtime looks for leaks from a process of its own");

@@ -7,8 +7,8 @@
 
 #include "tests/support/agent.h"
 #include "tests/support/http_model.h"
+#include "tests/support/on_a_host.h"
 #include "tests/support/privilege.h"
-#include "tests/support/requirements.h"
 
 namespace tasklane {
 namespace {
@@ -29,20 +29,7 @@ using test::Namespace;
 
 constexpr std::uint16_t model_port = 11434;
 
-class SteeringAgentTest : public testing::Test {
- protected:
-  void SetUp() override {
-    REQUIRE_ROOT_AND_BPF();
-    host_ = std::make_unique<Namespace>();
-  }
-  [[nodiscard]] const Namespace& host() const { return *host_; }
-  [[nodiscard]] std::string asked(std::string_view address = "127.0.0.1") const {
-    return how_answered(host(), at(address, model_port));
-  }
-
- private:
-  std::unique_ptr<Namespace> host_;
-};
+class SteeringAgentTest : public test::OnAHost {};
 
 TEST_F(SteeringAgentTest, AClientIsServedThroughTheAgentInBothFamilies) {
   const HttpModel model(host(), at("::", model_port), DualStack::yes);

@@ -1,27 +1,12 @@
 // Tasks that are asked as the next message of the chat that they quote, over sockets.
-#include "relay/lanes_fixture.h"
+#include "relay/kept_chat_fixture.h"
 
 namespace tasklane {
 namespace {
 
-class GraftingOnTheWire : public LanesOnTheWire {
+class GraftingOnTheWire : public WithAKeptChat {
  protected:
-  void SetUp() override {
-    start(R"(, "packs": ["open-webui"], "upstreams": {"model": {"address": "original", "graft": true}},
-             "rules": [{"name": "tasks", "when": {"class": "title"},
-                        "then": {"lane": "background", "settle": "0s", "quiet": "20ms", "slices": false}}])");
-    person_.emplace(client());
-    tasks_.emplace(client());
-  }
-  void chat_is_answered(const std::string& answer = "With water.") {
-    person_->send(chat);
-    Peer server = model.accept();
-    receive_request(server);
-    stream_answer(server, answer);
-    person_->until("0\r\n\r\n");
-  }
-  std::optional<Peer> person_;
-  std::optional<Peer> tasks_;
+  void SetUp() override { start_keeping("graft"); }
 };
 
 TEST_F(GraftingOnTheWire, ATitleGoesAsTheNextMessageOfItsChatWithoutItsThoughts) {

@@ -1,9 +1,9 @@
 // A large or packed body is read beside the event loop: meanwhile others are served, and whoever leaves,
 // bypasses or ends is heard.
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include "relay/relay_fixture.h"
+#include "tools/support/gzip.h"
 
 namespace tasklane {
 namespace {
@@ -16,23 +16,9 @@ std::string chat_of(std::size_t size) {
   return R"({"model":"m","messages":[{"role":"user","content":")" + std::string(size, 'x') + R"("}]})";
 }
 
-std::string packed(const std::string& text) {
-  z_stream stream{};
-  deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
-  std::string out(deflateBound(&stream, text.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
 const std::string large = post("/api/chat", chat_of(200 << 10));
 const std::string small = post("/api/chat", chat_of(10));
-const std::string packed_one = post("/api/chat", packed(chat_of(1000)), "Content-Encoding: gzip\r\n");
+const std::string packed_one = post("/api/chat", gzipped(chat_of(1000)), "Content-Encoding: gzip\r\n");
 
 class LargeBodies : public RelayTest {
  protected:

@@ -1,5 +1,5 @@
 // Requests of Tasklane's own, whose only use is what they leave in the model server's prompt cache.
-#include "relay/lanes_fixture.h"
+#include "relay/kept_chat_fixture.h"
 
 namespace tasklane {
 namespace {
@@ -7,30 +7,18 @@ namespace {
 // Without the time that a chat's prompt took nothing is asked for its sake.
 const Json prompt_time{{"prompt_eval_count", 30}, {"prompt_eval_duration", 1'000'000}};
 
-class RewarmingOnTheWire : public LanesOnTheWire {
+class RewarmingOnTheWire : public WithAKeptChat {
  protected:
-  void SetUp() override {
-    start(R"(, "packs": ["open-webui"], "upstreams": {"model": {"address": "original", "rewarm": true}},
-             "rules": [{"name": "tasks", "when": {"class": "title"},
-                        "then": {"lane": "background", "settle": "0s", "quiet": "20ms", "slices": false}}])");
-    person_.emplace(client());
-    tasks_.emplace(client());
-  }
+  void SetUp() override { start_keeping("rewarm"); }
   // A chat, answered, and a title behind it.
   Peer after_a_chat_and_a_title() {
-    person_->send(chat);
-    Peer server = model.accept();
-    receive_request(server);
-    stream_answer(server, "With water.", "big", prompt_time);
-    person_->until("0\r\n\r\n");
+    Peer server = chat_is_answered("With water.", prompt_time);
     tasks_->send(title());
     receive_request(server);
     stream_answer(server, R"({"title": "Rice"})");
     receive_answer(*tasks_);
     return model.accept();
   }
-  std::optional<Peer> person_;
-  std::optional<Peer> tasks_;
 };
 
 TEST_F(RewarmingOnTheWire, TheChatsPromptAndAnswerAreAskedAgainBehindATask) {
@@ -142,11 +130,7 @@ TEST_F(RewarmingOnTheWire, WhereTasklaneIsBypassedItEndsAtOnce) {
 }
 
 TEST_F(RewarmingOnTheWire, WithoutOtherWorkInBetweenNothingIsAskedAgain) {
-  person_->send(chat);
-  Peer server = model.accept();
-  receive_request(server);
-  stream_answer(server, "With water.", "big", prompt_time);
-  person_->until("0\r\n\r\n");
+  Peer server = chat_is_answered("With water.", prompt_time);
   EXPECT_FALSE(model.called_within(milliseconds(100)));
 }
 
@@ -158,11 +142,7 @@ TEST_F(RewarmingOnTheWire, AChatsPromptIsForgottenAfterTenMinutes) {
 }
 
 TEST_F(RewarmingOnTheWire, NothingIsAskedOfAServerThatDoesNotTellHowLongItsPromptsTake) {
-  person_->send(chat);
-  Peer server = model.accept();
-  receive_request(server);
-  stream_answer(server, "With water.");
-  person_->until("0\r\n\r\n");
+  Peer server = chat_is_answered();
   tasks_->send(title());
   receive_request(server);
   stream_answer(server, R"({"title": "Rice"})");
@@ -172,11 +152,7 @@ TEST_F(RewarmingOnTheWire, NothingIsAskedOfAServerThatDoesNotTellHowLongItsPromp
 }
 
 TEST_F(RewarmingOnTheWire, NothingIsAskedOfAModelThatSomebodyUnloads) {
-  person_->send(chat);
-  Peer server = model.accept();
-  receive_request(server);
-  stream_answer(server, "With water.", "big", prompt_time);
-  person_->until("0\r\n\r\n");
+  Peer server = chat_is_answered("With water.", prompt_time);
   tasks_->send(title());
   receive_request(server);
   person_->send(post("/models/unload", R"({"model":"big"})"));

@@ -1,27 +1,13 @@
 // What the BodyReader makes of bodies as clients send them, and of bodies that no client should send.
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include <string>
 
 #include "shaper/dialect/body.h"
+#include "tools/support/gzip.h"
 
 namespace tasklane {
 namespace {
-
-std::string gzip(std::string_view text) {
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string out(deflateBound(&stream, static_cast<uLong>(text.size())) + 32, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
 
 class ReadBody : public testing::Test {
  protected:
@@ -91,31 +77,32 @@ TEST_F(ReadBody, SkipsAByteOrderMark) {
 
 TEST_F(ReadBody, ReadsGzip) {
   const std::string body = R"({"model":"m","messages":[{"role":"user","content":"hello"}]})";
-  const BodyFacts& facts = reader_.read(gzip(body), Dialect::ollama_chat, "gzip");
+  const BodyFacts& facts = reader_.read(gzipped(body), Dialect::ollama_chat, "gzip");
   ASSERT_TRUE(facts.readable);
   EXPECT_EQ(facts.json, body);
   EXPECT_EQ(facts.messages[0].text, "hello");
-  EXPECT_TRUE(reader_.read(gzip(body.substr(0, 20)) + gzip(body.substr(20)), Dialect::ollama_chat, "X-GZIP")
-                  .readable);
+  EXPECT_TRUE(
+      reader_.read(gzipped(body.substr(0, 20)) + gzipped(body.substr(20)), Dialect::ollama_chat, "X-GZIP")
+          .readable);
 }
 
 TEST_F(ReadBody, ReadsARepeatedPromptOfAMegabyteFromAFewKilobytes) {
   const std::string body =
       R"({"model":"m","messages":[{"role":"user","content":")" + std::string(1000000, 'a') + R"("}]})";
-  EXPECT_TRUE(reader_.read(gzip(body), Dialect::ollama_chat, "gzip").readable);
+  EXPECT_TRUE(reader_.read(gzipped(body), Dialect::ollama_chat, "gzip").readable);
 }
 
 TEST_F(ReadBody, ReadsASmallGzipBodyBehindALargeOne) {
   const std::string large = R"({"model":"m","prompt":")" + std::string(20U << 20, 'a') + R"("})";
   ASSERT_TRUE(reader_.read(large, Dialect::ollama_generate).readable);
-  EXPECT_EQ(reader_.read(gzip(R"({"model":"small"})"), Dialect::ollama_chat, "gzip").model, "small");
+  EXPECT_EQ(reader_.read(gzipped(R"({"model":"small"})"), Dialect::ollama_chat, "gzip").model, "small");
 }
 
 TEST_F(ReadBody, RefusesAGzipBombAndBrokenGzip) {
   for (const std::size_t size : {17U << 20, 2U << 20})  // too long, and packed as no prompt is
-    EXPECT_EQ(reader_.read(gzip(std::string(size, ' ')), Dialect::ollama_chat, "gzip").problem,
+    EXPECT_EQ(reader_.read(gzipped(std::string(size, ' ')), Dialect::ollama_chat, "gzip").problem,
               "unpacks to more than a prompt takes");
-  const std::string good = gzip(R"({"model":"m"})");
+  const std::string good = gzipped(R"({"model":"m"})");
   EXPECT_EQ(reader_.read(good.substr(0, good.size() - 9), Dialect::ollama_chat, "gzip").problem,
             "not a gzip stream");
   EXPECT_EQ(reader_.read("{}", Dialect::ollama_chat, "gzip").problem, "not a gzip stream");

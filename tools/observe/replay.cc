@@ -14,6 +14,8 @@
 #include "shaper/task/rewarming.h"
 #include "tools/modelsim/dialect_answer.h"
 #include "tools/observe/synthetic.h"
+#include "tools/simulate/own_request.h"
+#include "tools/simulate/wire.h"
 #include "tools/simulate/world.h"
 
 namespace tasklane::observe {
@@ -32,15 +34,6 @@ std::string content_of(RequestClass request_class) {
   const bool plain = contract.value == AnswerContract::Value::text;
   const nlohmann::json value = plain ? nlohmann::json("an answer") : nlohmann::json::array({"an answer"});
   return nlohmann::json{{std::string(contract.key), value}}.dump();
-}
-
-UpstreamFigures figures_of(const sim::Usage& usage) {
-  UpstreamFigures figures;
-  figures.computed_tokens = usage.new_tokens;
-  figures.cached_tokens = usage.cached_tokens;
-  figures.prompt_time = usage.prefill;
-  figures.generated_tokens = usage.generated;
-  return figures;
 }
 
 struct SimulatedServer {
@@ -89,7 +82,6 @@ class Host : public World::Part {
 
  private:
   class Task;
-  class OwnRequest;
   // When a request comes: at its own time, or so long after another's arrival or end.
   struct Follower {
     std::size_t place = 0;
@@ -131,7 +123,7 @@ class Host : public World::Part {
   Rewarming rewarming_{book_, desk_.admission()};
   bool bypass_ = false;
   std::map<RequestId, std::unique_ptr<Task>> tasks_;
-  std::map<RequestId, std::unique_ptr<OwnRequest>> own_;
+  std::map<RequestId, std::unique_ptr<simulate::OwnRequest>> own_;
   KeptChats chats_;
   std::map<RequestClass, std::size_t> usual_tokens_;
   std::vector<Fate> fates_;
@@ -279,48 +271,6 @@ class Host::Task : public WaitingTask {
   std::optional<Time> held_since_;
   bool performing_ = false;
   bool finished_ = false;
-};
-
-// A re-warm, which gives way when it is told to.
-class Host::OwnRequest : public WaitingTask {
- public:
-  OwnRequest(Host& host, RequestId id, SimulatedServer& server, const std::shared_ptr<const KeptChat>& chat)
-      : host_(host), id_(id), server_(server) {
-    host_.desk_.enter(id_, *this);
-    const Time begun = host_.world_.now();
-    sim::Work work;
-    if (const auto body = rewarm_body(chat->body, chat->dialect, chat->answer))
-      if (auto parsed = sim::parse_generation(chat->dialect, *body, server.model->engine.flavour))
-        work = std::move(parsed->work);
-    work.model = chat->model;
-    work.answer = {"one"};
-    running_ = server_.server->submit(
-        std::move(work), {{}, [this, begun, chat](const sim::Usage& usage) {
-                            const Time at = host_.world_.now();
-                            host_.rewarming_.answered({server_.name}, *chat, figures_of(usage), at - begun);
-                            host_.desk_.finished(id_, nullptr, at);
-                            end();
-                          }});
-  }
-  void on_start() override {}
-  void on_share() override {}
-  void on_cancel() override {
-    server_.server->close(running_);
-    end();
-  }
-  void on_answer(AnswerKind, const std::string&) override {}
-  void on_result(std::shared_ptr<const TaskResult>) override {}
-
- private:
-  void end() {
-    host_.desk_.leave(id_);
-    host_.world_.after(Duration::zero(), [&host = host_, id = id_] { host.own_.erase(id); });
-  }
-
-  Host& host_;
-  RequestId id_;
-  SimulatedServer& server_;
-  std::uint64_t running_ = 0;
 };
 
 Host::Host(const Trace& trace, const ReplayOptions& options)
@@ -580,7 +530,7 @@ void Host::ask_chat(std::size_t place, Ticket ticket, const std::string& body, S
 void Host::chat_answered(std::size_t place, const Ticket& ticket, SimulatedServer& server, KeptChat kept,
                          const sim::Usage& usage) {
   if (ruled(trace_.requests[place].server)) {
-    const UpstreamFigures figures = figures_of(usage);
+    const UpstreamFigures figures = simulate::figures_of(usage);
     const ModelKey model{{server.name}, kept.model};
     if (const PromptPart* const quoted = synthetic_.quoted_answer(trace_.requests[place]); quoted != nullptr)
       kept.answer = Synthetic::text(*quoted, server.model->bytes_per_token);
@@ -601,7 +551,14 @@ void Host::rewarm(const Rewarm& wish) {
   const auto chat = chats_.of({wish.upstream}, world_.now());
   if (server == servers_.end() || chat == nullptr) return desk_.finished(wish.id, nullptr, world_.now());
   rewarming_.begun({wish.upstream});
-  own_[wish.id] = std::make_unique<OwnRequest>(*this, wish.id, server->second, chat);
+  sim::Work work;
+  if (const auto body = rewarm_body(chat->body, chat->dialect, chat->answer))
+    if (auto parsed = sim::parse_generation(chat->dialect, *body, server->second.model->engine.flavour))
+      work = std::move(parsed->work);
+  work.model = chat->model;
+  own_[wish.id] = std::make_unique<simulate::OwnRequest>(
+      simulate::OwnRequest::Around{world_, *server->second.server, desk_, rewarming_}, wish.id,
+      ServerKey{wish.upstream}, chat, std::move(work), [this, id = wish.id] { own_.erase(id); });
 }
 
 // Tasks that a server had in hand between a chat's arrival and its first token.

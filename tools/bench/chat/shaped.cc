@@ -5,11 +5,11 @@
 
 #include "shaper/classify/pack.h"
 #include "shaper/decide/decide.h"
-#include "shaper/http/message_scanner.h"
 #include "shaper/task/rewarm.h"
 #include "tools/bench/chat/watch.h"
 #include "tools/bench/chat/wire_text.h"
 #include "tools/modelsim/dialect_answer.h"
+#include "tools/simulate/wire.h"
 
 namespace tasklane::bench {
 namespace {
@@ -21,35 +21,6 @@ std::vector<std::shared_ptr<const Pack>> packs_of(const Config& config) {
   auto packs = find_packs(config.packs, {});
   if (!packs) throw std::runtime_error(packs.error().text());
   return std::move(*packs);
-}
-
-struct Parsed {
-  RequestHead head;
-  std::string body;
-};
-
-Parsed parsed(const std::string& request) {
-  constexpr std::uint32_t longest_head = 1u << 16U;
-  Parsed result;
-  RequestScanner scanner(longest_head);
-  scanner.collect_into(&result.body);
-  std::string_view rest = request;
-  for (ScanState state = ScanState::head_done; state == ScanState::head_done;) {
-    const ScanResult scan = scanner.feed(rest);
-    rest.remove_prefix(scan.consumed);
-    state = scan.state;
-  }
-  result.head = scanner.head();
-  return result;
-}
-
-UpstreamFigures figures_of(const sim::Usage& usage) {
-  UpstreamFigures figures;
-  figures.computed_tokens = usage.new_tokens;
-  figures.cached_tokens = usage.cached_tokens;
-  figures.prompt_time = usage.prefill;
-  figures.generated_tokens = usage.generated;
-  return figures;
 }
 
 // A request's body, as the simulated server reads it.
@@ -175,42 +146,6 @@ class Shaped::Task : public WaitingTask {
   bool performing_ = false;
 };
 
-// A re-warm, which gives way when it is told to.
-class Shaped::OwnRequest : public WaitingTask {
- public:
-  OwnRequest(Shaped& front, RequestId id, const std::shared_ptr<const KeptChat>& chat)
-      : front_(front), id_(id) {
-    front_.desk_.enter(id_, *this);
-    const Time begun = front_.world_.now();
-    sim::Work work = read_by_server(*rewarm_body(chat->body, chat->dialect, chat->answer)).work;
-    running_ = front_.model_.submit(
-        std::move(work), 1, {{}, [this, begun, chat](const sim::Usage& usage) {
-                               const Time at = front_.world_.now();
-                               front_.rewarming_.answered(model_server, *chat, figures_of(usage), at - begun);
-                               front_.desk_.finished(id_, nullptr, at);
-                               end();
-                             }});
-  }
-  void on_start() override {}
-  void on_share() override {}
-  void on_cancel() override {
-    front_.model_.close(running_);
-    end();
-  }
-  void on_answer(AnswerKind, const std::string&) override {}
-  void on_result(std::shared_ptr<const TaskResult>) override {}
-
- private:
-  void end() {
-    front_.desk_.leave(id_);
-    front_.world_.after(Duration::zero(), [&front = front_, id = id_] { front.own_.erase(id); });
-  }
-
-  Shaped& front_;
-  RequestId id_;
-  std::uint64_t running_ = 0;
-};
-
 Shaped::Shaped(World& world, Server& model, Server* task, const Config& config, unsigned slots)
     : world_(world),
       model_(model),
@@ -233,7 +168,7 @@ std::vector<Hop> Shaped::hops_of(const Decision& decision) const {
 }
 
 void Shaped::ask(Asked asked, Done done) {
-  const Parsed request = parsed(wire_request(asked, said_[asked.chat]));
+  const simulate::WireRequest request = simulate::read_request(wire_request(asked, said_[asked.chat]));
   const Endpoint endpoint = endpoint_of(request.head.method, request.head.target);
   const BodyFacts& body = reader_.read(request.body, endpoint.dialect);
   const RequestId id = ++last_id_;
@@ -274,7 +209,7 @@ void Shaped::ask_chat(Chat chat, Done done) {
 }
 
 void Shaped::chat_answered(Chat chat, const sim::Usage& usage) {
-  const UpstreamFigures figures = figures_of(usage);
+  const UpstreamFigures figures = simulate::figures_of(usage);
   const RequestId id = chat.ticket.id;
   const ModelKey model{model_server, wire_model};
   chat.kept.answer = words_of(chat.asked.answer);
@@ -293,7 +228,10 @@ void Shaped::chat_answered(Chat chat, const sim::Usage& usage) {
 void Shaped::rewarm(const Rewarm& wish) {
   rewarming_.begun(model_server);
   if (const auto chat = chats_.of(model_server, world_.now()))
-    own_[wish.id] = std::make_unique<OwnRequest>(*this, wish.id, chat);
+    own_[wish.id] = std::make_unique<simulate::OwnRequest>(
+        simulate::OwnRequest::Around{world_, model_, desk_, rewarming_}, wish.id, model_server, chat,
+        read_by_server(*rewarm_body(chat->body, chat->dialect, chat->answer)).work,
+        [this, id = wish.id] { own_.erase(id); });
   else
     desk_.finished(wish.id, nullptr, world_.now());
 }

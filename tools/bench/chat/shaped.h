@@ -14,6 +14,7 @@
 #include "shaper/task/life.h"
 #include "shaper/task/rewarming.h"
 #include "tools/bench/chat/front.h"
+#include "tools/simulate/own_request.h"
 
 namespace tasklane::bench {
 
@@ -35,7 +36,6 @@ class Shaped : public Front, public World::Part {
 
  private:
   class Task;
-  class OwnRequest;
 
   // A chat on its way.
   struct Chat {
@@ -63,7 +63,7 @@ class Shaped : public Front, public World::Part {
   Rewarming rewarming_;
   bool bypass_ = false;
   std::map<RequestId, std::unique_ptr<Task>> tasks_;
-  std::map<RequestId, std::unique_ptr<OwnRequest>> own_;
+  std::map<RequestId, std::unique_ptr<simulate::OwnRequest>> own_;
   std::map<std::uint64_t, std::vector<std::string>> said_;  // what the model said in each chat
   RequestId last_id_ = 0;
   std::uint64_t misjudged_ = 0;

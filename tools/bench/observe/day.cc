@@ -4,11 +4,11 @@
 #include <stdexcept>
 #include <utility>
 
-#include "shaper/http/message_scanner.h"
 #include "tools/bench/chat/watch.h"
 #include "tools/bench/chat/wire_text.h"
 #include "tools/modelsim/dialect_answer.h"
 #include "tools/simulate/packets.h"
+#include "tools/simulate/wire.h"
 
 namespace tasklane::bench {
 namespace {
@@ -63,25 +63,6 @@ std::string chunk(std::string_view data) {
   return size + std::string(data) + "\r\n";
 }
 
-struct Parsed {
-  Dialect dialect = Dialect::none;
-  std::string body;
-};
-Parsed parsed(const std::string& request) {
-  constexpr std::uint32_t longest_head = 1U << 16U;
-  Parsed result;
-  RequestScanner scanner(longest_head);
-  scanner.collect_into(&result.body);
-  std::string_view rest = request;
-  for (ScanState state = ScanState::head_done; state == ScanState::head_done;) {
-    const ScanResult scan = scanner.feed(rest);
-    rest.remove_prefix(scan.consumed);
-    state = scan.state;
-  }
-  result.dialect = endpoint_of(scanner.head().method, scanner.head().target).dialect;
-  return result;
-}
-
 class Watched : public Front {
  public:
   Watched(World& world, Server& model, const GivePacket& give) : world_(world), model_(model), give_(give) {}
@@ -89,8 +70,9 @@ class Watched : public Front {
   void ask(Asked asked, Done done) override {
     constexpr unsigned first_port = 1024, ports = 60000;
     const std::string request = wire_request(asked, said_[asked.chat]);
-    const Parsed read = parsed(request);
-    auto generation = sim::parse_generation(read.dialect, read.body, sim::Flavour::llama);
+    const simulate::WireRequest read = simulate::read_request(request);
+    const Dialect dialect = endpoint_of(read.head.method, read.head.target).dialect;
+    auto generation = sim::parse_generation(dialect, read.body, sim::Flavour::llama);
     if (!generation) throw std::runtime_error(generation.error().text());
     const auto connection = std::make_shared<Connection>(first_port + asked_++ % ports, give_, world_);
     connection->send(0, request);

@@ -1,7 +1,6 @@
 #include "tools/bench/relay/http.h"
 
 #include <strings.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +8,8 @@
 #include <charconv>
 #include <cstdio>
 #include <stdexcept>
+
+#include "tools/support/gzip.h"
 
 namespace tasklane::bench {
 namespace {
@@ -53,24 +54,6 @@ std::string posted(const std::string& body, std::string_view more_headers) {
          std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
-std::string packed(const std::string& text) {
-  constexpr int gzip_window = 16 + MAX_WBITS;
-  constexpr int usual_memory = 8;
-  z_stream stream{};
-  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, gzip_window, usual_memory,
-                   Z_DEFAULT_STRATEGY) != Z_OK)
-    throw std::runtime_error("zlib does not start");
-  std::string out(deflateBound(&stream, text.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
 }  // namespace
 
 std::string prompt_request(std::size_t bytes) {
@@ -86,8 +69,9 @@ std::string packed_chat(std::size_t bytes) {
   std::string text;
   for (std::size_t at = 0; at < fresh.size(); at += piece)
     for (std::size_t i = 0; i < times; ++i) text += fresh.substr(at, piece);
-  return posted(packed(R"({"model":"llama3.1:8b","messages":[{"role":"user","content":")" + text + R"("}]})"),
-                "Content-Encoding: gzip\r\n");
+  return posted(
+      gzipped(R"({"model":"llama3.1:8b","messages":[{"role":"user","content":")" + text + R"("}]})"),
+      "Content-Encoding: gzip\r\n");
 }
 
 std::size_t head_length(std::string_view bytes) {

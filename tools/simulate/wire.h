@@ -1,0 +1,22 @@
+// What simulated clients and servers say, read as the agent reads it.
+#pragma once
+
+#include <string>
+
+#include "shaper/dialect/figures.h"
+#include "shaper/http/message_scanner.h"
+#include "tools/modelsim/engine.h"
+
+namespace tasklane::simulate {
+
+struct WireRequest {
+  RequestHead head;
+  std::string body;  // decoded
+};
+// `request` is one whole request.
+WireRequest read_request(const std::string& request);
+
+// As a server that tells all of them would.
+UpstreamFigures figures_of(const sim::Usage& usage);
+
+}  // namespace tasklane::simulate

@@ -159,14 +159,14 @@ class Reader {
     static const std::string_view hex = "0123456789abcdef";
     std::uint64_t size = 0;
     int digits = 0;
-    for (;; ++at_, ++digits) {
+    for (;; ++at_) {
       const std::string one = lower(std::string(1, peek()));
       const std::size_t value = hex.find(one);
       if (value == hex.npos) break;
-      must(size < (std::uint64_t{1} << 60), "a size past 64 bits");
+      must(++digits <= 16, "a size of more digits than 64 bits have");  // judged at once, not at the end
       size = size * 16 + value;
     }
-    must(digits > 0 && digits <= 16, "no size of 64 bits");
+    must(digits > 0, "no size");
     return size;
   }
   // *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )

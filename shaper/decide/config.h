@@ -13,10 +13,12 @@
 #include <string_view>
 #include <vector>
 
+#include "shaper/base/money.h"
 #include "shaper/base/request_class.h"
 #include "shaper/base/result.h"
 #include "shaper/base/units.h"
 #include "shaper/decide/lane_settings.h"
+#include "shaper/dialect/dialect.h"
 
 namespace tasklane {
 
@@ -32,6 +34,21 @@ struct Listen {
   std::uint16_t to_port = 0;
 };
 
+// An upstream that is asked in its own dialect and on Tasklane's own account, whatever its clients speak: it
+// gets the translated task and nothing of a client's head.
+struct Service {
+  DialectFamily family = DialectFamily::openai;
+  bool tls = false;
+  std::string path;      // before the dialect's own: "/v1"
+  bool off_host = true;  // not on this machine: what it gets leaves the host
+  bool may_get_chats = false;
+  std::string key_file;                         // empty: it wants no key
+  std::string ca_file;                          // empty: the system's authorities
+  Duration timeout = std::chrono::seconds(60);  // from the request to the end of its answer
+  std::optional<Price> price;
+  std::optional<Money> per_day;  // past it the next upstream of a route serves
+};
+
 struct Upstream {
   std::string name;
   bool original = false;  // "address": "original": where the client wanted to go
@@ -45,6 +62,7 @@ struct Upstream {
   bool rewarm = false;               // the last chat's prompt is asked again after other work
   bool graft = false;                // tasks are asked on top of the chat that they quote
   bool prewarm = false;  // its system prompt and tools are asked when the front end's page is opened
+  std::optional<Service> service{};
 };
 
 struct When;  // shaper/decide/when.h: the compiled tests of one rule
@@ -103,6 +121,17 @@ struct Config {
     return std::any_of(rules.begin(), rules.end(), [](const Rule& rule) { return rule.then.settings.align; });
   }
 };
+
+// What rules send off this host, for whoever is to know it: of which classes the text, and to whom.
+struct OffHost {
+  std::string upstream;
+  std::string where;                  // "https://host:port"
+  std::vector<RequestClass> classes;  // empty: all
+
+  [[nodiscard]] std::string classes_text() const;  // "title, tags"; "every class"
+  [[nodiscard]] std::string text() const;
+};
+std::vector<OffHost> sent_off_host(const Config& config);
 
 // Errors carry file, line and JSON pointer. All errors of one file are reported, one a line.
 Result<Config> parse_config(std::string_view text, std::string_view source);

@@ -1,5 +1,6 @@
 #include "shaper/decide/config_rule.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -152,6 +153,29 @@ Then parse_then(const JsonCursor& at, const std::map<std::string, Upstream, std:
   return then;
 }
 
+// What a service gets is put together here, so it waits in a lane; and text leaves the host only of classes
+// that a rule names, of chats only where the upstream says so too.
+void judge_services(const JsonCursor& at, const Rule& rule,
+                    const std::map<std::string, Upstream, std::less<>>& upstreams) {
+  const std::vector<RequestClass>& classes = rule.when->classes;
+  const bool chats = std::any_of(classes.begin(), classes.end(), [](RequestClass each) {
+    return each == RequestClass::chat || each == RequestClass::other;
+  });
+  for (const std::string& name : rule.then.route) {
+    const Upstream& upstream = upstreams.find(name)->second;
+    if (!upstream.service) continue;
+    if (classes.empty())
+      at.fail("upstream '" + name + "' has a dialect of its own, and the rule names no class",
+              "say in \"when\" of which classes it is to get the text");
+    if (chats && !upstream.service->may_get_chats)
+      at.fail("chats would go to upstream '" + name + "'",
+              "\"allow_off_host_chat\": true at that upstream allows it; else leave them out of \"class\"");
+    if (!chats && !rule.then.laned)
+      at.fail("upstream '" + name + "' has a dialect of its own, and the rule no lane",
+              "give \"lane\": what it gets and answers is put together here");
+  }
+}
+
 Rule parse_rule(const JsonCursor& at, const std::map<std::string, Upstream, std::less<>>& upstreams) {
   Rule rule;
   const auto& value = at.value();
@@ -167,6 +191,7 @@ Rule parse_rule(const JsonCursor& at, const std::map<std::string, Upstream, std:
                 {"when", [&](const JsonCursor& c) { rule.when = parse_when(c); }},
                 {"then", [&](const JsonCursor& c) { rule.then = parse_then(c, upstreams); }}},
                {"name", "then"});
+  judge_services(at, rule, upstreams);
   return rule;
 }
 

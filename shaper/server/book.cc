@@ -16,6 +16,16 @@ ModelPage& Book::model(const ModelKey& key) {
   return model.page;
 }
 
+const Health* Book::health_of(const ServerKey& server) const {
+  const auto page = pages_.find(server);
+  return page == pages_.end() ? nullptr : &page->second.health;
+}
+
+const Spending* Book::spending_of(const ServerKey& server) const {
+  const auto page = pages_.find(server);
+  return page == pages_.end() ? nullptr : &page->second.spending;
+}
+
 void Book::drop_a_server() {
   auto oldest = pages_.end();
   for (auto page = pages_.begin(); page != pages_.end(); ++page)

@@ -17,10 +17,12 @@
 #include "shaper/dialect/load_options.h"
 #include "shaper/server/constraints.h"
 #include "shaper/server/graft_worth.h"
+#include "shaper/server/health.h"
 #include "shaper/server/origins_seen.h"
 #include "shaper/server/rewarm_worth.h"
 #include "shaper/server/server_key.h"
 #include "shaper/server/slice_worth.h"
+#include "shaper/server/spending.h"
 
 namespace tasklane {
 
@@ -61,6 +63,11 @@ class Book {
   SlotsSeen& slots(const ServerKey& server) { return open(server).slots; }
   RewarmSeen& rewarm(const ServerKey& server) { return open(server).rewarm; }
   OriginsSeen& origins(const ServerKey& server) { return open(server).origins; }
+  Health& health(const ServerKey& server) { return open(server).health; }
+  Spending& spending(const ServerKey& server) { return open(server).spending; }
+  // Null: nothing is known of it. Opens no page.
+  [[nodiscard]] const Health* health_of(const ServerKey& server) const;
+  [[nodiscard]] const Spending* spending_of(const ServerKey& server) const;
   ModelPage& model(const ModelKey& key);
   SliceWorth& slices(const ModelKey& key, Dialect dialect) { return model(key).slices[dialect]; }
   GraftWorth& grafts(const ModelKey& key, Dialect dialect) { return model(key).grafts[dialect]; }
@@ -85,6 +92,8 @@ class Book {
     SlotsSeen slots;
     RewarmSeen rewarm;
     OriginsSeen origins;
+    Health health;
+    Spending spending;
     std::map<std::string, Model> models;
     std::uint64_t opened = 0;
   };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "shaper/dialect/json_body.h"
+#include "shaper/dialect/translate.h"
 
 namespace tasklane {
 namespace {
@@ -144,9 +145,10 @@ void Life::stopped() {
     state_ = std::exchange(turn_, false) ? State::due : State::waiting;
 }
 
-void Life::dialled(const std::optional<std::string>& problem) {
+void Life::dialled(const std::optional<std::string>& problem, Time now) {
   if (!expect(Event::dialled)) return;
   if (state_ == State::stopping) return stopped();
+  if (problem && !upstream().original) around_.book.health(hop().server).failed(now);
   if (problem)
     return fail(own_error(bad_gateway, "upstream '" + upstream().name + "' cannot be reached: " + *problem));
   state_ = prefill_.part ? State::prefilling : graft_ ? State::grafting : State::asking;
@@ -175,7 +177,7 @@ Effect Life::next(Time now) {
   switch (state_) {
     case State::planned:
       begun_ = now;
-      return enter(now);
+      return pass_over(now);
     case State::next_upstream:
       return go_on(now);
     case State::due:
@@ -214,6 +216,38 @@ Effect Life::end() {
   return effect::Done{last_error_->error};
 }
 
+// Why the upstream is not to be asked now.
+std::optional<std::string> Life::unfit(Time now) const {
+  if (upstream().original) return {};
+  const bool last = index_ + 1 == route_.size();
+  // The last one is asked all the same: there is nobody else.
+  if (!last && !around_.book.health(hop().server).may_try(now)) return "is down";
+  const std::optional<Service>& service = upstream().service;
+  if (!service) return {};
+  if (service->per_day && around_.book.spending(hop().server).last_day(now) >= *service->per_day)
+    return "has cost its budget of the day";
+  if (dialect() == Dialect::none) return "cannot be asked what came in this dialect";
+  if (const MadeBody made = body(); made.unsaid) return "cannot be asked: " + *made.unsaid;
+  return {};
+}
+
+// The next upstream that may be asked. Where the last may not be, the task is answered empty, or told why.
+Effect Life::pass_over(Time now) {
+  for (;;) {
+    const std::optional<std::string> problem = unfit(now);
+    if (!problem) return enter(now);
+    if (index_ + 1 < route_.size()) {
+      ++around_.statistics.row(plan_.ticket.request_class, upstream().name).failed_over;
+      ++index_;
+      may_share_ = true;
+      continue;
+    }
+    local_ = plan_.empty ? plan_.empty : own_error(not_now, "upstream '" + upstream().name + "' " + *problem);
+    state_ = State::answered;
+    return end();
+  }
+}
+
 // Waits for this upstream, or shares the answer of another who does.
 Effect Life::enter(Time now) {
   const bool constrains = plan_.ticket.settings.constrain;
@@ -221,7 +255,9 @@ Effect Life::enter(Time now) {
   if (!constrains) wanted_.schema = wanted_.cap = wanted_.no_thinking = false;
   wanted_.schema = wanted_.schema && plan_.allowed.schema;
   wanted_.cap = wanted_.cap && plan_.allowed.cap;
-  wanted_.no_thinking = wanted_.no_thinking && plan_.allowed.no_thinking;
+  // The switches are local servers' own: what is hosted refuses some of them.
+  const bool hosted = upstream().service && upstream().service->off_host;
+  wanted_.no_thinking = wanted_.no_thinking && plan_.allowed.no_thinking && !hosted;
   once_more_.reset();
   never_graft_ = false;
   prepared_ = false;
@@ -238,7 +274,14 @@ Effect Life::enter(Time now) {
 
 Effect Life::go_on(Time now) {
   if (std::exchange(in_lane_, false)) return effect::LeaveLane{last_error_};
-  return enter(now);
+  return pass_over(now);
+}
+
+// In which the upstream is asked; none: it cannot be.
+Dialect Life::dialect() const {
+  const std::optional<Service>& service = upstream().service;
+  if (!service) return plan_.form.dialect;
+  return asked_in(plan_.form.dialect, service->family).value_or(Dialect::none);
 }
 
 ModelKey Life::model_key() const { return {hop().server, upstream().model.value_or(plan_.form.model)}; }
@@ -250,7 +293,7 @@ Ticket Life::ticket(Time now) const {
   ticket.compute = hop().compute;
   ticket.model = model_key().model;
   if (may_share_)
-    ticket.canonical = around_.canonical.key_of(ticket.tenant, ticket.request_class, plan_.form.dialect,
+    ticket.canonical = around_.canonical.key_of(ticket.tenant, ticket.request_class, dialect(),
                                                 model_key().model, body().json);
   if (!begun_once_) return ticket;
   ticket.rate_paid = true;
@@ -283,6 +326,7 @@ Effect Life::dial(Time now) {
     state_ = State::answered;
     return end();
   }
+  if (!upstream().original) around_.book.health(hop().server).trying(now);
   state_ = State::dialling;
   return effect::Dial{&hop(), !reconnects_};
 }
@@ -290,10 +334,10 @@ Effect Life::dial(Time now) {
 Effect Life::send() {
   asked_ = true;
   around_.admission.on_chats_prompt(plan_.ticket.id, graft_ ? OnPrompt::goes_on : OnPrompt::pushes_out);
-  if (!prefill_.part && graft_) return effect::Send{to_wire_json(graft_->json), Keep::answer};
-  if (!prefill_.part) return effect::Send{plan_.body.text_of(made_), Keep::answer};
+  if (!prefill_.part && graft_) return effect::Send{to_wire_json(graft_->json), Keep::answer, dialect()};
+  if (!prefill_.part) return effect::Send{plan_.body.text_of(made_), Keep::answer, dialect()};
   around_.admission.sliced(plan_.ticket.lane);
-  return effect::Send{prefill_.slices->body(*prefill_.part), Keep::figures};
+  return effect::Send{prefill_.slices->body(*prefill_.part), Keep::figures, dialect()};
 }
 
 // This upstream has; the next one of the route is asked, but for nobody.
@@ -302,7 +346,9 @@ void Life::fail(LocalAnswer error) {
   result->error = std::move(error);
   last_error_ = std::move(result);
   if (index_ + 1 == route_.size() || client_left_) {
-    state_ = State::failed;
+    // Behind a service no model of one's own is left to ask.
+    if (upstream().service && !client_left_) local_ = plan_.empty;
+    state_ = local_ ? State::answered : State::failed;
     return;
   }
   ++around_.statistics.row(plan_.ticket.request_class, upstream().name).failed_over;

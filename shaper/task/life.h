@@ -79,6 +79,7 @@ struct Dial {  // then tell dialled()
 struct Send {  // on the connection that was dialled; then tell replied()
   std::string body;
   Keep keep = Keep::answer;
+  Dialect dialect = Dialect::none;  // of the body, and of the answer to it
 };
 struct StopUpstream {};  // what is on its way; its end is told all the same
 struct LeaveLane {       // and whoever shares its answer gets this
@@ -142,7 +143,7 @@ class Life {
   // From its client; `others_wait` for its answer.
   void client_left(bool others_wait);
   // From the upstream. `problem`: why it was not reached, in few words.
-  void dialled(const std::optional<std::string>& problem);
+  void dialled(const std::optional<std::string>& problem, Time now);
   void replied(const Reply& reply, const AnswerAssembler& assembler, Time now);
 
   // While a Dial or a Send is on its way, nothing but StopUpstream and Wait.
@@ -174,9 +175,11 @@ class Life {
   bool expect(Event event);
   [[nodiscard]] const Hop& hop() const { return route_[index_]; }
   [[nodiscard]] ModelKey model_key() const;
+  [[nodiscard]] Dialect dialect() const;
   [[nodiscard]] MadeBody body() const;
   [[nodiscard]] SliceWorth& slice_worth() const;
   Effect enter(Time now);
+  Effect pass_over(Time now);
   Effect go_on(Time now);
   Effect dial(Time now);
   Effect send();
@@ -202,6 +205,9 @@ class Life {
   void stop();
   void stopped();
   void fail(LocalAnswer error);
+  [[nodiscard]] std::optional<std::string> unfit(Time now) const;
+  void judge_upstream(const Reply& reply, const AnswerAssembler& assembler, Time now);
+  void pay(const AnswerAssembler& assembler, Time now);
   [[nodiscard]] LocalAnswer own_error(int status, const std::string& message) const;
   [[nodiscard]] LocalAnswer with_text(const std::string& text) const;
 

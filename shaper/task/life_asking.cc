@@ -3,6 +3,7 @@
 
 #include "shaper/dialect/contract.h"
 #include "shaper/dialect/suggestion.h"
+#include "shaper/dialect/token_estimate.h"
 #include "shaper/task/life.h"
 
 namespace tasklane {
@@ -11,12 +12,16 @@ namespace {
 constexpr int ok = 200;
 constexpr int bad_request = 400;
 constexpr int bad_gateway = 502;
+constexpr int unauthorized = 401;
+constexpr int forbidden = 403;
+constexpr int too_many = 429;
+constexpr int server_error = 500;
 
 }  // namespace
 
-GraftWorth& Life::graft_worth() const { return around_.book.grafts(model_key(), plan_.form.dialect); }
+GraftWorth& Life::graft_worth() const { return around_.book.grafts(model_key(), dialect()); }
 
-SliceWorth& Life::slice_worth() const { return around_.book.slices(model_key(), plan_.form.dialect); }
+SliceWorth& Life::slice_worth() const { return around_.book.slices(model_key(), dialect()); }
 
 MadeBody Life::body() const {
   const Then& then = plan_.decision.rule->then;
@@ -25,6 +30,7 @@ MadeBody Life::body() const {
   wish.wanted = once_more_ ? no_constraints : wanted_;
   wish.as_stream = !once_more_ && wanted_.stream;
   wish.bounds = plan_.bounds;
+  wish.dialect = dialect();
   return plan_.body.made(wish);
 }
 
@@ -37,8 +43,8 @@ std::optional<Graft> Life::grafted(Time now) const {
   // own is not free before the server has noticed that the task has left.
   if (chat == nullptr || around_.admission.slots(hop().server.name) > 1) return {};
   const Ticket& ticket = plan_.ticket;
-  Result<Graft> made = graft({*chat, made_.json, plan_.form.dialect, ticket.request_class, model_key().model,
-                              ticket.tenant, begun_});
+  Result<Graft> made =
+      graft({*chat, made_.json, dialect(), ticket.request_class, model_key().model, ticket.tenant, begun_});
   GraftWorth& worth = graft_worth();
   const bool too_late = ticket.lane == Lane::keystroke && around_.admission.found_prompt_lost(ticket.id) &&
                         !worth.kept_through();
@@ -71,9 +77,10 @@ void Life::prepare(Time now) {
   const bool untried = upstream().own_compute && !worth.known();
   const bool keystroke = plan_.ticket.lane == Lane::keystroke;
   if (around_.bypass || once_more_ || !plan_.ticket.settings.slices || untried || !options) return;
+  if (upstream().service) return;  // each may cost money, and no chat waits behind it
   const KnownPrefix known = keystroke ? known_beginning() : KnownPrefix();
   prefill_.options = *options;
-  prefill_.slices = Slices::cut(graft_ ? graft_->json : made_.json, plan_.form.dialect, *options, known);
+  prefill_.slices = Slices::cut(graft_ ? graft_->json : made_.json, dialect(), *options, known);
   if (!prefill_.slices) return;
   if (keystroke) prefill_.beginning = prefill_.slices->beginning();
   prefill_.begins_known = prefill_.slices->known_bytes() > 0;
@@ -145,7 +152,32 @@ void Life::take_chat(std::size_t part, const UpstreamFigures& figures) {
   next_part();
 }
 
+// What the request itself is the cause of says nothing of the upstream.
+void Life::judge_upstream(const Reply& reply, const AnswerAssembler& assembler, Time now) {
+  if (upstream().original) return;
+  Health& health = around_.book.health(hop().server);
+  const bool answered = reply.status == ok && assembler.state() != StreamState::failed && reply.any_byte;
+  const bool refused = reply.status == unauthorized || reply.status == forbidden ||
+                       reply.status == too_many || reply.status >= server_error;
+  if (answered)
+    health.worked();
+  else if (refused || reply.status == ok || reply.status == 0)
+    health.failed(now, reply.retry_after);
+}
+
+void Life::pay(const AnswerAssembler& assembler, Time now) {
+  const std::optional<Service>& service = upstream().service;
+  if (!service || !service->price) return;
+  const UpstreamFigures& figures = assembler.figures();
+  const auto estimated = static_cast<std::uint64_t>(TokenEstimate().of(assembler.answer().content));
+  around_.book.spending(hop().server)
+      .spend(now, service->price->of(figures.prompt_tokens.value_or(plan_.ticket.prompt_tokens),
+                                     figures.generated_tokens.value_or(estimated)));
+}
+
 void Life::conclude(const Reply& reply, const AnswerAssembler& assembler, Time now) {
+  judge_upstream(reply, assembler, now);
+  if (reply.status == ok) pay(assembler, now);
   if (reply.status == ok) {
     judge_known(assembler.figures());
     slice_worth().whole(assembler.figures(), prefill_.tokens);
@@ -160,17 +192,20 @@ void Life::conclude(const Reply& reply, const AnswerAssembler& assembler, Time n
       around_.book.model(model_key()).constraints.remember(fewer(wanted_, applied_before_, *once_more_), now);
     return take(std::move(*verdict.answer), reply, assembler.state() == StreamState::complete, now);
   }
-  if (std::optional<LocalAnswer> words = words_of_failure(reply, assembler, plan_.form))
-    return fail(std::move(*words));
-  const std::string what = reply.status == ok && !assembler.problem().empty()
-                               ? "gave no answer: " + assembler.problem()
-                               : "broke off";
+  // A service's own words may name keys and accounts, and are of another dialect.
+  if (!upstream().service)
+    if (std::optional<LocalAnswer> words = words_of_failure(reply, assembler, plan_.form))
+      return fail(std::move(*words));
+  const std::string what =
+      reply.status == ok && !assembler.problem().empty() ? "gave no answer: " + assembler.problem()
+      : reply.status != ok && reply.status != 0 ? "answered with status " + std::to_string(reply.status)
+                                                : "broke off";
   fail(own_error(bad_gateway, "upstream '" + upstream().name + "' " + what));
 }
 
 // Ollama takes "stream" everywhere; "stream_options" not every server knows.
 bool Life::changed_riskily() const {
-  return made_.applied.any() || (made_.made_stream && !dialect_row(plan_.form.dialect).usage_unless_asked);
+  return made_.applied.any() || (made_.made_stream && !dialect_row(dialect()).usage_unless_asked);
 }
 
 // Exactly as the client sent it, but for what rules change.
@@ -193,8 +228,10 @@ void Life::take(Answer answer, const Reply& reply, bool whole, Time now) {
   }
   auto result = std::make_shared<TaskResult>();
   result->answer = std::move(answer);
-  result->reason = reply.reason;
-  result->fields = reply.fields;
+  if (!upstream().service) {
+    result->reason = reply.reason;
+    result->fields = reply.fields;
+  }
   result->answer->created = std::chrono::system_clock::now();  // for clients of another dialect
   remember_suggestion(*result->answer, now);
   if (cache_key_ && whole)

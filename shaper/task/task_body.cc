@@ -4,6 +4,7 @@
 
 #include "shaper/dialect/as_stream.h"
 #include "shaper/dialect/json_body.h"
+#include "shaper/dialect/translate.h"
 #include "shaper/server/align.h"
 #include "shaper/task/constrain.h"
 #include "shaper/task/request_rewrite.h"
@@ -18,11 +19,18 @@ Result<TaskBody> TaskBody::read(std::string_view text, Dialect dialect) {
 
 MadeBody TaskBody::made(const BodyWish& wish) const {
   MadeBody made{json_};
+  const Dialect dialect = wish.dialect == Dialect::none ? dialect_ : wish.dialect;
   made.changed = rewrite(made.json, wish.then, wish.upstream);
-  if (wish.chat) made.changed |= align(made.json, dialect_, *wish.chat);
+  if (dialect != dialect_) {
+    Result<OrderedJson> said = translate(made.json, dialect_, dialect);
+    if (!said) made.unsaid = said.error().text();
+    if (said) made.json = std::move(*said);
+    made.changed = true;
+  }
+  if (wish.chat) made.changed |= align(made.json, dialect, *wish.chat);
   made.applied =
-      constrain(made.json, dialect_, wish.request_class, wish.json_contract, wish.wanted, wish.bounds);
-  made.made_stream = wish.as_stream && as_stream(made.json, dialect_);
+      constrain(made.json, dialect, wish.request_class, wish.json_contract, wish.wanted, wish.bounds);
+  made.made_stream = wish.as_stream && as_stream(made.json, dialect);
   made.changed |= made.applied.any() || made.made_stream;
   return made;
 }

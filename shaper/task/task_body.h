@@ -25,7 +25,8 @@ struct BodyWish {
   std::optional<LoadOptions> chat{};  // of the chat with the same model; none: not known, or not wanted
   Constraints wanted = no_constraints;
   SchemaBounds bounds = SchemaBounds::of_shipped_template;
-  bool as_stream = true;  // whatever the client asked for
+  bool as_stream = true;            // whatever the client asked for
+  Dialect dialect = Dialect::none;  // the upstream's; none: the client's
 };
 
 // The body as one upstream is to get it.
@@ -34,6 +35,7 @@ struct MadeBody {
   Constraints applied = no_constraints;  // what was changed in fact
   bool made_stream = false;              // its client did not ask for one
   bool changed = false;                  // in any way
+  std::optional<std::string> unsaid{};   // what the upstream's dialect cannot say: it is not to be asked
 };
 
 class TaskBody {

@@ -22,9 +22,10 @@ struct Reply {
   bool stale = false;     // on a kept connection that the server had closed before, and cannot have read
   int status = 0;
   std::string content_type;
-  std::string error_body{};           // with an error status: what the server said
-  std::string reason{};               // how it named the status
-  std::vector<HeaderField> fields{};  // the fields that are meant for the client
+  std::string error_body{};               // with an error status: what the server said
+  std::string reason{};                   // how it named the status
+  std::vector<HeaderField> fields{};      // the fields that are meant for the client
+  std::optional<Duration> retry_after{};  // with an error status: what the server asks for
 };
 
 enum class Trouble : std::uint8_t {

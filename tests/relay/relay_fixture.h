@@ -104,6 +104,7 @@ class Peer {
     pollfd wait{fd_, POLLIN, 0};
     return ::poll(&wait, 1, static_cast<int>(time.count())) == 0;
   }
+  [[nodiscard]] int descriptor() const { return fd_; }
   void half_close() { ::shutdown(fd_, SHUT_WR); }
   void reset() {
     const linger hard{1, 0};
@@ -225,7 +226,9 @@ class RelayTest : public ::testing::Test {
     Result<Config> config = configured(more);
     ASSERT_TRUE(config.has_value()) << config.error().text();
     in_relay([&] {
-      context_->use(std::make_shared<const Config>(std::move(*config)));
+      Result<Services> services = Services::of(*config);
+      EXPECT_TRUE(services.has_value()) << services.error().text();
+      context_->use(std::make_shared<const Config>(std::move(*config)), std::move(*services));
       slot_probe_->configure();
       return 0;
     });
@@ -350,6 +353,9 @@ class RelayTest : public ::testing::Test {
     upstreams_ = std::make_unique<UpstreamConnections>(io_, Dialer(), config_->limits.connect_timeout);
     context_.reset(new RelayContext{io_, config_, *classifier_, body_reader_, statistics_, *upstreams_,
                                     lanes_, Canonical(1, 2)});
+    Result<Services> services = Services::of(*config_);
+    ASSERT_TRUE(services.has_value()) << services.error().text();
+    context_->services = std::move(*services);
     rewarmer_ = std::make_unique<Rewarmer>(*context_, prewarm_pause);
     context_->rewarmer = rewarmer_.get();
     slot_probe_ = std::make_unique<SlotProbe>(*context_);

@@ -203,7 +203,7 @@ TEST(UpstreamConnectionTest, AnEndThatCrossedTheRequestHasNotReadIt) {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     EXPECT_EQ(0, ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
     socket.assign(asio::ip::tcp::v4(), fd);
-    return UpstreamConnection(std::move(socket), TcpEndpoint());
+    return UpstreamConnection(std::move(socket), Destination{});
   };
   const auto ended = [](UpstreamConnection& connection) {
     char byte = 0;

@@ -339,9 +339,9 @@ class Table : public Lives {
     if (wanted == State::due) return life;
     life->next(now_);
     if (wanted == State::stopping) life->cancelled();
-    if (wanted == State::failed || wanted == State::next_upstream) life->dialled("refused");
+    if (wanted == State::failed || wanted == State::next_upstream) life->dialled("refused", now_);
     if (life->state() == wanted) return life;
-    life->dialled({});
+    life->dialled({}, now_);
     return life;
   }
   void tell(Life& life, Event event) {
@@ -360,7 +360,7 @@ class Table : public Lives {
       case Event::client_left:
         return life.client_left(false);
       case Event::dialled:
-        return life.dialled({});
+        return life.dialled({}, now_);
       case Event::replied:
         return life.replied(reply, AnswerAssembler(Dialect::openai_chat), now_);
     }

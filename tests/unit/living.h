@@ -138,7 +138,7 @@ class Living : public testing::Test {
   }
   void reach(RequestId id, const std::optional<std::string>& problem = {}) {
     ASSERT_EQ("dial", std::exchange(task(id).on_its_way, ""));
-    task(id).life->dialled(problem);
+    task(id).life->dialled(problem, now_);
     perform(task(id));
   }
   void answer(RequestId id, const std::string& bytes, int status = 200, bool reused = false) {

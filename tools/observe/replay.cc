@@ -199,7 +199,7 @@ class Host::Task : public WaitingTask {
       host_.desk_.finished(id_, leave->result, host_.world_.now());
     } else if (auto* dial = std::get_if<effect::Dial>(&due)) {
       server_ = &host_.server_of(dial->hop->server);
-      life_.dialled(std::nullopt);
+      life_.dialled(std::nullopt, host_.world_.now());
     } else if (auto* send = std::get_if<effect::Send>(&due)) {
       submit(*send);
     } else if (std::holds_alternative<effect::StopUpstream>(due)) {
@@ -219,7 +219,7 @@ class Host::Task : public WaitingTask {
 
   void submit(const effect::Send& send) {
     end_held();
-    auto parsed = sim::parse_generation(dialect_, send.body, server_->model->engine.flavour);
+    auto parsed = sim::parse_generation(send.dialect, send.body, server_->model->engine.flavour);
     if (!parsed) {
       life_.replied({}, AnswerAssembler(dialect_), host_.world_.now());
       return;
@@ -230,11 +230,11 @@ class Host::Task : public WaitingTask {
     fate().server = server_->name;
     running_ = server_->server->submit(
         std::move(work), {[this] { stay_->token(); },
-                          [this, keep = send.keep, said = std::move(*parsed),
+                          [this, keep = send.keep, dialect = send.dialect, said = std::move(*parsed),
                            request_class = request.request_class()](const sim::Usage& usage) {
                             stay_->done();
                             stay_.reset();
-                            AnswerAssembler assembler(dialect_, keep);
+                            AnswerAssembler assembler(dialect, keep);
                             const sim::Flavour flavour = server_->model->engine.flavour;
                             assembler.feed(sim::stream_piece(said, 1, content_of(request_class)) +
                                            sim::stream_end(said, 1, usage, flavour));

@@ -99,6 +99,7 @@ std::vector<std::string> remarks_on(const Config& config) {
     note_lane_settings(rule, remarks);
   }
   note_upstreams(config, remarks);
+  for (const OffHost& each : sent_off_host(config)) remarks.push_back(each.text());
   const bool asks_class = std::any_of(config.rules.begin(), config.rules.end(),
                                       [](const Rule& rule) { return !rule.when->classes.empty(); });
   if (asks_class && config.packs.empty())

@@ -217,7 +217,7 @@ Result<std::string> fetched(const Upstream& from, const std::string& path) {
 void look_at_upstreams(Seen& seen) {
   if (!seen.config) return;
   for (const auto& [name, upstream] : seen.config->upstreams) {
-    if (upstream.original) continue;
+    if (upstream.original || (upstream.service && upstream.service->tls)) continue;  // no stranger is asked
     UpstreamSeen& found = seen.upstreams[name];
     const Result<std::string> tags = fetched(upstream, "/api/tags");
     if (!tags) {

@@ -145,6 +145,22 @@ std::string servers_line(const Json& servers) {
   return line.empty() ? "" : line + "\n";
 }
 
+std::string upstream_lines(const Json& upstreams) {
+  std::string lines;
+  for (const auto& [name, state] : upstreams.items()) {
+    const std::string health = state.value("health", "up");
+    lines += "upstream '" + name + "': " + health;
+    if (const std::uint64_t down = state.value("went_down", std::uint64_t{0}); down > 0)
+      lines += ", went down " + std::to_string(down) + (down == 1 ? " time" : " times");
+    if (state.contains("paid_last_day"))
+      lines += ", paid " + state.value("paid_last_day", "") + " in the last 24 h";
+    if (state.contains("sent_off_host"))
+      lines += ", gets text that leaves this host: " + state.value("sent_off_host", "");
+    lines += "\n";
+  }
+  return lines;
+}
+
 std::string worth_line(const Json& by_lane) {
   double seconds = 0;
   std::uint64_t tokens = 0;
@@ -218,6 +234,7 @@ std::string stats_table(const Json& stats) {
   out += lanes_table(by_lane);
   out += worth_line(by_lane);
   out += servers_line(lanes.value("servers", Json::object()));
+  out += upstream_lines(stats.value("upstreams", Json::object()));
   out += counts_line("re-warms", nonzero(lanes.value("rewarm", Json::object())));
   out += counts_line("evidence", stats.value("evidence", Json::object()));
   out += counts_line("certainty", stats.value("certainty", Json::object()));

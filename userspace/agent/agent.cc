@@ -35,6 +35,9 @@ Result<void> Agent::Parts::configure() {
   Result<std::vector<std::shared_ptr<const Pack>>> packs = packs_of(*loaded, options);
   if (!packs) return packs.error();
   classifier.emplace(std::move(*packs), classifier_options());
+  Result<Services> known = Services::of(*loaded);
+  if (!known) return known.error();
+  services = std::move(*known);
   config = std::make_shared<const Config>(std::move(*loaded));
   return {};
 }
@@ -58,6 +61,7 @@ Result<void> Agent::Parts::listen() {
                                                     config->limits.connect_timeout);
   relay.reset(new RelayContext{io, config, *classifier, body_reader, statistics, *upstreams, lanes,
                                Canonical(drawn(), drawn())});  // NOLINT: an aggregate that stays in its place
+  relay->services = std::move(services);
   relay->steering = steering.get();
   rewarmer = std::make_unique<Rewarmer>(*relay);
   relay->rewarmer = rewarmer.get();
@@ -83,6 +87,9 @@ Result<void> Agent::Parts::give_up_privilege() {
     duties.endpoints = steering ? steering->give_up_privilege() : nullptr;
     duties.account = *account;
     duties.files = {config_file(options)};
+    for (const auto& [name, upstream] : config->upstreams)
+      if (upstream.service && !upstream.service->key_file.empty())
+        duties.files.push_back(key_path(upstream.service->key_file));
     duties.folders = pack_folders(options);
     duties.control_socket = config->control_socket;
     auto started = Helper::start(std::move(duties));
@@ -131,6 +138,7 @@ void Agent::Parts::start_working() {
   acceptor->when_changed([this] { tell_room(); });
   spdlog::info("rules: {}", config->source);
   for (const Intercept& intercept : config->intercept) spdlog::info("steering port {}", intercept.port);
+  tell_what_leaves();
   for (const Listen& each : config->listen)
     spdlog::info("listening on {}:{} for {}:{}", each.host, each.port, each.to_host, each.to_port);
   manager.say("READY=1");

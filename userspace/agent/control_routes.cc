@@ -20,6 +20,7 @@ SteeringState Agent::Parts::steering_state() const {
   state.suspensions = readiness->suspensions();
   state.longest_late = readiness->longest_late();
   state.max_connections = relay->open_connections + acceptor->room();
+  state.upstreams = upstream_states();
   if (!steering) return state;
   state.attached = true;
   state.heartbeat_age = steering->heartbeat_age();

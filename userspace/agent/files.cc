@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "userspace/agent/parts.h"
+#include "userspace/serve/services.h"
 
 namespace tasklane {
 namespace {
@@ -34,6 +35,14 @@ Result<Config> config_of(const AgentOptions& options, Helper* helper) {
   if (!text) return text.error();
   if (!*text) return Error{"the configuration cannot be read", file.string(), ""};
   return parse_config(**text, file.string());
+}
+
+// What this process may not read others may not either.
+Result<std::string> key_of(const std::filesystem::path& file, Helper* helper) {
+  if (helper == nullptr || !takes_privilege(file)) return read_key(file);
+  const Result<std::optional<std::string>> text = helper->read(file);
+  if (!text) return text.error();
+  return key_in(file, text->value_or(std::string()));
 }
 
 // Where only the helper can look there may be the pack or not; one that it cannot read is none.

@@ -69,6 +69,7 @@ void Agent::Parts::sweep() {
   relay->answers.sweep(now());
   rewarmer->sweep(now());
   lanes.admission().forget(now());
+  tell_changed_upstreams();
   give_memory_back();
 }
 

@@ -38,9 +38,13 @@ Result<void> Agent::Parts::reload() {
                  loaded->source, "these take a restart; nothing of the file was applied"};
   Result<std::vector<std::shared_ptr<const Pack>>> packs = packs_of(*loaded, options, helper.get());
   if (!packs) return packs.error();
+  Result<Services> known =
+      Services::of(*loaded, [this](const std::filesystem::path& file) { return key_of(file, helper.get()); });
+  if (!known) return known.error();
   classifier->use_packs(std::move(*packs));
   config = std::make_shared<const Config>(std::move(*loaded));
-  relay->use(config);
+  relay->use(config, std::move(*known));
+  tell_what_leaves();
   upstreams->set_connect_timeout(config->limits.connect_timeout);
   slot_probe->configure();
   return {};

@@ -17,6 +17,7 @@
 #include "userspace/control/metrics.h"
 #include "userspace/serve/acceptor.h"
 #include "userspace/serve/rewarmer.h"
+#include "userspace/serve/services.h"
 #include "userspace/serve/slot_probe.h"
 #include "userspace/steer/helper.h"
 #include "userspace/steer/steering.h"
@@ -33,6 +34,8 @@ inline constexpr auto tick = std::chrono::milliseconds(100);
 Result<Config> config_of(const AgentOptions& options, Helper* helper = nullptr);
 Result<std::vector<std::shared_ptr<const Pack>>> packs_of(const Config& config, const AgentOptions& options,
                                                           Helper* helper = nullptr);
+// A service's key: see read_key().
+Result<std::string> key_of(const std::filesystem::path& file, Helper* helper);
 // 64 random bits.
 std::uint64_t drawn();
 
@@ -40,6 +43,7 @@ struct Agent::Parts {
   AgentOptions options;
   asio::io_context io{1};
   std::shared_ptr<const Config> config;
+  Services services;  // until the relay has them
   BodyReader body_reader;
   Statistics statistics;
   std::optional<Classifier> classifier;
@@ -58,6 +62,7 @@ struct Agent::Parts {
   std::optional<Readiness> readiness;
   const MemoryGroups memory_groups;
   std::string models_unseen;  // why the listening sockets cannot be seen; empty: they are
+  std::map<std::string, std::string> upstream_health;  // as it was told last
   bool ended = false;
   ExitCode outcome = ExitCode::done;
 
@@ -67,6 +72,11 @@ struct Agent::Parts {
   Result<void> listen();
   Result<void> give_up_privilege();
   void share_descriptors_out();
+
+  // What there is to say of the upstreams: upstreams.cc.
+  void tell_what_leaves() const;
+  void tell_changed_upstreams();
+  [[nodiscard]] std::vector<UpstreamState> upstream_states() const;
 
   // What the control socket and the metrics listener answer: control_routes.cc.
   Result<void> open_metrics();

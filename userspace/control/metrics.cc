@@ -123,6 +123,26 @@ void add_lanes(std::vector<MetricFamily>& families, const Admission& admission) 
   for (const auto& [server, room] : admission.servers()) add(slots, room.slots, {{"server", server}});
 }
 
+double units(Money money) { return static_cast<double>(money.picos) * 1e-12; }
+
+void add_upstreams(std::vector<MetricFamily>& families, const std::vector<UpstreamState>& upstreams) {
+  if (upstreams.empty()) return;
+  MetricFamily up = family("tasklane_upstream_up", "0 while an upstream is passed over", MetricType::Gauge);
+  MetricFamily openings =
+      family("tasklane_upstream_down_total", "How often an upstream went down", MetricType::Counter);
+  MetricFamily paid = family("tasklane_upstream_paid_total", "Paid to an upstream, by its tokens and prices",
+                             MetricType::Counter);
+  for (const UpstreamState& each : upstreams) {
+    const Labels label{{"upstream", each.name}};
+    add(up, each.health == "down" ? 0 : 1, label);
+    add(openings, each.openings, label);
+    if (each.price) add(paid, units(each.paid), label);
+  }
+  families.push_back(std::move(up));
+  families.push_back(std::move(openings));
+  if (!paid.metric.empty()) families.push_back(std::move(paid));
+}
+
 }  // namespace
 
 std::string prometheus_text(const Statistics& statistics, const SteeringState& steering) {
@@ -170,6 +190,7 @@ std::string prometheus_text(const Statistics& statistics, const SteeringState& s
                                    "New connections seen by the kernel program", MetricType::Counter));
   for (const auto& [verdict, count] : steering.connections) add(verdicts, count, {{"verdict", verdict}});
   if (steering.admission != nullptr) add_lanes(families, *steering.admission);
+  add_upstreams(families, steering.upstreams);
   return prometheus::TextSerializer().Serialize(families);
 }
 
@@ -189,6 +210,18 @@ nlohmann::json lanes_json(const Admission& admission) {
           {"rewarm", figures_json(rewarm_figures, admission.rewarm_counters())}};
 }
 
+nlohmann::json upstreams_json(const std::vector<UpstreamState>& upstreams) {
+  nlohmann::json all = nlohmann::json::object();
+  for (const UpstreamState& each : upstreams) {
+    nlohmann::json& one = all[each.name];
+    one = {{"health", each.health}, {"went_down", each.openings}};
+    if (each.price) one["paid_last_day"] = to_text(each.paid_last_day);
+    if (each.price) one["paid"] = to_text(each.paid);
+    if (!each.sent_off_host.empty()) one["sent_off_host"] = each.sent_off_host;
+  }
+  return all;
+}
+
 }  // namespace
 
 nlohmann::json stats_json(const Statistics& statistics, const SteeringState& steering) {
@@ -204,6 +237,7 @@ nlohmann::json stats_json(const Statistics& statistics, const SteeringState& ste
                       {"endpoints", steering.endpoints}};
   json["memory"] = {{"held_bytes", steering.memory_held}, {"limit_bytes", steering.memory_limit}};
   if (steering.heartbeat_age) json["steering"]["heartbeat_age_seconds"] = seconds_of(*steering.heartbeat_age);
+  if (!steering.upstreams.empty()) json["upstreams"] = upstreams_json(steering.upstreams);
   if (steering.admission != nullptr) json["lanes"] = lanes_json(*steering.admission);
   return json;
 }

@@ -9,9 +9,21 @@
 #include <vector>
 
 #include "shaper/admit/admission.h"
+#include "shaper/base/money.h"
 #include "shaper/count/statistics.h"
 
 namespace tasklane {
+
+// An upstream other than where clients wanted to go.
+struct UpstreamState {
+  std::string name;
+  std::string health;            // "up", "down", "on trial"
+  std::uint64_t openings = 0;    // how often it went down
+  std::optional<Price> price{};  // none: it costs nothing
+  Money paid_last_day{};
+  Money paid{};                 // since the agent started
+  std::string sent_off_host{};  // what of the text leaves the host for it; empty: nothing
+};
 
 struct SteeringState {
   bool attached = false;
@@ -27,6 +39,7 @@ struct SteeringState {
   std::uint64_t max_connections = 0;           // as the descriptors allow
   std::uint64_t memory_held = 0;               // by requests that are read whole
   std::uint64_t memory_limit = 0;
+  std::vector<UpstreamState> upstreams = {};
 };
 
 inline constexpr const char* prometheus_content_type = "text/plain; version=0.0.4; charset=utf-8";

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "shaper/dialect/error_answer.h"
+#include "shaper/dialect/translate.h"
 #include "shaper/task/plan.h"
 #include "shaper/task/rewarm.h"
 #include "userspace/serve/held_exchange.h"
@@ -29,6 +30,20 @@ const Classification unclassified{};
 
 ReadLimits read_limits(const Limits& limits, MemoryBudget& memory) {
   return {limits.max_body, limits.max_header, limits.idle_timeout, limits.header_timeout, &memory};
+}
+
+// Whether a service is asked what was not put together here: somebody's chat, in its own dialect.
+bool takes_as_it_comes(const Upstream& upstream, const Request& request, RequestClass request_class) {
+  const Dialect dialect = request.endpoint.dialect;
+  return request_class == RequestClass::chat && upstream.service->may_get_chats && request.whole &&
+         asked_in(dialect, upstream.service->family) == dialect;
+}
+
+void leave_out_services(Decision& decision, const Request& request, RequestClass request_class) {
+  std::erase_if(decision.route, [&](const Upstream* each) {
+    return each->service && !takes_as_it_comes(*each, request, request_class);
+  });
+  if (decision.route.empty()) decision.route.push_back(&request.config->original());
 }
 
 Decision pass_untouched(const Config& config) {
@@ -204,7 +219,7 @@ Awaitable<bool> Connection::forward(Request& request) {
   co_await reading.read();
   const ClassifierStay known(context_.classifier, request.id);
   const Classification classification = classify(request, reading.body());
-  const Decision decision = co_await decide_on(request, reading, classification);
+  Decision decision = co_await decide_on(request, reading, classification);
   if (unloads_models(request.head().method, request.head().target))
     context_.lanes.admission().unloaded(server_key(origin_, request.config->original()).name, "");
   if (context_.rewarmer != nullptr && lists_models(request.head().method, request.head().target))
@@ -217,6 +232,7 @@ Awaitable<bool> Connection::forward(Request& request) {
   const PlanInput wish = plan_input(request, reading.body(), classification, decision);
   std::optional<TaskPlan> plan = plan_task(wish);
   std::optional<Ticket> held = plan_hold(wish);
+  if (!plan) leave_out_services(decision, request, classification.request_class);
   bool keep = false;
   if (plan) {
     reading.forget();
@@ -235,11 +251,12 @@ Awaitable<bool> Connection::run_unmasked(Request& request, Reading& reading, Cla
   ++context_.statistics.relay().gave_way;
   classification = shown_to_be(unmasked, std::move(classification));
   co_await reading.read();
-  const Decision decision = co_await decide_on(request, reading, classification);
+  Decision decision = co_await decide_on(request, reading, classification);
   const PlanInput wish = plan_input(request, reading.body(), classification, decision);
   std::optional<TaskPlan> plan = plan_task(wish);
   if (plan) co_return co_await run_task(request, std::move(*plan));
   std::optional<Ticket> held = plan_hold(wish);
+  leave_out_services(decision, request, classification.request_class);
   if (held) co_return co_await run_held(request, reading, classification, decision, std::move(*held));
   co_return co_await run_exchange(request, reading, classification, decision);
 }
@@ -285,7 +302,7 @@ std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const Bo
 
 Awaitable<bool> Connection::run_exchange(Request& request, Reading& reading,
                                          const Classification& classification, const Decision& decision) {
-  std::vector<Outgoing> outgoing = co_await outgoing_for(request, decision, reading);
+  std::vector<Outgoing> outgoing = co_await outgoing_for(request, decision, reading, context_.services);
   const BodyFacts* body = reading.body();
   const RequestClass request_class = classification.request_class;
   const std::string first = decision.route.front()->name;
@@ -336,7 +353,7 @@ Awaitable<bool> Connection::run_held(Request& request, Reading& reading, const C
   const bool untouched = power.may(May::wait) && !power.may(May::redirect);
   const Decision as_it_came = pass_untouched(*request.config);
   const Decision& taken = untouched ? as_it_came : decision;
-  std::vector<Outgoing> outgoing = co_await outgoing_for(request, taken, reading);
+  std::vector<Outgoing> outgoing = co_await outgoing_for(request, taken, reading, context_.services);
   const RequestClass request_class = classification.request_class;
   const std::string first = taken.route.front()->name;
   Row& row = context_.statistics.row(request_class, first);
@@ -362,7 +379,7 @@ Awaitable<bool> Connection::run_held(Request& request, Reading& reading, const C
 }
 
 void Connection::note_slots(const Exchange::Report& report, const Upstream& first) {
-  if (context_.slot_probe == nullptr) return;
+  if (context_.slot_probe == nullptr || first.service) return;
   const ServerKey server = server_key(origin_, first);
   const AnswerEnd end = report.answer.end;
   if (report.upstream != first.name || end == AnswerEnd::no_answer || end == AnswerEnd::broken)

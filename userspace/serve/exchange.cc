@@ -41,10 +41,19 @@ Outgoing outgoing_bytes(const Request& request, const Upstream& upstream,
   return out;
 }
 
+// A service gets the body alone.
+Outgoing outgoing_to_service(const Request& request, const Upstream& upstream, const Services& services,
+                             std::string_view body, bool model_replaced) {
+  Outgoing out;
+  out.model_replaced = model_replaced;
+  out.changed = services.head(upstream, request.endpoint.dialect, body.size()).append(body);
+  return out;
+}
+
 }  // namespace
 
 Awaitable<std::vector<Outgoing>> outgoing_for(const Request& request, const Decision& decision,
-                                              Reading& reading) {
+                                              Reading& reading, const Services& services) {
   std::vector<Outgoing> all;
   const auto write = [&] {
     const BodyFacts* const body = reading.body();
@@ -54,7 +63,11 @@ Awaitable<std::vector<Outgoing>> outgoing_for(const Request& request, const Deci
     for (std::size_t i = 0; i < decision.route.size(); ++i) {
       const Upstream& upstream = *decision.route[i];
       const bool model_replaced = changed[i] && upstream.model && *upstream.model != body->model;
-      all.push_back(outgoing_bytes(request, upstream, changed[i], model_replaced));
+      if (upstream.service)
+        all.push_back(outgoing_to_service(request, upstream, services, changed[i] ? *changed[i] : body->json,
+                                          model_replaced));
+      else
+        all.push_back(outgoing_bytes(request, upstream, changed[i], model_replaced));
     }
   };
   if (decision.rule == nullptr)
@@ -183,8 +196,9 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
     input_->when_closed([this] { client_closed(); });
     if (input_->closed()) client_closed();
     const ReachWishes wishes{.allow_idle = allow_idle, .patient = last, .dialling = dialling_};
-    Result<UpstreamPtr> reached =
-        co_await reach(context_.upstreams, target_of(origin_, *decision_.route[index]), wishes);
+    Target target = target_of(origin_, *decision_.route[index]);
+    context_.services.secure(*decision_.route[index], target);
+    Result<UpstreamPtr> reached = co_await reach(context_.upstreams, std::move(target), wishes);
     dialling_.reset();
     input_->when_closed(nullptr);
     report_.dialled = reached ? Result<void>() : Result<void>(reached.error());

@@ -11,6 +11,7 @@
 #include "userspace/serve/reading.h"
 #include "userspace/serve/relay_context.h"
 #include "userspace/serve/request.h"
+#include "userspace/serve/services.h"
 #include "userspace/serve/target.h"
 #include "userspace/wire/answer_relay.h"
 #include "userspace/wire/upload.h"
@@ -30,7 +31,7 @@ struct Outgoing {
 // The request as each upstream of the decision's route shall get it; its body is read once. A request that
 // nothing changes stays byte for byte. Takes long only for a large body that is changed.
 Awaitable<std::vector<Outgoing>> outgoing_for(const Request& request, const Decision& decision,
-                                              Reading& reading);
+                                              Reading& reading, const Services& services);
 
 class Exchange {
  public:

@@ -16,6 +16,7 @@
 #include "userspace/serve/late_echo.h"
 #include "userspace/serve/own_requests.h"
 #include "userspace/serve/sample_collector.h"
+#include "userspace/serve/services.h"
 #include "userspace/wire/io.h"
 #include "userspace/wire/memory_budget.h"
 #include "userspace/wire/side_thread.h"
@@ -43,6 +44,7 @@ struct RelayContext {
   SampleCollector samples{};
   MemoryBudget memory{config->limits.memory.bytes};  // for requests and answers
   OwnRequests own{};
+  Services services{};  // those of `config`
   bool bypass = false;  // everything passes untouched; see set_bypass()
   RequestId last_request_id = 0;
   std::uint64_t open_connections = 0;
@@ -51,8 +53,9 @@ struct RelayContext {
   const Steering* steering = nullptr;  // null: nothing is steered
   SideThread side{io};                 // the last: what it does reads the rest
 
-  void use(std::shared_ptr<const Config> read_again) {
+  void use(std::shared_ptr<const Config> read_again, Services of_it) {
     config = std::move(read_again);
+    services = std::move(of_it);
     memory.set_limit(config->limits.memory.bytes);
     book.configuration_read_again();
   }

@@ -27,8 +27,9 @@ Life::Around around(RelayContext& context) {
 }
 
 Reply reply_of(const Collected& collected, bool stale) {
-  return {collected.any_byte,   collected.whole,  stale,           collected.status, collected.content_type,
-          collected.error_body, collected.reason, collected.fields};
+  return {collected.any_byte, collected.whole,        stale,
+          collected.status,   collected.content_type, collected.error_body,
+          collected.reason,   collected.fields,       collected.retry_after};
 }
 
 }  // namespace
@@ -98,7 +99,9 @@ Awaitable<void> TaskRun::event() {
   co_await signal_.async_wait(asio::redirect_error(use_await, ignored));
 }
 
-std::string TaskRun::wire(std::string_view body) const {
+std::string TaskRun::wire(std::string_view body, Dialect dialect) const {
+  if (life_.upstream().service)
+    return context_.services.head(life_.upstream(), dialect, body.size()).append(body);
   HeadChanges changes;
   if (!life_.upstream().original) changes.host = life_.upstream().authority;
   changes.content_length = body.size();
@@ -111,20 +114,21 @@ Awaitable<void> TaskRun::dial(effect::Dial wish) {
   on_its_way_ = true;
   dialling_ = std::make_shared<Dialling>();
   const ReachWishes wishes{.allow_idle = wish.may_reuse, .dialling = dialling_};
-  Result<UpstreamPtr> reached =
-      co_await reach(context_.upstreams, target_of(origin_, *wish.hop->upstream), wishes);
+  Target target = target_of(origin_, *wish.hop->upstream);
+  context_.services.secure(*wish.hop->upstream, target);
+  Result<UpstreamPtr> reached = co_await reach(context_.upstreams, std::move(target), wishes);
   dialling_.reset();
   on_its_way_ = false;
-  if (!reached) co_return life_.dialled(reached.error().text());
+  if (!reached) co_return life_.dialled(reached.error().text(), now());
   upstream_ = std::move(*reached);
-  life_.dialled({});
+  life_.dialled({}, now());
 }
 
 // A slice is asked on Tasklane's own account, and ends with what else is: then the whole is asked.
 Awaitable<void> TaskRun::send(effect::Send wish) {
-  const std::string bytes = wire(wish.body);
+  const std::string bytes = wire(wish.body, wish.dialect);
   bytes_up_ += bytes.size();
-  AnswerAssembler assembler(life_.plan().form.dialect, wish.keep);
+  AnswerAssembler assembler(wish.dialect, wish.keep);
   std::optional<OwnRequests::One> slice;
   if (wish.keep == Keep::figures) {
     if (context_.own.paused()) co_return life_.replied({}, assembler, now());
@@ -134,7 +138,10 @@ Awaitable<void> TaskRun::send(effect::Send wish) {
   on_its_way_ = true;
   const auto upload = std::make_shared<Upload>(upstream_, bytes);
   upload->begin();
+  Timer patience(context_.io.get_executor());
+  if (life_.upstream().service) end_after(patience, life_.upstream().service->timeout);
   const Collected collected = co_await collect_answer(*upstream_, assembler, &context_.memory);
+  patience.cancel();
   const bool unread = upload->cannot_have_been_read(collected.reset);
   co_await upload->finish(Duration::zero());
   on_its_way_ = false;
@@ -150,8 +157,16 @@ Awaitable<void> TaskRun::send(effect::Send wish) {
   life_.replied(reply_of(collected, stale), assembler, now());
 }
 
+// An answer that does not come is none: the next upstream is asked.
+void TaskRun::end_after(Timer& patience, Duration timeout) const {
+  patience.expires_after(timeout);
+  patience.async_wait([upstream = upstream_](const error_code& cancelled) {
+    if (!cancelled) upstream->abort();
+  });
+}
+
 void TaskRun::note_slots(const Collected& collected, bool lost) {
-  if (context_.slot_probe == nullptr) return;
+  if (context_.slot_probe == nullptr || life_.upstream().service) return;
   const ServerKey server = server_key(origin_, life_.upstream());
   if (lost || collected.status == 0)
     context_.slot_probe->lost(server);

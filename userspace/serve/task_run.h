@@ -47,7 +47,8 @@ class TaskRun : public WaitingTask {
   void client_left();
   void note_slots(const Collected& collected, bool lost);
   void note_origin(const Collected& collected);
-  [[nodiscard]] std::string wire(std::string_view body) const;
+  void end_after(Timer& patience, Duration timeout) const;
+  [[nodiscard]] std::string wire(std::string_view body, Dialect dialect) const;
 
   RelayContext& context_;
   std::shared_ptr<ClientInput> input_;

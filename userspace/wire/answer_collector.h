@@ -29,8 +29,10 @@ struct Collected {
   std::string content_type;
   std::vector<HeaderField> fields;  // those that are meant for the client, and true of a body put together
   std::string server;               // its Server field
-  std::string error_body;           // with an error status: what the server said, bounded
-  std::optional<ReadWhole> spent;   // the connection may be used again
+  std::optional<Duration>
+      retry_after;                 // its Retry-After, in seconds (RFC 9110 section 10.2.3); a date is none
+  std::string error_body;          // with an error status: what the server said, bounded
+  std::optional<ReadWhole> spent;  // the connection may be used again
   Time first_byte{};
 };
 

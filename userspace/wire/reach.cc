@@ -8,12 +8,11 @@ Awaitable<Result<UpstreamPtr>> reach(UpstreamConnections& pool, Target target, R
   if (!addresses) co_return addresses.error();
   Result<UpstreamPtr> dialled = Error{"the name has no address", target.host, "", ExitCode::found};
   for (std::size_t i = 0; i < addresses->size(); ++i) {
-    const TcpEndpoint& address = (*addresses)[i];
+    const Destination place{(*addresses)[i], target.stead, target.tls};
     if (wishes.allow_idle)
-      if (UpstreamPtr idle = pool.take_idle(address, target.stead)) co_return idle;
+      if (UpstreamPtr idle = pool.take_idle(place)) co_return idle;
     const bool last = i + 1 == addresses->size();
-    dialled =
-        co_await pool.dial(address, target.steered, target.stead, wishes.patient && last, wishes.dialling);
+    dialled = co_await pool.dial(place, target.steered, wishes.patient && last, wishes.dialling);
     if (dialled || (wishes.dialling && wishes.dialling->given_up())) break;
   }
   co_return dialled;

@@ -17,6 +17,7 @@ struct Target {
   Stead stead = {};         // how it is dialled
   std::string host;         // else: a name or an IP literal
   std::uint16_t port = 0;
+  std::shared_ptr<TlsClient> tls = nullptr;  // null: in clear
 };
 
 struct ReachWishes {

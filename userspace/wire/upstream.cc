@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "userspace/wire/tls_client.h"
+
 namespace tasklane {
 namespace {
 
@@ -19,6 +21,8 @@ using asio::ip::tcp;
 // llama-server closes idle connections after 5 s, Ollama never; keeping them longer than the shorter gains
 // nothing.
 constexpr Duration idle_bound = std::chrono::seconds(4);
+// A hosted service keeps them longer, and a handshake is dear.
+constexpr Duration idle_bound_by_tls = std::chrono::seconds(50);
 constexpr std::size_t idle_per_server = 64;
 constexpr Duration resolved_for = std::chrono::seconds(30);
 // A port may still be waiting out its last connection; the next draw finds another.
@@ -64,8 +68,8 @@ bool UpstreamConnection::closed_before_it_was_read() {
   return ::ioctl(socket_.native_handle(), SIOCOUTQ, &unacknowledged) == 0 && unacknowledged > 0;
 }
 
-UpstreamPtr UpstreamConnections::take_idle(const TcpEndpoint& to, const Stead& stead) {
-  const auto found = idle_.find({to, stead});
+UpstreamPtr UpstreamConnections::take_idle(const Destination& to) {
+  const auto found = idle_.find(to);
   if (found == idle_.end()) return nullptr;
   auto& kept = found->second;
   while (!kept.empty()) {
@@ -81,7 +85,7 @@ UpstreamPtr UpstreamConnections::take_idle(const TcpEndpoint& to, const Stead& s
 
 void UpstreamConnections::keep_idle(UpstreamPtr connection, SentWhole, ReadWhole, Time at) {
   if (most_idle_ == 0 || connection->half_closed()) return;
-  auto& kept = idle_[{connection->peer(), connection->stead()}];
+  auto& kept = idle_[connection->destination()];
   if (kept.size() >= idle_per_server) {
     kept.pop_front();
     --idle_count_;
@@ -106,7 +110,8 @@ void UpstreamConnections::drop_oldest() {
 void UpstreamConnections::sweep(Time at) {
   for (auto server = idle_.begin(); server != idle_.end();) {
     auto& kept = server->second;
-    while (!kept.empty() && (at - kept.front()->idle_since > idle_bound || !kept.front()->still_idle())) {
+    const Duration bound = server->first.tls ? idle_bound_by_tls : idle_bound;
+    while (!kept.empty() && (at - kept.front()->idle_since > bound || !kept.front()->still_idle())) {
       kept.pop_front();
       --idle_count_;
     }
@@ -114,31 +119,41 @@ void UpstreamConnections::sweep(Time at) {
   }
 }
 
-Result<OwnDial> UpstreamConnections::socket_for(const TcpEndpoint& to, bool steered,
-                                                const Stead& stead) const {
-  const SocketAddress there = socket_address(to);
+Result<OwnDial> UpstreamConnections::socket_for(const Destination& to, bool steered) const {
+  const SocketAddress there = socket_address(to.endpoint);
   if (!steered) return dialer_.socket_for(there);
-  if (stead.own_address) return dialer_.socket_from(there.address, stead.device);
+  if (to.stead.own_address) return dialer_.socket_from(there.address, to.stead.device);
   return dialer_.local_socket(there.address.family);
 }
 
-Awaitable<Result<UpstreamPtr>> UpstreamConnections::dial(TcpEndpoint to, bool steered, Stead stead,
-                                                         bool patient, std::shared_ptr<Dialling> dialling) {
+Awaitable<Result<TcpSocket>> UpstreamConnections::begin_tls(std::shared_ptr<TlsClient> tls, TcpSocket socket,
+                                                            std::shared_ptr<Dialling> dialling) {
+  std::function<void(std::function<void()>)> ends_it = [dialling](std::function<void()> ends) {
+    dialling->ends_it_ = std::move(ends);
+  };
+  Result<TcpSocket> plain = co_await TlsClient::open(std::move(tls), std::move(socket), std::move(ends_it));
+  co_return plain;
+}
+
+Awaitable<Result<UpstreamPtr>> UpstreamConnections::dial(Destination to, bool steered, bool patient,
+                                                         std::shared_ptr<Dialling> dialling) {
   error_code error;
   // Shared, for the timer's handler may already be queued when the connection is made.
   if (!dialling) dialling = std::make_shared<Dialling>();
   for (int attempt = 0; attempt < dial_attempts && !dialling->given_up(); ++attempt) {
-    Result<OwnDial> own = socket_for(to, steered, stead);
+    Result<OwnDial> own = socket_for(to, steered);
     if (!own) co_return own.error();
     TcpSocket socket(io_.get_executor());
-    socket.assign(to.protocol(), own->socket.get(), error);
-    if (error) co_return dial_error(to, error);
+    socket.assign(to.endpoint.protocol(), own->socket.get(), error);
+    if (error) co_return dial_error(to.endpoint, error);
     [[maybe_unused]] const int adopted = own->socket.release();
     socket.set_option(tcp::no_delay(true), error);
-    auto connection = std::make_shared<UpstreamConnection>(std::move(socket), to, stead);
 
     dialling->expired_ = false;
-    dialling->connection_ = connection.get();
+    dialling->ends_it_ = [&socket] {
+      error_code ignored;
+      socket.close(ignored);
+    };
     Timer timer(io_.get_executor());
     if (!patient) {
       timer.expires_after(connect_timeout_);
@@ -146,18 +161,28 @@ Awaitable<Result<UpstreamPtr>> UpstreamConnections::dial(TcpEndpoint to, bool st
         if (!cancelled) dialling->expire();
       });
     }
-    co_await connection->socket().async_connect(to, asio::redirect_error(use_await, error));
-    dialling->connection_ = nullptr;
+    co_await socket.async_connect(to.endpoint, asio::redirect_error(use_await, error));
+    dialling->ends_it_ = nullptr;
+    Result<void> secured;
+    if (!error && to.tls) {
+      Result<TcpSocket> plain = co_await begin_tls(to.tls, std::move(socket), dialling);
+      if (plain)
+        socket = std::move(*plain);
+      else
+        secured = plain.error();
+    }
     timer.cancel();
     if (dialling->expired_) error = asio::error::timed_out;
     if (dialling->given_up()) error = asio::error::operation_aborted;
+    if (!error && secured.has_error()) co_return secured.error();
     if (!error) {
+      auto connection = std::make_shared<UpstreamConnection>(std::move(socket), to);
       connection->socket().non_blocking(true, error);
       co_return Result<UpstreamPtr>(std::move(connection));
     }
     if (error != asio::error::address_in_use && error.value() != EADDRNOTAVAIL) break;
   }
-  co_return dial_error(to, error);
+  co_return dial_error(to.endpoint, error);
 }
 
 // A name that the system is asked for. It outlives who asks, for the system cannot be told to stop.
@@ -196,9 +221,9 @@ Awaitable<Result<std::vector<TcpEndpoint>>> UpstreamConnections::resolve(std::st
   if (!dialling) dialling = std::make_shared<Dialling>();
   const auto question = std::make_shared<Question>(io_.get_executor());
   ask(question, host, port);
-  dialling->name_ = &question->answered;
+  dialling->ends_it_ = [question] { question->answered.cancel(); };
   if (!dialling->given_up()) co_await question->answered.async_wait(asio::redirect_error(use_await, error));
-  dialling->name_ = nullptr;
+  dialling->ends_it_ = nullptr;
   if (question->error)
     co_return Error{"cannot resolve the name: " + question->error.message(), host, "", ExitCode::found};
   resolved_[key] = {question->endpoints, now() + resolved_for};

@@ -6,10 +6,12 @@
 #include <compare>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -27,17 +29,29 @@ struct Stead {
   auto operator<=>(const Stead&) const = default;
 };
 
+class TlsClient;
+
+// What a connection is to. One that was verified for one name serves no other.
+struct Destination {
+  TcpEndpoint endpoint;
+  Stead stead = {};
+  std::shared_ptr<TlsClient> tls = nullptr;  // null: in clear
+  bool operator<(const Destination& other) const {
+    return std::tie(endpoint, stead, tls) < std::tie(other.endpoint, other.stead, other.tls);
+  }
+};
+
 // One connection to a model server; closes when it goes.
 class UpstreamConnection {
  public:
-  UpstreamConnection(TcpSocket socket, TcpEndpoint peer, Stead stead = {})
-      : socket_(std::move(socket)), peer_(std::move(peer)), stead_(std::move(stead)) {}
+  UpstreamConnection(TcpSocket socket, Destination place)
+      : socket_(std::move(socket)), destination_(std::move(place)) {}
   UpstreamConnection(const UpstreamConnection&) = delete;
   UpstreamConnection& operator=(const UpstreamConnection&) = delete;
 
   TcpSocket& socket() { return socket_; }
-  [[nodiscard]] const TcpEndpoint& peer() const { return peer_; }
-  [[nodiscard]] const Stead& stead() const { return stead_; }
+  [[nodiscard]] const TcpEndpoint& peer() const { return destination_.endpoint; }
+  [[nodiscard]] const Destination& destination() const { return destination_; }
   [[nodiscard]] bool reused() const { return reused_; }
   void mark_reused() { reused_ = true; }
   // Says to the server that nothing more will be asked on this connection.
@@ -55,8 +69,7 @@ class UpstreamConnection {
 
  private:
   TcpSocket socket_;
-  TcpEndpoint peer_;
-  Stead stead_;
+  Destination destination_;
   bool reused_ = false;
   bool half_closed_ = false;
 };
@@ -74,15 +87,13 @@ class Dialling {
  private:
   friend class UpstreamConnections;
   void expire() {
-    expired_ = connection_ != nullptr;
+    expired_ = ends_it_ != nullptr;
     end();
   }
   void end() {
-    if (connection_ != nullptr) connection_->abort();
-    if (name_ != nullptr) name_->cancel();
+    if (ends_it_) ends_it_();
   }
-  UpstreamConnection* connection_ = nullptr;  // null: none is under way
-  Timer* name_ = nullptr;                     // that a name being resolved is waited for with; null: none is
+  std::function<void()> ends_it_;  // what is under way: a connection, a handshake, a name being resolved
   bool expired_ = false;
   bool given_up_ = false;
 };
@@ -95,16 +106,16 @@ class UpstreamConnections {
   UpstreamConnections(asio::io_context& io, Dialer dialer, Duration connect_timeout)
       : io_(io), dialer_(std::move(dialer)), connect_timeout_(connect_timeout) {}
 
-  // An idle connection to the server, made in the same stead, where there is one, else null.
-  UpstreamPtr take_idle(const TcpEndpoint& to, const Stead& stead = {});
+  // An idle connection to that very place, where there is one, else null.
+  UpstreamPtr take_idle(const Destination& to);
   // Whoever calls shows that the last request went out and its answer came in, both whole. One that is
   // half-closed is closed.
   void keep_idle(UpstreamPtr connection, SentWhole sent, ReadWhole read, Time at);
-  // A new connection. `steered`: a client was steered away from there, so it is this host's, and the server
-  // sees it come as `stead` says. `patient`: the kernel alone says when it has failed, as it would to the
-  // client. `dialling` may be null. Error: refused, unreachable, timed out, given up; `what` is the system's
-  // word.
-  Awaitable<Result<UpstreamPtr>> dial(TcpEndpoint to, bool steered, Stead stead = {}, bool patient = false,
+  // A new connection, behind its handshake where it is by TLS. `steered`: a client was steered away from
+  // there, so it is this host's, and the server sees it come as `stead` says. `patient`: the kernel alone
+  // says when it has failed, as it would to the client. `dialling` may be null. Error: refused, unreachable,
+  // timed out, given up; `what` is the system's word.
+  Awaitable<Result<UpstreamPtr>> dial(Destination to, bool steered, bool patient = false,
                                       std::shared_ptr<Dialling> dialling = nullptr);
   // Addresses of a name or literal; literals never wait. Answers are kept for 30 s. The system may take as
   // long as it likes: whoever gives up does not wait for it. `dialling` may be null.
@@ -128,13 +139,15 @@ class UpstreamConnections {
   asio::io_context& io_;
   Dialer dialer_;
   Duration connect_timeout_;
-  Result<OwnDial> socket_for(const TcpEndpoint& to, bool steered, const Stead& stead) const;
+  Result<OwnDial> socket_for(const Destination& to, bool steered) const;
+  Awaitable<Result<TcpSocket>> begin_tls(std::shared_ptr<TlsClient> tls, TcpSocket socket,
+                                         std::shared_ptr<Dialling> dialling);
   void drop_oldest();
 
   std::size_t most_idle_ = std::numeric_limits<std::size_t>::max();
   std::size_t idle_count_ = 0;
   std::shared_ptr<std::size_t> resolving_ = std::make_shared<std::size_t>(0);
-  std::map<std::pair<TcpEndpoint, Stead>, std::deque<UpstreamPtr>> idle_;
+  std::map<Destination, std::deque<UpstreamPtr>> idle_;
   std::map<std::pair<std::string, std::uint16_t>, Resolved> resolved_;
 };
 

@@ -92,7 +92,8 @@ class Shaped::Task : public WaitingTask {
       front_.desk_.finished(id_, leave->result, front_.world_.now());
     } else if (auto* dial = std::get_if<effect::Dial>(&due)) {
       server_ = dial->hop->server == model_server ? &front_.model_ : front_.task_;
-      life_.dialled(server_ == nullptr ? std::optional<std::string>("there is none") : std::nullopt);
+      life_.dialled(server_ == nullptr ? std::optional<std::string>("there is none") : std::nullopt,
+                    front_.world_.now());
     } else if (auto* send = std::get_if<effect::Send>(&due)) {
       submit(*send);
     } else if (std::holds_alternative<effect::StopUpstream>(due)) {
@@ -110,18 +111,20 @@ class Shaped::Task : public WaitingTask {
   void submit(const effect::Send& send) {
     sim::GenerationRequest request = read_by_server(send.body);
     sim::Work work = request.work;
-    running_ =
-        server_->submit(std::move(work), asked_.answer_tokens,
-                        {{}, [this, keep = send.keep, said = std::move(request)](const sim::Usage& usage) {
-                           AnswerAssembler assembler(life_.plan().form.dialect, keep);
-                           const std::string text = sim::stream_piece(said, 1, content_of(asked_)) +
-                                                    sim::stream_end(said, 1, usage, sim::Flavour::llama);
-                           assembler.feed(text);
-                           assembler.finish();
-                           life_.replied({true, true, false, 200, sim::stream_content_type(said), {}},
-                                         assembler, front_.world_.now());
-                           told();
-                         }});
+    running_ = server_->submit(std::move(work), asked_.answer_tokens,
+                               {{},
+                                [this, keep = send.keep, dialect = send.dialect,
+                                 said = std::move(request)](const sim::Usage& usage) {
+                                  AnswerAssembler assembler(dialect, keep);
+                                  const std::string text =
+                                      sim::stream_piece(said, 1, content_of(asked_)) +
+                                      sim::stream_end(said, 1, usage, sim::Flavour::llama);
+                                  assembler.feed(text);
+                                  assembler.finish();
+                                  life_.replied({true, true, false, 200, sim::stream_content_type(said), {}},
+                                                assembler, front_.world_.now());
+                                  told();
+                                }});
   }
 
   void finish(const effect::Done& done) {

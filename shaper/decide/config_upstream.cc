@@ -1,0 +1,173 @@
+#include "shaper/decide/config_upstream.h"
+
+#include <utility>
+
+#include "shaper/decide/config_address.h"
+
+namespace tasklane {
+namespace {
+
+// The members that only a service has, as they are read.
+struct ServiceMembers {
+  Service service;
+  std::vector<std::string> given;
+
+  JsonCursor::Setter reads(const char* name, const std::function<void(const JsonCursor&)>& set) {
+    return [this, name, set](const JsonCursor& c) {
+      given.emplace_back(name);
+      set(c);
+    };
+  }
+};
+
+void set_family(const JsonCursor& at, DialectFamily& family) {
+  const std::optional<std::string> written = at.text();
+  if (!written) return;
+  if (*written == "openai")
+    family = DialectFamily::openai;
+  else if (*written == "ollama")
+    family = DialectFamily::ollama;
+  else
+    at.fail("unknown dialect '" + *written + "'", suggest(*written, {"openai", "ollama"}));
+}
+
+void set_money(const JsonCursor& at, Money& money) {
+  const std::optional<std::string> written = at.text();
+  if (!written) return;
+  const Result<Money> read = parse_money(*written);
+  if (read)
+    money = *read;
+  else
+    at.fail(read.error().what, read.error().hint);
+}
+
+void set_price(const JsonCursor& at, std::optional<Price>& price) {
+  Price read;
+  at.members({{"input", [&](const JsonCursor& c) { set_money(c, read.input); }},
+              {"output", [&](const JsonCursor& c) { set_money(c, read.output); }}},
+             {"input", "output"});
+  price = read;
+}
+
+void set_budget(const JsonCursor& at, std::optional<Money>& per_day) {
+  Money read;
+  at.members({{"per_day", [&](const JsonCursor& c) { set_money(c, read); }}}, {"per_day"});
+  per_day = read;
+}
+
+void set_file(const JsonCursor& at, std::string& file) {
+  const std::optional<std::string> written = at.text();
+  if (!written) return;
+  if (written->empty()) return at.fail("the file's name is empty");
+  file = *written;
+}
+
+void set_timeout(const JsonCursor& at, Duration& timeout) {
+  const std::optional<Duration> value = at.duration();
+  if (value && *value < std::chrono::milliseconds(100)) return at.fail("is below 100ms");
+  if (value) timeout = *value;
+}
+
+void add_service_members(JsonCursor::Members& members, ServiceMembers& read) {
+  Service& service = read.service;
+  const auto add = [&](const char* name, const std::function<void(const JsonCursor&)>& set) {
+    members.emplace(name, read.reads(name, set));
+  };
+  add("dialect", [&](const JsonCursor& c) { set_family(c, service.family); });
+  add("api_key_file", [&](const JsonCursor& c) { set_file(c, service.key_file); });
+  add("ca_file", [&](const JsonCursor& c) { set_file(c, service.ca_file); });
+  add("timeout", [&](const JsonCursor& c) { set_timeout(c, service.timeout); });
+  add("price", [&](const JsonCursor& c) { set_price(c, service.price); });
+  add("budget", [&](const JsonCursor& c) { set_budget(c, service.per_day); });
+  add("allow_off_host_chat",
+      [&](const JsonCursor& c) { service.may_get_chats = c.boolean().value_or(false); });
+}
+
+// What the members say together: whether it is a service, and one that can be asked.
+void conclude_service(const JsonCursor& at, const Url& url, ServiceMembers read, Upstream& upstream) {
+  Service& service = read.service;
+  const bool says_dialect = at.value().contains("dialect");
+  if (upstream.original || (!url.tls && !says_dialect)) {
+    if (!url.path.empty())
+      at.fail("the url has a path", "\"dialect\": \"openai\" or \"ollama\" says what is asked below it");
+    for (const std::string& name : read.given)
+      at.fail("'" + name + "' is for an upstream with a url and a dialect of its own",
+              "give \"url\" and, where that is no https, \"dialect\": \"openai\" or \"ollama\"");
+    return;
+  }
+  service.tls = url.tls;
+  service.path = url.path;
+  service.off_host = !is_loopback(url.at.host);
+  if (!url.tls && !service.ca_file.empty()) at.fail("'ca_file' without https");
+  if (!url.tls && !service.key_file.empty() && service.off_host)
+    at.fail("a key would cross the network unencrypted", "give the url with https");
+  if (service.per_day && !service.price)
+    at.fail("'budget' without 'price'", "say what a million tokens cost");
+  if (service.per_day && service.may_get_chats)
+    at.fail("'budget' with chats", "what chats cost is not counted: leave out one of the two");
+  if (!upstream.model) at.fail("a service needs a 'model'", "it does not know the names of the client's");
+  upstream.service = std::move(service);
+}
+
+}  // namespace
+
+Upstream parse_upstream(const std::string& name, const JsonCursor& plain) {
+  Upstream upstream;
+  upstream.name = name;
+  const JsonCursor at = plain.owned_by("upstream '" + name + "'");
+  if (name.empty()) at.fail("an upstream needs a name", "rules and statistics name it");
+  std::optional<Url> url;
+  std::optional<bool> own_compute;
+  const auto set_address = [&](const JsonCursor& c) {
+    const std::optional<std::string> written = c.text();
+    if (written && *written != original_name)
+      c.fail("'" + *written + "' is no address that is known here",
+             "\"original\" is where the client wanted to go; else give \"url\"");
+    upstream.original = true;
+  };
+  const auto set_url = [&](const JsonCursor& c) {
+    url = parse_url(c);
+    if (!url) return;
+    upstream.host = url->at.host;
+    upstream.port = url->at.port;
+    upstream.authority = url->at.authority;
+  };
+  const auto set_model = [&](const JsonCursor& c) {
+    upstream.model = c.text();
+    if (upstream.model && upstream.model->empty())
+      c.fail("the model's name is empty", "leave 'model' out to keep the request's own");
+  };
+  const auto set_slots = [&](const JsonCursor& c) {
+    if (const auto value = c.integer(1, 1024)) upstream.slots = static_cast<unsigned>(*value);
+  };
+  const auto set_reserve = [&](const JsonCursor& c) {
+    upstream.reserve = static_cast<unsigned>(c.integer(0, 1023).value_or(0));
+  };
+  const auto flag = [](bool& target) {
+    return [&target](const JsonCursor& c) { target = c.boolean().value_or(false); };
+  };
+  ServiceMembers service;
+  JsonCursor::Members members{{"address", set_address},
+                              {"url", set_url},
+                              {"model", set_model},
+                              {"slots", set_slots},
+                              {"reserve", set_reserve},
+                              {"own_compute", [&](const JsonCursor& c) { own_compute = c.boolean(); }},
+                              {"rewarm", flag(upstream.rewarm)},
+                              {"graft", flag(upstream.graft)},
+                              {"prewarm", flag(upstream.prewarm)}};
+  add_service_members(members, service);
+  at.members(members);
+  upstream.own_compute = own_compute.value_or(!upstream.original && !is_loopback(upstream.host));
+  if (!at.value().is_object()) return upstream;
+  const bool has_url = at.value().contains("url");
+  if (upstream.original == has_url)
+    at.fail(has_url ? "both 'address' and 'url'" : "neither 'address' nor 'url'",
+            "{\"address\": \"original\"} or {\"url\": \"http://host:port\"}");
+  if (name == original_name && (has_url || upstream.model))
+    at.fail("the name 'original' is kept for where the client wanted to go", "name this upstream otherwise");
+  if (url || !has_url) conclude_service(at, url.value_or(Url{}), std::move(service), upstream);
+  return upstream;
+}
+
+}  // namespace tasklane

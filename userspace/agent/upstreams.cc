@@ -1,0 +1,50 @@
+// What the agent tells people of the upstreams that it may send to.
+#include <spdlog/spdlog.h>
+
+#include "userspace/agent/parts.h"
+
+namespace tasklane {
+
+// Nobody is to be surprised by it.
+void Agent::Parts::tell_what_leaves() const {
+  for (const OffHost& each : sent_off_host(*config)) spdlog::warn("{}", each.text());
+}
+
+std::vector<UpstreamState> Agent::Parts::upstream_states() const {
+  std::map<std::string, std::string> leaves;
+  for (const OffHost& each : sent_off_host(*config)) leaves[each.upstream] = each.classes_text();
+  std::vector<UpstreamState> states;
+  for (const auto& [name, upstream] : config->upstreams) {
+    if (upstream.original) continue;
+    const ServerKey key{upstream.authority};
+    const Health* const health = relay->book.health_of(key);
+    UpstreamState state{
+        name, std::string(to_text(health == nullptr ? Health::State::closed : health->state(now())))};
+    if (health != nullptr) state.openings = health->openings();
+    if (upstream.service) state.price = upstream.service->price;
+    if (const Spending* const spending = relay->book.spending_of(key)) {
+      state.paid_last_day = spending->last_day(now());
+      state.paid = spending->all();
+    }
+    if (const auto left = leaves.find(name); left != leaves.end()) state.sent_off_host = left->second;
+    states.push_back(std::move(state));
+  }
+  return states;
+}
+
+void Agent::Parts::tell_changed_upstreams() {
+  for (const UpstreamState& state : upstream_states()) {
+    std::string& told = upstream_health[state.name];
+    if (told == state.health || (told.empty() && state.health == "up")) {
+      told = state.health;
+      continue;
+    }
+    told = state.health;
+    if (told == "up")
+      spdlog::info("upstream '{}' is up again", state.name);
+    else
+      spdlog::warn("upstream '{}' is {}: the next of each route serves", state.name, told);
+  }
+}
+
+}  // namespace tasklane

@@ -1,6 +1,15 @@
 #include "shaper/dialect/answer.h"
 
+#include <array>
+#include <cstdio>
+
 namespace tasklane {
+
+std::string numbered_call(std::size_t number) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "call%05zu", number);
+  return text.data();
+}
 
 std::int64_t created_seconds(const Answer& answer) {
   const auto time = answer.created.value_or(std::chrono::system_clock::time_point{});

@@ -20,6 +20,10 @@ struct ToolCall {
   std::string arguments;  // JSON text
 };
 
+// An id for a call that has none, its answer's or conversation's `number`th: nine letters and digits, as some
+// servers want an id to be.
+std::string numbered_call(std::size_t number);
+
 struct Answer {
   std::string content;
   std::string thinking;

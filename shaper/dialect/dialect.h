@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "shaper/base/result.h"
 #include "shaper/dialect/ordered_json.h"
 
 namespace tasklane {
@@ -15,8 +16,8 @@ namespace tasklane {
 struct Answer;
 struct AnswerForm;
 struct LocalAnswer;
+struct Question;
 class AnswerIntake;
-class NeutralBody;
 
 // How a request and its answer are written. The client's dialect decides the form of every answer.
 enum class Dialect {
@@ -97,8 +98,10 @@ struct DialectRow {
   bool (*put_schema)(OrderedJson& body, std::string_view name, OrderedJson schema) = nullptr;
   bool (*stop_thinking)(OrderedJson& body) = nullptr;
 
-  // A member of a body said without a dialect (neutral.h); false: it is not understood. Null: none is.
-  bool (*say)(NeutralBody&, const std::string& key, const nlohmann::json& value) = nullptr;
+  // A request read into what it asks, whatever the dialect, and written from that (question.h). Error: what
+  // cannot be said. Null: it is not translated from, and to.
+  Result<Question> (*hear)(const OrderedJson& body) = nullptr;
+  Result<OrderedJson> (*ask)(const Question&) = nullptr;
 };
 
 extern const DialectRow ollama_chat_row;

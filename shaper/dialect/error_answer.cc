@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "shaper/dialect/json_body.h"
+
 namespace tasklane {
 namespace {
 
@@ -20,6 +22,15 @@ std::string openai_error(int status, std::string_view message) {
   const nlohmann::json error{
       {"error", {{"message", message}, {"type", openai_type(status)}, {"code", status}}}};
   return error.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string error_message(std::string_view body) {
+  const auto json = parse_object(body);
+  if (!json) return {};
+  const OrderedJson* error = member(*json, "error");
+  if (error != nullptr && error->is_string()) return error->get<std::string>();
+  const OrderedJson* message = member(error != nullptr && error->is_object() ? *error : *json, "message");
+  return message != nullptr && message->is_string() ? message->get<std::string>() : std::string();
 }
 
 LocalAnswer error_answer(Dialect dialect, std::string_view path, int status, std::string_view message) {

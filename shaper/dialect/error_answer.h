@@ -22,6 +22,10 @@ struct LocalAnswer {
 // Ollama's.
 LocalAnswer error_answer(Dialect dialect, std::string_view path, int status, std::string_view message);
 
+// The message in a server's error, whatever its dialect ({"error":"..."}, {"error":{"message":"..."}},
+// {"message":"..."}); empty: `body` holds none. For a client of another dialect.
+std::string error_message(std::string_view body);
+
 // The body of one as all of OpenAI's APIs write it.
 std::string openai_error(int status, std::string_view message);
 

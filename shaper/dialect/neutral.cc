@@ -1,60 +1,42 @@
 #include "shaper/dialect/neutral.h"
 
-#include <algorithm>
-#include <array>
 #include <string>
-#include <string_view>
+
+#include "shaper/dialect/question.h"
 
 namespace tasklane {
 namespace {
 
 using Json = nlohmann::json;
 
-// The same name and meaning in Ollama's `options` and at the root of OpenAI's bodies.
-constexpr std::array<std::string_view, 5> samplers{"temperature", "top_p", "seed", "frequency_penalty",
-                                                   "presence_penalty"};
+bool is_simple(const Question& question) {
+  const bool may_think = question.think && question.think->value != false;
+  return !question.left_out && question.tuning.empty() && question.tools.empty() && !question.tool_choice &&
+         !question.parallel_calls && !may_think;
+}
 
-bool only_texts(const Json& messages) {
-  return messages.is_array() && std::all_of(messages.begin(), messages.end(), [](const Json& each) {
-           return each.is_object() && each.size() == 2 && each.contains("role") && each.contains("content") &&
-                  each["content"].is_string();
-         });
+bool is_one_text(const Turn& turn) {
+  return turn.parts.size() == 1 && !turn.parts.front().image && turn.thinking.empty() &&
+         turn.tool_calls.empty() && turn.role != "tool";
 }
 
 }  // namespace
 
-bool NeutralBody::say(const std::string& key, const Json& value) {
-  const auto [place, is_new] = said_.emplace(key, value);
-  return is_new || *place == value;
-}
-
-bool NeutralBody::messages(const Json& value) { return only_texts(value) && say("messages", value); }
-
-bool NeutralBody::limit(const Json& tokens) {
-  return tokens.is_number() && tokens > 0 && say("limit", tokens);
-}
-
-bool NeutralBody::format(const Json& schema_or_word) {
-  return (schema_or_word.is_object() || schema_or_word == "json") && say("format", schema_or_word);
-}
-
-bool NeutralBody::sampler(const std::string& key, const Json& value) {
-  if (key == "stop") return say(key, value.is_string() ? Json::array({value}) : value);
-  return std::find(samplers.begin(), samplers.end(), key) != samplers.end() && say(key, value);
-}
-
-bool NeutralBody::consistent() const {
-  return said_.contains("messages") && (!beside_ || said_.contains("think"));
-}
-
 std::optional<Json> neutral(const Json& body, Dialect dialect) {
-  const auto say = dialect_row(dialect).say;
-  if (say == nullptr) return std::nullopt;
-  NeutralBody neutral;
-  for (const auto& [key, value] : body.items())
-    if (!say(neutral, key, value)) return std::nullopt;
-  if (!neutral.consistent()) return std::nullopt;
-  return neutral.said();
+  const auto hear = dialect_row(dialect).hear;
+  if (hear == nullptr) return std::nullopt;
+  const Result<Question> question = hear(OrderedJson(body));
+  if (!question || !is_simple(*question)) return std::nullopt;
+  Json said = Json::object();
+  for (const Turn& turn : question->turns) {
+    if (!is_one_text(turn)) return std::nullopt;
+    said["messages"].push_back({{"role", turn.role}, {"content", turn.parts.front().text}});
+  }
+  for (const auto& [name, each] : question->samplers) said[name] = each.value;
+  if (question->limit) said["limit"] = question->limit->value;
+  if (question->format) said["format"] = question->format->value;
+  if (question->think) said["think"] = question->think->value;
+  return said;
 }
 
 }  // namespace tasklane

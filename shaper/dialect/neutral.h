@@ -4,7 +4,6 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <string>
 
 #include "shaper/dialect/endpoint.h"
 
@@ -13,29 +12,8 @@ namespace tasklane {
 // `body` without model, stream and what else changes no answer (canonical.h). Understood are: messages of
 // role and text alone; the limit of tokens; the format of the answer; thinking switched off; temperature,
 // top_p, seed, stop and the two penalties. What a body leaves out is the server's to choose, in either
-// dialect. Nothing where it says anything else, or is a completion.
+// dialect. Nothing where it says anything else, also where that says nothing at another server
+// (Question::left_out), or is a completion.
 std::optional<nlohmann::json> neutral(const nlohmann::json& body, Dialect dialect);
-
-// What the dialects' `say` tells of a body, member after member. Each function says whether it was understood
-// and contradicts nothing that was said before.
-class NeutralBody {
- public:
-  bool messages(const nlohmann::json& value);
-  bool limit(const nlohmann::json& tokens);
-  bool format(const nlohmann::json& schema_or_word);
-  bool sampler(const std::string& key, const nlohmann::json& value);
-  bool no_thinking() { return say("think", false); }
-  // By a switch that says it only beside the other.
-  bool no_thinking_beside() { return beside_ = true; }
-
-  [[nodiscard]] bool consistent() const;
-  [[nodiscard]] const nlohmann::json& said() const { return said_; }
-
- private:
-  bool say(const std::string& key, const nlohmann::json& value);
-
-  nlohmann::json said_ = nlohmann::json::object();
-  bool beside_ = false;
-};
 
 }  // namespace tasklane

@@ -1,12 +1,11 @@
 // Ollama's own API: /api/chat and /api/generate. A stream is a line of JSON an object, the last with "done".
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <ctime>
 
 #include "shaper/dialect/answer_intake.h"
 #include "shaper/dialect/json_body.h"
-#include "shaper/dialect/neutral.h"
+#include "shaper/dialect/ollama_request.h"
 
 namespace tasklane {
 namespace {
@@ -88,6 +87,8 @@ class OllamaForm {
     for (std::size_t i = 0; i < answer_.tool_calls.size(); ++i) {
       const ToolCall& call = answer_.tool_calls[i];
       const auto parsed = parse_object(call.arguments);
+      // Arguments that break off are none to call a tool with.
+      if (!parsed && !call.arguments.empty()) continue;
       const Json arguments = parsed ? *parsed : Json::object();
       Json entry = {{"function", {{"index", i}, {"name", call.name}, {"arguments", arguments}}}};
       if (!call.id.empty()) entry["id"] = call.id;
@@ -154,19 +155,6 @@ bool stop_thinking(Json& body) {
   return true;
 }
 
-bool say(NeutralBody& neutral, const std::string& key, const nlohmann::json& value) {
-  if (key == "messages") return neutral.messages(value);
-  if (key == "num_predict") return value.is_number();  // at the root it has no effect
-  if (key == "format")
-    return (value.is_string() && value.get_ref<const std::string&>().empty()) || neutral.format(value);
-  if (key == "think") return value == false && neutral.no_thinking();
-  if (key != "options" || !value.is_object()) return false;
-  return std::all_of(value.items().begin(), value.items().end(), [&](const auto& option) {
-    return option.key() == "num_predict" ? neutral.limit(option.value())
-                                         : neutral.sampler(option.key(), option.value());
-  });
-}
-
 constexpr std::array<std::string_view, 1> root_limits{"num_predict"};
 constexpr TokenLimits limits{.in_options = "num_predict", .at_root = root_limits, .own = {}};
 
@@ -184,7 +172,8 @@ constinit const DialectRow ollama_chat_row{
     .take = take_chat,
     .put_schema = put_schema,
     .stop_thinking = stop_thinking,
-    .say = say,
+    .hear = hear_ollama_chat,
+    .ask = ask_ollama,
 };
 
 constinit const DialectRow ollama_generate_row{
@@ -199,6 +188,7 @@ constinit const DialectRow ollama_generate_row{
     .take = take_generate,
     .put_schema = put_schema,
     .stop_thinking = stop_thinking,
+    .hear = hear_ollama_generate,
 };
 
 }  // namespace tasklane

@@ -1,11 +1,10 @@
 // OpenAI's chat completions and completions, as llama-server, vLLM, Ollama's /v1 and others speak them. A
 // stream is server-sent events, the last of them [DONE].
-#include <algorithm>
 #include <array>
 
 #include "shaper/dialect/answer_intake.h"
 #include "shaper/dialect/json_body.h"
-#include "shaper/dialect/neutral.h"
+#include "shaper/dialect/openai_request.h"
 
 namespace tasklane {
 namespace {
@@ -21,9 +20,11 @@ const Json* object_at(const Json& object, std::string_view key) {
 
 Json usage_of(const UpstreamFigures& figures) {
   if (!figures.prompt_tokens || !figures.generated_tokens) return {};
-  return {{"prompt_tokens", *figures.prompt_tokens},
-          {"completion_tokens", *figures.generated_tokens},
-          {"total_tokens", *figures.prompt_tokens + *figures.generated_tokens}};
+  Json usage = {{"prompt_tokens", *figures.prompt_tokens},
+                {"completion_tokens", *figures.generated_tokens},
+                {"total_tokens", *figures.prompt_tokens + *figures.generated_tokens}};
+  if (figures.cached_tokens) usage["prompt_tokens_details"] = {{"cached_tokens", *figures.cached_tokens}};
+  return usage;
 }
 
 // Writes answers of OpenAI's two endpoints: one object, or server-sent events.
@@ -95,7 +96,8 @@ class OpenaiForm {
   [[nodiscard]] Json reason() const {
     if (answer_.finish_reason.empty()) return nullptr;
     if (answer_.finish_reason == "stop" && !answer_.tool_calls.empty()) return "tool_calls";
-    return answer_.finish_reason == "load" ? "stop" : answer_.finish_reason;
+    const bool of_ollama = answer_.finish_reason == "load" || answer_.finish_reason == "unload";
+    return of_ollama ? "stop" : answer_.finish_reason;
   }
 
   [[nodiscard]] Json message() const {
@@ -104,10 +106,12 @@ class OpenaiForm {
       message[answer_.thinking_field.empty() ? "reasoning_content" : answer_.thinking_field] =
           answer_.thinking;
     if (kept_) message.update(answer_.message);
-    for (const ToolCall& call : answer_.tool_calls)
-      message["tool_calls"].push_back({{"id", call.id},
+    for (std::size_t i = 0; i < answer_.tool_calls.size(); ++i) {
+      const ToolCall& call = answer_.tool_calls[i];
+      message["tool_calls"].push_back({{"id", call.id.empty() ? numbered_call(i) : call.id},
                                        {"type", "function"},
                                        {"function", {{"name", call.name}, {"arguments", call.arguments}}}});
+    }
     return message;
   }
 
@@ -234,29 +238,6 @@ bool stop_thinking(Json& body) {
   return true;
 }
 
-bool say_format(NeutralBody& neutral, const nlohmann::json& value) {
-  using Plain = nlohmann::json;
-  const Plain type = value.value("type", Plain());
-  if (type == "text") return value.size() == 1;
-  if (type == "json_object") return value.size() == 1 && neutral.format("json");
-  const Plain named = value.value("json_schema", Plain());
-  if (type != "json_schema" || value.size() != 2 || !named.is_object()) return false;
-  for (const auto& [key, unused] : named.items())
-    if (key != "name" && key != "strict" && key != "schema") return false;
-  return named.contains("schema") && neutral.format(named["schema"]);
-}
-
-bool say(NeutralBody& neutral, const std::string& key, const nlohmann::json& value) {
-  if (key == "messages") return neutral.messages(value);
-  if (key == "max_tokens" || key == "max_completion_tokens") return neutral.limit(value);
-  if (key == "response_format") return value.is_object() && say_format(neutral, value);
-  if (key == "reasoning_effort") return value == "none" && neutral.no_thinking();
-  // Beside the switch above, for servers that know this one only.
-  if (key == "chat_template_kwargs")
-    return value == nlohmann::json{{"enable_thinking", false}} && neutral.no_thinking_beside();
-  return neutral.sampler(key, value);
-}
-
 constexpr std::array<std::string_view, 3> root_limits{"max_tokens", "max_completion_tokens", "n_predict"};
 constexpr std::array<std::string_view, 1> llama_servers_own{"n_predict"};
 constexpr TokenLimits limits{
@@ -277,7 +258,8 @@ constinit const DialectRow openai_chat_row{
     .take = take_openai<take_message>,
     .put_schema = put_schema,
     .stop_thinking = stop_thinking,
-    .say = say,
+    .hear = hear_openai_chat,
+    .ask = ask_openai,
 };
 
 constinit const DialectRow openai_completions_row{

@@ -5,6 +5,7 @@
 
 #include "shaper/dialect/answer_intake.h"
 #include "shaper/dialect/json_body.h"
+#include "shaper/dialect/openai_request.h"
 
 namespace tasklane {
 namespace {
@@ -54,11 +55,36 @@ void say(Json& response, const std::string& text) {
   output.push_back(message_of(text));
 }
 
+// Why an answer is not whole; empty: it is.
+std::string_view incomplete_reason(const Answer& answer) {
+  if (answer.finish_reason == "length") return limit_reason;
+  return answer.finish_reason == "content_filter" ? "content_filter" : "";
+}
+
+// Beside the message: the thoughts before it, the calls behind it.
+void put_output(Json& output, const Answer& answer) {
+  if (!answer.thinking.empty()) {
+    const Json summary = Json::array({{{"type", "summary_text"}, {"text", answer.thinking}}});
+    output.push_back({{"type", "reasoning"}, {"id", "rs_tasklane"}, {"summary", summary}});
+  }
+  if (!answer.content.empty() || answer.tool_calls.empty()) output.push_back(message_of(answer.content));
+  for (std::size_t i = 0; i < answer.tool_calls.size(); ++i) {
+    const ToolCall& call = answer.tool_calls[i];
+    output.push_back({{"type", "function_call"},
+                      {"id", "fc_tasklane_" + std::to_string(i)},
+                      {"status", "completed"},
+                      {"call_id", call.id.empty() ? numbered_call(i) : call.id},
+                      {"name", call.name},
+                      {"arguments", call.arguments}});
+  }
+}
+
 Json own_response(const Answer& answer) {
+  const std::string_view why = incomplete_reason(answer);
   Json response = {{"id", "resp_tasklane"},
                    {"object", "response"},
                    {"created_at", created_seconds(answer)},
-                   {"status", answer.finish_reason == "length" ? "incomplete" : "completed"},
+                   {"status", why.empty() ? "completed" : "incomplete"},
                    {"error", nullptr},
                    {"incomplete_details", nullptr},
                    {"model", ""},
@@ -67,10 +93,12 @@ Json own_response(const Answer& answer) {
                    {"tool_choice", "auto"},
                    {"tools", Json::array()},
                    {"usage", nullptr}};
-  if (answer.finish_reason == "length") response["incomplete_details"] = {{"reason", limit_reason}};
+  if (!why.empty()) response["incomplete_details"] = {{"reason", why}};
+  put_output(response["output"], answer);
   const UpstreamFigures& figures = answer.figures;
   if (figures.prompt_tokens && figures.generated_tokens)
     response["usage"] = {{"input_tokens", *figures.prompt_tokens},
+                         {"input_tokens_details", {{"cached_tokens", figures.cached_tokens.value_or(0)}}},
                          {"output_tokens", *figures.generated_tokens},
                          {"total_tokens", *figures.prompt_tokens + *figures.generated_tokens}};
   return response;
@@ -88,13 +116,16 @@ class Events {
   void add_item(std::size_t index, const Json& item) {
     Json begun = item;
     const bool message = text_at(item, "type") == "message";
-    if (message) begun["status"] = "in_progress";
+    const bool call = text_at(item, "type") == "function_call";
+    if (message || call) begun["status"] = "in_progress";
+    if (call) begun["arguments"] = "";
     if (message) begun["content"] = Json::array();
     add("response.output_item.added", {{"output_index", index}, {"item", begun}});
     std::size_t part_index = 0;
     if (message)
       each_object(item, "content",
                   [&](const Json& part) { add_part(place(item, index, part_index++), part); });
+    if (call) add_arguments(index, item);
     add("response.output_item.done", {{"output_index", index}, {"item", item}});
   }
 
@@ -103,6 +134,15 @@ class Events {
  private:
   static Json place(const Json& item, std::size_t index, std::size_t part_index) {
     return {{"item_id", text_at(item, "id")}, {"output_index", index}, {"content_index", part_index}};
+  }
+
+  void add_arguments(std::size_t index, const Json& call) {
+    const std::string said = text_at(call, "arguments");
+    Json event = {{"item_id", text_at(call, "id")}, {"output_index", index}, {"delta", said}};
+    add("response.function_call_arguments.delta", event);
+    event.erase("delta");
+    event["arguments"] = said;
+    add("response.function_call_arguments.done", event);
   }
 
   void add_part(const Json& place, const Json& part) {
@@ -230,6 +270,7 @@ constinit const DialectRow openai_responses_row{
     .write = write_response,
     .take = take_response,
     .put_schema = put_schema,
+    .hear = hear_openai_responses,
 };
 
 }  // namespace tasklane

@@ -168,7 +168,7 @@ class OllamaMouth {
   explicit OllamaMouth(const Question& question) : question_(question) {}
 
   Result<Json> asked() && {
-    body_["model"] = question_.model;
+    if (!question_.model.is_null()) body_["model"] = question_.model;
     body_["messages"] = Json::array();
     for (const Turn& turn : question_.turns) body_["messages"].push_back(message(turn));
     body_["stream"] = question_.stream;

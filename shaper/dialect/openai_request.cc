@@ -155,7 +155,7 @@ class OpenaiMouth {
   explicit OpenaiMouth(const Question& question) : question_(question) {}
 
   Json asked() && {
-    body_["model"] = question_.model;
+    if (!question_.model.is_null()) body_["model"] = question_.model;
     body_["messages"] = Json::array();
     for (const Turn& turn : question_.turns) body_["messages"].push_back(message(turn));
     body_["stream"] = question_.stream;

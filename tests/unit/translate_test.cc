@@ -160,12 +160,11 @@ TEST(ATranslation, OfGenerateIsTheTwoMessagesThatOllamaMakesOfIt) {
             {"messages", {{{"role", "system"}, {"content", "s"}}, {{"role", "user"}, {"content", "a"}}}},
             {"stream", false},
             {"max_tokens", 5}}));
-  EXPECT_EQ(said_in(openai, generate, json::parse(R"({"prompt":"a","images":["/9j/4AA="],"stream":false})"))
-                .at("messages")[0]
-                .at("content")[0]
-                .at("image_url")
-                .at("url"),
-            "data:image/jpeg;base64,/9j/4AA=");
+  const auto shown =
+      translate(parse_object(R"({"prompt":"a","images":["/9j/4AA="]})").value(), generate, openai);
+  ASSERT_TRUE(shown);
+  EXPECT_EQ(plain(*shown).at("messages")[0].at("content"), json::parse(R"([
+      {"type":"image_url","image_url":{"url":"data:image/jpeg;base64,/9j/4AA="}},{"type":"text","text":"a"}])"));
 }
 
 TEST(ATranslation, OfResponsesIsAConversation) {
@@ -529,6 +528,11 @@ TEST(AnAnswerOfAnotherDialect, SaysWhyItEnded) {
   EXPECT_EQ(ends("content_filter", openai).at("choices")[0].at("finish_reason"), "content_filter");
   EXPECT_EQ(ends("unload", openai).at("choices")[0].at("finish_reason"), "stop");
   EXPECT_EQ(ends("tool_calls", ollama).at("done_reason"), "stop");
+}
+
+TEST(AnAnswerOfAnotherDialect, HasItsCallsAmongTheEventsOfAResponse) {
+  const std::string events = render(taken(ollama, ollama_answer), {responses, true, false, "m"}).body;
+  EXPECT_NE(events.find("event: response.function_call_arguments.done"), std::string::npos) << events;
 }
 
 TEST(AnAnswerOfAnotherDialect, CallsNoToolWithArgumentsThatBreakOff) {

@@ -395,6 +395,57 @@ TEST(ThereAndBackAgain, KeepsTheMeaning) {
   }
 }
 
+// What a client of the responses would have written of the same meaning.
+json as_responses(json body) {
+  json input = json::array();
+  for (json& message : body["messages"]) {
+    if (message["role"] == "tool") {
+      input.push_back({{"type", "function_call_output"},
+                       {"call_id", message["tool_call_id"]},
+                       {"output", message["content"]}});
+      continue;
+    }
+    const json calls = message.value("tool_calls", json::array());
+    message.erase("tool_calls");
+    if (message["content"].is_array())
+      for (json& part : message["content"])
+        part = part["type"] == "text"
+                   ? json{{"type", "input_text"}, {"text", part["text"]}}
+                   : json{{"type", "input_image"}, {"image_url", part["image_url"]["url"]}};
+    input.push_back(message);
+    for (const json& call : calls)
+      input.push_back({{"type", "function_call"},
+                       {"call_id", call["id"]},
+                       {"name", call["function"]["name"]},
+                       {"arguments", call["function"]["arguments"]}});
+  }
+  body["input"] = input;
+  for (json& tool : body.contains("tools") ? body["tools"] : body["none"]) {
+    tool.update(tool["function"]);
+    tool.erase("function");
+  }
+  if (body.contains("max_tokens")) body["max_output_tokens"] = body["max_tokens"];
+  if (body.contains("reasoning_effort")) body["reasoning"] = {{"effort", body["reasoning_effort"]}};
+  if (body.contains("response_format")) {
+    json format = body["response_format"];
+    if (format.contains("json_schema")) format.update(format["json_schema"]), format.erase("json_schema");
+    body["text"] = {{"format", format}};
+  }
+  for (const char* chat : {"messages", "none", "max_tokens", "reasoning_effort", "chat_template_kwargs",
+                           "response_format", "stream_options"})
+    body.erase(chat);
+  return body;
+}
+
+TEST(ThereAndBackAgain, StartsFromResponsesToo) {
+  for (std::uint32_t seed = 0; seed < 300; ++seed) {
+    const Meaning meaning(seed);
+    const json body = as_responses(meaning.openai_body());
+    ASSERT_EQ(said_in(openai, responses, body), meaning.openai_body()) << seed;
+    ASSERT_EQ(said_in(ollama, responses, body), meaning.ollama_body()) << seed;
+  }
+}
+
 // One value somewhere is another, or gone.
 void spoil(json& value, std::mt19937& random) {
   const auto draw = [&](std::size_t below) {

@@ -4,7 +4,7 @@
   load.py ask PORT [OPTION...]       asks PORT, lets something happen in the middle, and prints what became of it as JSON
 
 Each chat has a name of its own, so that an answer that is missing, another's, torn or given twice is seen. A request is `before` what
-happens when it was answered by then, `across` when it was on its way, `behind` when it began later.
+happens when it was answered by then, `across` when it was on its way, `behind` when it began later than that ended.
 """
 import argparse
 import asyncio
@@ -170,9 +170,9 @@ async def asked(port):
     return json.loads(body)
 
 
-def summary(client, times, counts):
+def summary(options, client, times, counts):
     def when(begin, end):
-        return "before" if end < times[0] else "across" if begin < times[0] else "behind"
+        return "before" if end < times[0] else "across" if begin < times[1] + options.grace else "behind"
     kinds = {}
     for kind, begin, end, wrong in client.ended:
         row = kinds.setdefault(kind, {"asked": 0, "before": 0, "across": 0, "behind": 0, "slowest": 0.0})
@@ -193,7 +193,7 @@ async def ask(options):
     await happening
     for _, writer in client.idle:
         writer.close()
-    print(json.dumps(summary(client, times, await asked(options.port))))
+    print(json.dumps(summary(options, client, times, await asked(options.port))))
 
 
 async def serve(options):
@@ -212,6 +212,7 @@ def main():
     parser.add_argument("--streams", type=int, default=20, help="at any time")
     parser.add_argument("--tokens", type=int, default=80, help="of a stream")
     parser.add_argument("--filler", type=int, default=0, help="bytes more in each request")
+    parser.add_argument("--grace", type=float, default=0, help="seconds behind that which still count as across")
     parser.add_argument("--meanwhile", help="what happens after a third of the time: a shell command")
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -22,19 +22,21 @@ eventually() {
   return 1
 }
 
-# install_debian RELEASE NAME PACKAGE...: a system in the cache, once for these packages.
+# install_debian RELEASE NAME [DEPENDENCIES]: a system in the cache, with what satisfies them (as a package's Depends says it).
 install_debian() {
-  local release=$1 tree=$appliance_cache/$2
-  shift 2
-  local packages
-  packages=$(printf '%s\n' systemd systemd-sysv dbus curl procps iproute2 "$@" | paste -sd,)
-  [ "$(cat "$tree.ready" 2>/dev/null)" = "$packages" ] && return
-  say "installing Debian's $release in $tree"
+  local tree=$appliance_cache/$2 wanted=${3:-}
+  [ "$(cat "$tree.ready" 2>/dev/null || echo none)" = "$wanted" ] && return
+  say "installing Debian's $1 in $tree"
   rm -rf "$tree" "$tree.ready"
   mkdir -p "$appliance_cache"
-  debootstrap --variant=minbase --include="$packages" "$release" "$tree" >"$tree.log" 2>&1 || die "debootstrap failed: $tree.log" 3
-  rm -rf "$tree"/var/cache/apt/archives/*.deb
-  echo "$packages" >"$tree.ready"
+  debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,curl,procps,iproute2 "$1" "$tree" >"$tree.log" 2>&1 \
+    || die "debootstrap failed: $tree.log" 3
+  if [ -n "$wanted" ]; then
+    DEBIAN_FRONTEND=noninteractive chroot "$tree" apt-get satisfy -y -qq --no-install-recommends "$wanted" >>"$tree.log" 2>&1 \
+      || die "cannot install $wanted: $tree.log" 3
+  fi
+  rm -f "$tree"/var/cache/apt/archives/*.deb
+  echo "$wanted" >"$tree.ready"
 }
 
 # boot TREE: a copy of it. Behind this, inside runs commands there and beside runs the host's in its network alone.
@@ -79,7 +81,7 @@ pid() { inside systemctl show -p MainPID --value tasklaned; }
 # The same process, as the host numbers it.
 host_pid() { local name; name=$(pid); grep -l "^NSpid:.*[[:space:]]$name\$" /proc/[0-9]*/status 2>/dev/null | while read -r file; do
   [ "$(readlink "${file%/status}/ns/pid")" = "$(readlink "/proc/$leader/ns/pid")" ] && { file=${file%/status}; echo "${file##*/}"; break; }; done; }
-steered() { inside tasklane stats --json | grep -o '"steered":[0-9]*' | grep -o '[0-9]*'; }
+steered() { inside tasklane stats --json | grep -o '"steered": *[0-9]*' | grep -o '[0-9]*'; }
 # An answer that came through the agent: one more is steered.
 through() { local before; before=$(steered) && ask && [ "$(steered)" -gt "$before" ]; }
 # another_than PID: the service manager has started it anew.

@@ -51,13 +51,13 @@ boot() {
     --private-network --register=no --keep-unit --console=read-only --system-call-filter=bpf \
     --capability=CAP_BPF,CAP_NET_ADMIN,CAP_SYS_ADMIN,CAP_SYS_RESOURCE >"$stage/console" 2>&1 </dev/null &
   nspawn=$!
-  leader=
   local turn
-  for turn in $(seq 100); do
-    leader=$(awk '{ print $1 }' "/proc/$nspawn/task/$nspawn/children" 2>/dev/null) && [ -n "$leader" ] && break
-    sleep 0.1
+  for turn in $(seq 300); do
+    # The first child only prepares for the second, which is the system.
+    leader=$(awk '{ print $1 }' "/proc/$nspawn/task/$nspawn/children" 2>/dev/null) || true
+    [ -n "$leader" ] && is_up && return
+    sleep 0.2
   done
-  for turn in $(seq 300); do is_up && return; sleep 0.2; done
   cat "$stage/console" >&2
   die "the system does not boot" 3
 }

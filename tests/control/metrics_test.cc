@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cmath>
+#include <fstream>
 #include <map>
 #include <regex>
 #include <set>
@@ -255,6 +256,20 @@ TEST(Metrics, TellEachClassAndUpstreamApart) {
   EXPECT_EQ(metrics.value("tasklane_failed_over_total", title), 4);
   EXPECT_EQ(metrics.value("tasklane_client_gone_total", title), 3);
   EXPECT_EQ(metrics.value("tasklane_failed_total", title), 2);
+}
+
+TEST(Metrics, AreThereWhereThePageForOperatorsNamesThem) {
+  std::ifstream file(TASKLANE_SOURCE_DIR "/config/OPERATIONS.md");
+  const std::string page((std::istreambuf_iterator<char>(file)), {});
+  Admission admission;
+  SteeringState with_lanes = steering;
+  with_lanes.admission = &admission;
+  const Exposition metrics = parsed(prometheus_text(busy(), with_lanes));
+  static const std::regex name("tasklane_[a-z_]+");
+  std::set<std::string> named;
+  for (std::sregex_iterator at(page.begin(), page.end(), name), end; at != end; ++at) named.insert(at->str());
+  EXPECT_GE(named.size(), 8u) << "the page cannot be read";
+  for (const std::string& each : named) EXPECT_THAT(metrics.types, Contains(Key(each)));
 }
 
 TEST(Metrics, CountTimesInSecondsInBucketsThatOnlyGrow) {

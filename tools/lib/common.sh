@@ -10,7 +10,7 @@ die() { printf '%s: %s\n' "${0##*/}" "$1" >&2; exit "${2:-2}"; }
 become_root() {
   [ "$(id -u)" = 0 ] && return
   command -v sudo >/dev/null || die "needs root, and there is no sudo here: run it as root (su -c '$0 $*')" 3
-  exec sudo --preserve-env=CI,TASKLANE_SHARED_CORPUS,TASKLANE_REAL_CACHE,TASKLANE_REAL_PYTHON "$0" "$@"
+  exec sudo --preserve-env=CI,TASKLANE_SHARED_CORPUS,TASKLANE_REAL_CACHE,TASKLANE_REAL_PYTHON,TASKLANE_APPLIANCE_CACHE "$0" "$@"
 }
 
 # Installs the packages of the named lists that are not there yet.

@@ -260,7 +260,9 @@ std::optional<ChatOwner> Echo::owner_of(Tenant tenant, std::string_view message,
 
 Echo::Known Echo::known_of(std::string_view text, bool surely, const ChatOwner& owner, Time now) const {
   Known known;
-  known.print = hasher_.print(text);
+  // A chat says all that it said before with each turn.
+  const auto before = by_whole_.find(mixed_key({hasher_.hash(trimmed(text)), owner.tenant.value()}));
+  known.print = before == by_whole_.end() ? hasher_.print(text) : known_[before->second - first_slot_].print;
   known.owner = owner;
   known.surely = surely;
   known.braces = text.find('{') != std::string_view::npos;
@@ -276,6 +278,7 @@ Late Echo::remember(const BodyFacts& chat, bool surely, const ChatOwner& owner, 
       chat.messages.size() > messages_of_a_chat ? chat.messages.size() - messages_of_a_chat : 0;
   bool first_user = true;
   std::vector<Known> kept;
+  kept.reserve(std::min(chat.messages.size(), messages_of_a_chat + 1) + 1);
   for (const Message& message : chat.messages) {
     const bool from_user = message.role == Role::user;
     const bool wanted = skipped == 0 || (from_user && first_user);

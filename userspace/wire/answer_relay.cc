@@ -11,7 +11,9 @@
 namespace tasklane {
 namespace {
 
-constexpr std::size_t landing_size = 64u << 10;
+// Small enough for the allocator to hand it out again at once.
+constexpr std::size_t landing_size = 16u << 10;
+constexpr std::size_t read_ahead = 64u << 10;  // of the client's input
 constexpr int first_error_status = 400;
 constexpr std::size_t longest_copy = 1u << 20;
 
@@ -31,7 +33,7 @@ AnswerRelay::AnswerRelay(TcpSocket& client, UpstreamConnection& upstream, Answer
       landing_(std::make_unique_for_overwrite<char[]>(landing_size)),
       buffers_(wishes_.memory),
       memory_(wishes_.memory) {
-  buffers_.add(2 * landing_size);  // the client's input reads as much ahead
+  buffers_.add(landing_size + read_ahead);
   reset_scanner();
 }
 

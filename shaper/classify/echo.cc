@@ -317,13 +317,14 @@ void Echo::look_back(const std::vector<Known>& said, const ChatOwner& owner, dou
   std::erase_if(waiting_, [&](const Waiting& waiting) {
     if (waiting.id == owner.request || waiting.tenant != owner.tenant) return false;
     if (waiting.shape != 0 && right_before(waiting, now)) late.before.push_back(waiting.shape);
+    const bool may_be_title = waiting.asking.exact == RequestClass::title && !waiting.ended &&
+                              now - waiting.since <= options_.settle;
     for (const Known& known : said) {
+      const bool may_refute = waiting.shape != 0 && !by_whole_.contains(whole_key(known));
+      if (!may_be_title && !may_refute) continue;  // to judge is what takes long
       const QuoteEvidence evidence = judge(known, waiting.frame, waiting.asking, now);
-      const bool said_before = by_whole_.contains(whole_key(known));
-      if (evidence.bytes > 0 && !said_before && waiting.shape != 0) late.refuted.push_back(waiting.shape);
-      const bool title = waiting.asking.exact == RequestClass::title && !evidence.asks_in_quote;
-      if (!title || waiting.ended || now - waiting.since > options_.settle || score_of(evidence) < threshold)
-        continue;
+      if (evidence.bytes > 0 && may_refute) late.refuted.push_back(waiting.shape);
+      if (!may_be_title || evidence.asks_in_quote || score_of(evidence) < threshold) continue;
       late.unmasked.push_back({waiting.id, RequestClass::title, Certainty::contract});
       return true;
     }

@@ -87,8 +87,7 @@ bool take(OrderedJson& into, const dom::element& value, int depth) {
 
 // Several times as fast, but it refuses some texts that servers take: lone surrogates, a byte order mark,
 // integers of any length. Null: those, and whatever is no object.
-OrderedJson read_fast(std::string_view text) {
-  dom::parser parser;
+OrderedJson read_fast(dom::parser& parser, std::string_view text) {
   dom::object root;
   OrderedJson json;
   if (parser.parse(text.data(), text.size()).get_object().get(root) || !take_object(json, root, 1))
@@ -98,8 +97,20 @@ OrderedJson read_fast(std::string_view text) {
 
 }  // namespace
 
-Result<OrderedJson> parse_object(std::string_view text) {
-  OrderedJson json = read_fast(text);
+struct ObjectReader::Parser {
+  dom::parser dom_parser;
+};
+
+ObjectReader::ObjectReader() = default;
+ObjectReader::~ObjectReader() = default;
+ObjectReader::ObjectReader(ObjectReader&&) noexcept = default;
+ObjectReader& ObjectReader::operator=(ObjectReader&&) noexcept = default;
+
+Result<OrderedJson> parse_object(std::string_view text) { return ObjectReader().read(text); }
+
+Result<OrderedJson> ObjectReader::read(std::string_view text) {
+  if (parser_ == nullptr) parser_ = std::make_unique<Parser>();
+  OrderedJson json = read_fast(parser_->dom_parser, text);
   if (json.is_object()) return Result<OrderedJson>(boost::system::in_place_value, std::move(json));
   if (too_deep(text))
     return Error{"the body is nested deeper than 256 levels", "", "it is forwarded as it came"};

@@ -36,6 +36,12 @@ class UpstreamConnection {
   UpstreamConnection& operator=(const UpstreamConnection&) = delete;
 
   TcpSocket& socket() { return socket_; }
+  // Where what the server sends is read to, for one reader; kept from request to request.
+  static constexpr std::size_t landing_size = 16U << 10;
+  char* landing() {
+    if (!landing_) landing_ = std::make_unique_for_overwrite<char[]>(landing_size);
+    return landing_.get();
+  }
   [[nodiscard]] const TcpEndpoint& peer() const { return peer_; }
   [[nodiscard]] const Stead& stead() const { return stead_; }
   [[nodiscard]] bool reused() const { return reused_; }
@@ -57,6 +63,7 @@ class UpstreamConnection {
   TcpSocket socket_;
   TcpEndpoint peer_;
   Stead stead_;
+  std::unique_ptr<char[]> landing_;
   bool reused_ = false;
   bool half_closed_ = false;
 };

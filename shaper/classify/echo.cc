@@ -260,7 +260,9 @@ std::optional<ChatOwner> Echo::owner_of(Tenant tenant, std::string_view message,
 
 Echo::Known Echo::known_of(std::string_view text, bool surely, const ChatOwner& owner, Time now) const {
   Known known;
-  known.print = hasher_.print(text);
+  // A chat says all that it said before with each turn.
+  const auto before = by_whole_.find(mixed_key({hasher_.hash(trimmed(text)), owner.tenant.value()}));
+  known.print = before == by_whole_.end() ? hasher_.print(text) : known_[before->second - first_slot_].print;
   known.owner = owner;
   known.surely = surely;
   known.braces = text.find('{') != std::string_view::npos;
@@ -276,6 +278,7 @@ Late Echo::remember(const BodyFacts& chat, bool surely, const ChatOwner& owner, 
       chat.messages.size() > messages_of_a_chat ? chat.messages.size() - messages_of_a_chat : 0;
   bool first_user = true;
   std::vector<Known> kept;
+  kept.reserve(std::min(chat.messages.size(), messages_of_a_chat + 1) + 1);
   for (const Message& message : chat.messages) {
     const bool from_user = message.role == Role::user;
     const bool wanted = skipped == 0 || (from_user && first_user);
@@ -314,13 +317,14 @@ void Echo::look_back(const std::vector<Known>& said, const ChatOwner& owner, dou
   std::erase_if(waiting_, [&](const Waiting& waiting) {
     if (waiting.id == owner.request || waiting.tenant != owner.tenant) return false;
     if (waiting.shape != 0 && right_before(waiting, now)) late.before.push_back(waiting.shape);
+    const bool may_be_title = waiting.asking.exact == RequestClass::title && !waiting.ended &&
+                              now - waiting.since <= options_.settle;
     for (const Known& known : said) {
+      const bool may_refute = waiting.shape != 0 && !by_whole_.contains(whole_key(known));
+      if (!may_be_title && !may_refute) continue;  // to judge is what takes long
       const QuoteEvidence evidence = judge(known, waiting.frame, waiting.asking, now);
-      const bool said_before = by_whole_.contains(whole_key(known));
-      if (evidence.bytes > 0 && !said_before && waiting.shape != 0) late.refuted.push_back(waiting.shape);
-      const bool title = waiting.asking.exact == RequestClass::title && !evidence.asks_in_quote;
-      if (!title || waiting.ended || now - waiting.since > options_.settle || score_of(evidence) < threshold)
-        continue;
+      if (evidence.bytes > 0 && may_refute) late.refuted.push_back(waiting.shape);
+      if (!may_be_title || evidence.asks_in_quote || score_of(evidence) < threshold) continue;
       late.unmasked.push_back({waiting.id, RequestClass::title, Certainty::contract});
       return true;
     }

@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "shaper/base/trimmed.h"
 
@@ -61,6 +62,30 @@ bool is_end(std::string_view text, std::size_t at) {
   return !letter_here;
 }
 
+// What two bytes that follow each other cannot be: inside a word, which is most of a text, neither begins nor
+// ends anything.
+struct PairKind {
+  bool may_start = false;
+  bool may_end = false;
+};
+constexpr std::size_t kinds = 4;
+
+constexpr std::array<PairKind, kinds * kinds> make_pair_kinds() {
+  std::array<PairKind, kinds * kinds> pairs{};
+  for (std::size_t before = 0; before < kinds; ++before)
+    for (std::size_t here = 0; here < kinds; ++here) {
+      const auto is = [](std::size_t kind, ByteKind wanted) {
+        return kind == static_cast<std::size_t>(wanted);
+      };
+      PairKind& pair = pairs[before * kinds + here];
+      const bool within = is(here, ByteKind::continuation);
+      pair.may_start = !within && !is(here, ByteKind::space) && !is(before, ByteKind::letter);
+      pair.may_end = !within && !is(here, ByteKind::letter);
+    }
+  return pairs;
+}
+constexpr std::array<PairKind, kinds* kinds> pair_kinds = make_pair_kinds();
+
 // Where the windows of a message start, in order: at each word of a short one, at growing distances from the
 // ends of a long one; and one that ends where the message ends.
 std::vector<std::size_t> places_of(std::string_view text) {
@@ -108,10 +133,14 @@ WindowHash TextHasher::hash_window(const char* bytes) const {
 }
 
 void TextHasher::windows_into(std::vector<Window>& list, std::string_view text, std::size_t shift) const {
+  ByteKind before = ByteKind::space;
   for (std::size_t at = 0; at < text.size(); ++at) {
-    if (at + window_bytes <= text.size() && is_start(text, at))
+    const ByteKind here = kind_at(text, at);
+    const PairKind pair = pair_kinds[static_cast<std::size_t>(std::exchange(before, here)) * kinds +
+                                     static_cast<std::size_t>(here)];
+    if (pair.may_start && at + window_bytes <= text.size() && is_start(text, at))
       list.push_back({hash_window(text.data() + at), shift + at});
-    if (at >= window_bytes && is_end(text, at))
+    if (pair.may_end && at >= window_bytes && is_end(text, at))
       list.push_back({hash_window(text.data() + at - window_bytes), shift + at - window_bytes});
   }
   if (text.size() < window_bytes) return;

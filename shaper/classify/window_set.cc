@@ -19,6 +19,7 @@ std::uint32_t longest_run(const MessagePrint& message, const WindowSet& text, bo
   std::uint32_t best = 0;
   const std::uint32_t anchor = from_start ? 0 : message.count - 1;
   text.each_place(message.windows[anchor], [&](std::size_t place) {
+    if (best == message.count) return;
     std::uint32_t run = 0;
     while (run < message.count) {
       const std::uint32_t window = from_start ? run : anchor - run;
@@ -48,9 +49,11 @@ WindowSet::WindowSet(const std::vector<Window>& windows)
 }
 
 bool WindowSet::contains(WindowHash hash, std::size_t place) const {
-  bool found = false;
-  each_place(hash, [&](std::size_t known) { found = found || known == place; });
-  return found;
+  if (entries_.empty()) return false;
+  const std::uint32_t value = value_of(hash);
+  for (std::size_t at = slot_of(value); entries_[at].value != 0; at = (at + 1) & (entries_.size() - 1))
+    if (entries_[at].value == value && entries_[at].place == place) return true;
+  return false;
 }
 
 Overlap overlap_of(const MessagePrint& message, const WindowSet& text) {

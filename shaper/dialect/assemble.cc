@@ -123,7 +123,7 @@ void AnswerAssembler::sse_line(std::string_view text) {
 }
 
 void AnswerAssembler::object(std::string_view text) {
-  auto json = parse_object(text);
+  auto json = reader_.read(text);
   if (!json) return fail("a line of the answer is no JSON object");
   if (failure(*json, text)) return;
   if (const auto take = dialect_row(dialect_).take; take != nullptr) take(intake_, *json);

@@ -10,6 +10,7 @@
 #include "shaper/base/units.h"
 #include "shaper/dialect/answer_intake.h"
 #include "shaper/dialect/endpoint.h"
+#include "shaper/dialect/json_body.h"
 
 namespace tasklane {
 
@@ -67,6 +68,7 @@ class AnswerAssembler {
   std::string error_words_;
   int error_status_ = 500;
   AnswerIntake intake_;
+  ObjectReader reader_;
   std::string raw_;
   std::string held_;  // the beginning of a line
   std::size_t kept_bytes_ = 0;

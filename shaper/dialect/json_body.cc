@@ -1,34 +1,9 @@
 #include "shaper/dialect/json_body.h"
 
 #include <algorithm>
-#include <utility>
-
-#include "shaper/base/surrogates.h"
 
 namespace tasklane {
 namespace {
-
-constexpr int deepest = 256;
-
-// Brackets outside strings. Only an upper bound where the text is no JSON, which the parser then says.
-bool too_deep(std::string_view text) {
-  int depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > deepest) return true;
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return false;
-}
 
 void lower(std::optional<std::int64_t>& lowest, const OrderedJson* value) {
   if (value == nullptr || !value->is_number()) return;
@@ -50,15 +25,6 @@ std::string* text_of(OrderedJson& content) {
 }
 
 }  // namespace
-
-Result<OrderedJson> parse_object(std::string_view text) {
-  if (too_deep(text))
-    return Error{"the body is nested deeper than 256 levels", "", "it is forwarded as it came"};
-  OrderedJson json = OrderedJson::parse(text, nullptr, false);
-  if (json.is_discarded()) json = OrderedJson::parse(mend_surrogates(text), nullptr, false);
-  if (!json.is_object()) return Error{"the body is no JSON object", "", "it is forwarded as it came"};
-  return Result<OrderedJson>(boost::system::in_place_value, std::move(json));
-}
 
 std::string_view braced(std::string_view text) {
   const std::size_t open = text.find('{');

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -16,6 +17,20 @@ namespace tasklane {
 // A JSON object, of duplicate keys the last. Error: none, or nested deeper than 256 levels (to write such a
 // value would exhaust the stack).
 Result<OrderedJson> parse_object(std::string_view text);
+
+// The same for one text after the other: keeps the parser's memory from each to the next. Not thread-safe.
+class ObjectReader {
+ public:
+  ObjectReader();
+  ~ObjectReader();
+  ObjectReader(ObjectReader&&) noexcept;
+  ObjectReader& operator=(ObjectReader&&) noexcept;
+  Result<OrderedJson> read(std::string_view text);
+
+ private:
+  struct Parser;
+  std::unique_ptr<Parser> parser_;  // from the first text on
+};
 
 // The object from the first '{' to the last '}', as Open WebUI looks for one in an answer; empty: no braces.
 std::string_view braced(std::string_view text);

@@ -1,6 +1,7 @@
 // The characters of HTTP's grammar (RFC 9110 section 5.6, RFC 5234), as bytes.
 #pragma once
 
+#include <array>
 #include <string_view>
 
 namespace tasklane {
@@ -8,10 +9,15 @@ namespace tasklane {
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // A character of a token: a method, the name of a field.
-inline bool is_token_char(char c) {
-  if (is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return true;
-  return c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
+inline constexpr std::array<bool, 256> token_chars = [] {
+  std::array<bool, 256> of_token{};
+  for (char c = '0'; c <= '9'; ++c) of_token[static_cast<unsigned char>(c)] = true;
+  for (char c = 'a'; c <= 'z'; ++c) of_token[static_cast<unsigned char>(c)] = true;
+  for (char c = 'A'; c <= 'Z'; ++c) of_token[static_cast<unsigned char>(c)] = true;
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) of_token[static_cast<unsigned char>(c)] = true;
+  return of_token;
+}();
+inline bool is_token_char(char c) { return token_chars[static_cast<unsigned char>(c)]; }
 
 inline bool is_space(char c) { return c == ' ' || c == '\t'; }
 

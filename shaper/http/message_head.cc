@@ -18,6 +18,9 @@ int version_of(std::string_view text) {
 
 bool is_target_char(char c) { return is_value_char(c) && !is_space(c); }
 
+// A test that is a lambda is compiled into the loop, a function's name is called for each character.
+bool all_are(std::string_view text, const auto& test) { return std::all_of(text.begin(), text.end(), test); }
+
 // The next line with its end, which is LF where CR is missing too.
 std::string_view take_line(std::string_view& text) {
   const std::string_view line = text.substr(0, text.find('\n') + 1);
@@ -173,6 +176,8 @@ std::optional<StatusLine> parse_status_line(std::string_view line) {
 }
 
 std::string parse_fields(std::string_view lines, std::vector<HeaderField>& fields) {
+  constexpr std::size_t usual_fields = 16;
+  fields.reserve(usual_fields);
   while (!lines.empty()) {
     std::string_view line = take_line(lines);
     if (!line.ends_with("\r\n")) return "a line that does not end in CR LF";
@@ -183,9 +188,9 @@ std::string parse_fields(std::string_view lines, std::vector<HeaderField>& field
     if (colon == std::string_view::npos) return "a header line without a colon";
     const std::string_view name = line.substr(0, colon);
     const std::string_view value = trimmed_value(line.substr(colon + 1));
-    if (name.empty() || !std::all_of(name.begin(), name.end(), is_token_char))
+    if (name.empty() || !all_are(name, [](char c) { return is_token_char(c); }))
       return "a header field's name that is none";
-    if (!std::all_of(value.begin(), value.end(), is_value_char))
+    if (!all_are(value, [](char c) { return is_value_char(c); }))
       return "a control character in a header field";
     fields.push_back({std::string(name), std::string(value)});
   }

@@ -1,5 +1,7 @@
 #include "userspace/wire/answer_relay.h"
 
+#include <sys/socket.h>
+
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -11,7 +13,7 @@
 namespace tasklane {
 namespace {
 
-constexpr std::size_t landing_size = 64u << 10;
+constexpr std::size_t read_ahead = 64u << 10;  // of the client's input
 constexpr int first_error_status = 400;
 constexpr std::size_t longest_copy = 1u << 20;
 
@@ -28,10 +30,9 @@ AnswerRelay::AnswerRelay(TcpSocket& client, UpstreamConnection& upstream, Answer
     : client_(client),
       upstream_(upstream),
       wishes_(std::move(wishes)),
-      landing_(std::make_unique_for_overwrite<char[]>(landing_size)),
       buffers_(wishes_.memory),
       memory_(wishes_.memory) {
-  buffers_.add(2 * landing_size);  // the client's input reads as much ahead
+  buffers_.add(UpstreamConnection::landing_size + read_ahead);
   reset_scanner();
 }
 
@@ -44,10 +45,11 @@ void AnswerRelay::reset_scanner() {
 Awaitable<bool> AnswerRelay::receive() {
   error_code error;
   const std::size_t count = co_await upstream_.socket().async_read_some(
-      asio::buffer(landing_.get(), landing_size), asio::redirect_error(use_await, error));
+      asio::buffer(upstream_.landing(), UpstreamConnection::landing_size),
+      asio::redirect_error(use_await, error));
   report_.reset = error && error != asio::error::eof;
   if (error) co_return false;
-  pending_.append(landing_.get(), count);
+  pending_.append(upstream_.landing(), count);
   co_return true;
 }
 
@@ -164,6 +166,27 @@ Awaitable<bool> AnswerRelay::pass_held(std::string_view raw, bool last) {
   co_return co_await send_behind_head(body);
 }
 
+// Of an answer that passes as it came: sends what the kernel takes at once, nearly always all of it, without
+// a coroutine. True: all of it; else `raw`, or the head with it, is what is left.
+bool AnswerRelay::pass_at_once(std::string_view& raw) {
+  report_.begun = true;
+  if (!head_.empty()) head_ += std::exchange(raw, {});
+  const std::string_view bytes = head_.empty() ? raw : std::string_view(head_);
+  if (bytes.empty()) return true;
+  const ssize_t sent =
+      ::send(client_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent <= 0) return false;  // whoever waits for it is told why
+  const auto count = static_cast<std::size_t>(sent);
+  const bool all = count == bytes.size();
+  report_.bytes += count;
+  sent_anything_ = true;
+  if (head_.empty())
+    raw.remove_prefix(count);
+  else
+    head_.erase(0, count);
+  return all;
+}
+
 Awaitable<bool> AnswerRelay::pass(std::string_view raw, bool last) {
   // Written out: gcc 12 miscompiles co_await within ?: and ||.
   bool passed = false;
@@ -202,8 +225,11 @@ Awaitable<bool> AnswerRelay::take_body() {
       report_.copy = std::string();
     }
     if (!report_.first_byte && (scanner_->body_bytes() > 0 || done)) report_.first_byte = now();
-    const bool passed = co_await pass(std::string_view(pending_).substr(0, scan.consumed), done);
-    if (!passed) co_return false;
+    std::string_view raw = std::string_view(pending_).substr(0, scan.consumed);
+    if (transform_ || !pass_at_once(raw)) {
+      const bool passed = co_await pass(raw, done);
+      if (!passed) co_return false;
+    }
     pending_.erase(0, scan.consumed);
     if (done) co_return true;
     if (wrong) {

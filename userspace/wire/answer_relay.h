@@ -78,6 +78,7 @@ class AnswerRelay {
   void break_off();
   [[nodiscard]] bool client_sees_the_end() const;
   HeadChanges changes_of_body() const;
+  bool pass_at_once(std::string_view& raw);
   Awaitable<bool> pass(std::string_view raw, bool last);
   Awaitable<bool> pass_held(std::string_view raw, bool last);
   Awaitable<bool> pass_transformed(bool last);
@@ -90,7 +91,6 @@ class AnswerRelay {
   AnswerWishes wishes_;
   AnswerReport report_;
   std::optional<ResponseScanner> scanner_;
-  std::unique_ptr<char[]> landing_;
   std::string pending_;  // received, not yet read by the scanner
   std::string head_;     // complete, not yet sent
   std::string decoded_;  // body bytes for the transformer

@@ -50,6 +50,12 @@ class UpstreamConnection {
   UpstreamConnection& operator=(const UpstreamConnection&) = delete;
 
   TcpSocket& socket() { return socket_; }
+  // Where what the server sends is read to, for one reader; kept from request to request.
+  static constexpr std::size_t landing_size = 16U << 10;
+  char* landing() {
+    if (!landing_) landing_ = std::make_unique_for_overwrite<char[]>(landing_size);
+    return landing_.get();
+  }
   [[nodiscard]] const TcpEndpoint& peer() const { return destination_.endpoint; }
   [[nodiscard]] const Destination& destination() const { return destination_; }
   [[nodiscard]] bool reused() const { return reused_; }
@@ -70,6 +76,7 @@ class UpstreamConnection {
  private:
   TcpSocket socket_;
   Destination destination_;
+  std::unique_ptr<char[]> landing_;
   bool reused_ = false;
   bool half_closed_ = false;
 };

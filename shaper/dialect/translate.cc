@@ -13,6 +13,22 @@ Error no_way(Dialect dialect) {
           "name an upstream that speaks it"};
 }
 
+Result<OrderedJson> said_anew(const OrderedJson& body, Dialect from, Dialect to, bool for_strangers) {
+  const auto hear = dialect_row(from).hear;
+  const auto ask = dialect_row(to).ask;
+  if (hear == nullptr || ask == nullptr) return no_way(hear == nullptr ? from : to);
+  Result<Question> question = hear(body);
+  if (!question) return question.error();
+  if (for_strangers) {
+    question->think.reset();
+    for (Turn& turn : question->turns) turn.thinking.clear();
+  }
+  Result<OrderedJson> asked = ask(*question);
+  // The client's stream may end with the figures that this one tells only where it is asked for them.
+  if (asked && question->stream) ask_for_stream(*asked, to);
+  return asked;
+}
+
 }  // namespace
 
 std::optional<Dialect> asked_in(Dialect client, DialectFamily family) {
@@ -27,15 +43,11 @@ std::optional<Dialect> asked_in(Dialect client, DialectFamily family) {
 
 Result<OrderedJson> translate(const OrderedJson& body, Dialect from, Dialect to) {
   if (from == to) return Result<OrderedJson>(boost::system::in_place_value, body);
-  const auto hear = dialect_row(from).hear;
-  const auto ask = dialect_row(to).ask;
-  if (hear == nullptr || ask == nullptr) return no_way(hear == nullptr ? from : to);
-  const Result<Question> question = hear(body);
-  if (!question) return question.error();
-  Result<OrderedJson> asked = ask(*question);
-  // The client's stream may end with the figures that this one tells only where it is asked for them.
-  if (asked && question->stream) ask_for_stream(*asked, to);
-  return asked;
+  return said_anew(body, from, to, false);
+}
+
+Result<OrderedJson> translate_for_strangers(const OrderedJson& body, Dialect from, Dialect to) {
+  return said_anew(body, from, to, true);
 }
 
 }  // namespace tasklane

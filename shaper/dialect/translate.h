@@ -18,4 +18,9 @@ std::optional<Dialect> asked_in(Dialect client, DialectFamily family);
 // unfit for this request. No error's words hold a value of the body.
 Result<OrderedJson> translate(const OrderedJson& body, Dialect from, Dialect to);
 
+// The same for a server of somebody else's: always written anew, so that nothing stands in it that was not
+// understood (names, metadata, a front end's ids), without the thoughts of earlier turns and without switches
+// of thinking, which such servers refuse.
+Result<OrderedJson> translate_for_strangers(const OrderedJson& body, Dialect from, Dialect to);
+
 }  // namespace tasklane

@@ -21,8 +21,10 @@ MadeBody TaskBody::made(const BodyWish& wish) const {
   MadeBody made{json_};
   const Dialect dialect = wish.dialect == Dialect::none ? dialect_ : wish.dialect;
   made.changed = rewrite(made.json, wish.then, wish.upstream);
-  if (dialect != dialect_) {
-    Result<OrderedJson> said = translate(made.json, dialect_, dialect);
+  const bool stranger = wish.upstream.service && wish.upstream.service->off_host;
+  if (dialect != dialect_ || stranger) {
+    Result<OrderedJson> said = stranger ? translate_for_strangers(made.json, dialect_, dialect)
+                                        : translate(made.json, dialect_, dialect);
     if (!said) made.unsaid = said.error().text();
     if (said) made.json = std::move(*said);
     made.changed = true;

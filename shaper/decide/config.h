@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "shaper/base/namespace_wish.h"
 #include "shaper/base/request_class.h"
 #include "shaper/base/result.h"
 #include "shaper/base/units.h"
@@ -77,6 +78,7 @@ struct Limits {
 struct Config {
   std::string source;  // the file's name, for messages
   std::vector<Intercept> intercept;
+  std::optional<NamespaceWish> netns;  // where they are steered; none: where the agent is started
   std::vector<Listen> listen;
   std::map<std::string, Upstream, std::less<>>
       upstreams;  // "original" is always there, under the name the file gives it

@@ -14,9 +14,11 @@ void add_arguments(CLI::App& app, AgentArguments& into) {
                  "Rules, a JSON file (default: /etc/tasklane/tasklane.json where it is there, else the "
                  "built-in one-model profile)")
       ->type_name("FILE");
-  app.add_option("--netns", into.agent.netns,
-                 "Network namespace in which the model listens: a name, a path or a process id")
-      ->type_name("NAME|PATH|PID");
+  app.add_option(
+         "--netns", into.agent.netns,
+         "Network namespace in which the model listens, instead of the configuration's \"netns\": a name, "
+         "a path, a process id, container:NAME or of-listener:PORT")
+      ->type_name("NAMESPACE");
   app.add_option("--control", into.agent.control_socket,
                  "UNIX socket on which the tasklane tool finds the agent")
       ->type_name("SOCKET");

@@ -21,7 +21,8 @@ SteeringState Agent::Parts::steering_state() const {
   state.longest_late = readiness->longest_late();
   state.max_connections = relay->open_connections + acceptor->room();
   if (!steering) return state;
-  state.attached = true;
+  state.attached = steering->attached();
+  if (config->netns) state.netns = {config->netns->text, place, places};
   state.heartbeat_age = steering->heartbeat_age();
   state.stale_after = readiness->stale_after(tick);
   for (const SocketAddress& endpoint : steering->endpoints()) state.endpoints.push_back(to_text(endpoint));
@@ -90,7 +91,6 @@ ControlServer::Permission may_ask() {
 
 }  // namespace
 
-// In the agent's own network namespace: called before it moves.
 Result<void> Agent::Parts::open_metrics() {
   if (!config->metrics) return {};
   ControlServer::Routes routes;

@@ -23,8 +23,10 @@ bool same_sockets(const Config& a, const Config& b) {
                     std::to_string(l.to_port));
     return all;
   };
+  const auto netns = [](const Config& config) { return config.netns ? config.netns->text : std::string(); };
   return ports(a) == ports(b) && listeners(a) == listeners(b) && a.metrics == b.metrics &&
-         a.control_socket == b.control_socket && a.heartbeat_stale == b.heartbeat_stale;
+         a.control_socket == b.control_socket && a.heartbeat_stale == b.heartbeat_stale &&
+         netns(a) == netns(b);
 }
 
 }  // namespace
@@ -33,9 +35,11 @@ Result<void> Agent::Parts::reload() {
   Result<Config> loaded = config_of(options, helper.get());
   if (!loaded) return loaded.error();
   if (options.control_socket) loaded->control_socket = *options.control_socket;
+  if (options.netns) loaded->netns = config->netns;
   if (!same_sockets(*config, *loaded))
-    return Error{"\"intercept\", \"listen\", \"metrics\", \"control\" or \"heartbeat\" has changed",
-                 loaded->source, "these take a restart; nothing of the file was applied"};
+    return Error{
+        "\"intercept\", \"listen\", \"netns\", \"metrics\", \"control\" or \"heartbeat\" has changed",
+        loaded->source, "these take a restart; nothing of the file was applied"};
   Result<std::vector<std::shared_ptr<const Pack>>> packs = packs_of(*loaded, options, helper.get());
   if (!packs) return packs.error();
   classifier->use_packs(std::move(*packs));

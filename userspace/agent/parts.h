@@ -57,6 +57,8 @@ struct Agent::Parts {
   ServiceManager manager;
   std::optional<Readiness> readiness;
   const MemoryGroups memory_groups;
+  std::uint64_t places = 0;   // network namespaces entered, where one is followed
+  std::string place;          // the one now, for a person; empty: it is gone, or none is followed
   std::string models_unseen;  // why the listening sockets cannot be seen; empty: they are
   bool ended = false;
   ExitCode outcome = ExitCode::done;
@@ -66,6 +68,8 @@ struct Agent::Parts {
   Result<void> steer();
   Result<void> listen();
   Result<void> give_up_privilege();
+  Result<void> find_place();
+  Result<void> settle();
   void share_descriptors_out();
 
   // What the control socket and the metrics listener answer: control_routes.cc.
@@ -83,6 +87,7 @@ struct Agent::Parts {
   void sign_of_life(Duration late);
   void tell_room();
   void follow_models();
+  void follow_place(NamespaceNews news);
   void end_without_helper();
   void sweep();
 

@@ -28,6 +28,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void finish();
   // Ends now, whatever is on its way.
   void hang_up() { input_->hang_up(); }
+  [[nodiscard]] bool steered() const { return origin_.steered; }
   // Whether its request waits in a lane, or is asked for from one.
   [[nodiscard]] bool runs_task() const { return runs_task_; }
 

@@ -118,6 +118,7 @@ Result<OwnDial> UpstreamConnections::socket_for(const TcpEndpoint& to, bool stee
                                                 const Stead& stead) const {
   const SocketAddress there = socket_address(to);
   if (!steered) return dialer_.socket_for(there);
+  if (stead.place != place_) return dial_error(to, asio::error::network_down);
   if (stead.own_address) return dialer_.socket_from(there.address, stead.device);
   return dialer_.local_socket(there.address.family);
 }

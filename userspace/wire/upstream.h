@@ -24,6 +24,7 @@ namespace tasklane {
 struct Stead {
   bool own_address = false;  // from the address that is dialled, for the client did not come over loopback
   std::string device;        // by this interface, where its listener is bound to one; empty: any
+  std::uint64_t place = 0;   // the network namespace that the client was steered in: see set_place()
   auto operator<=>(const Stead&) const = default;
 };
 
@@ -114,6 +115,12 @@ class UpstreamConnections {
   [[nodiscard]] std::size_t resolving() const { return *resolving_; }
   // Closes what has been idle too long. Called about once a second.
   void sweep(Time at);
+  // From here on steered clients' servers are in another network namespace, in which `maker` makes sockets
+  // (null: none is there). What was steered in an earlier one has no server any more.
+  void set_place(std::uint64_t place, SocketMaker* maker) {
+    place_ = place;
+    if (maker != nullptr) dialer_.make_local_sockets_by(*maker);
+  }
   void set_connect_timeout(Duration timeout) { connect_timeout_ = timeout; }
   // Idle connections to all servers together; the oldest go first. Default: no bound.
   void keep_at_most(std::size_t idle) { most_idle_ = idle; }
@@ -128,6 +135,7 @@ class UpstreamConnections {
   asio::io_context& io_;
   Dialer dialer_;
   Duration connect_timeout_;
+  std::uint64_t place_ = 0;
   Result<OwnDial> socket_for(const TcpEndpoint& to, bool steered, const Stead& stead) const;
   void drop_oldest();
 

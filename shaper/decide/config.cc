@@ -300,6 +300,10 @@ void set_all(const JsonCursor& top, Config& config) {
        {"rules", [&](const JsonCursor& c) { config.rules = parse_rules(c, config.upstreams); }},
        {"limits", [&](const JsonCursor& c) { set_limits(c, config.limits); }},
        {"heartbeat", [&](const JsonCursor& c) { set_heartbeat(c, config); }},
+       {"answer_header",
+        [&](const JsonCursor& c) {
+          if (const auto wanted = c.boolean()) config.answer_header = *wanted;
+        }},
        {"metrics", [&](const JsonCursor& c) { set_metrics(c, config); }},
        {"control",
         [&](const JsonCursor& control) {

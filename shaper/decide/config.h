@@ -86,6 +86,7 @@ struct Config {
   std::vector<Rule> rules;
   Limits limits;
   Duration heartbeat_stale = std::chrono::seconds(2);
+  bool answer_header = false;          // answers say in X-Tasklane how their request was treated
   std::optional<std::string> metrics;  // "address:port" of the TCP metrics listener
   std::string control_socket = "/run/tasklane/control.sock";
 

@@ -27,7 +27,18 @@ void add_arguments(CLI::App& app, AgentArguments& into) {
          "User that the agent becomes when it has attached: a name or a number (default: tasklane where "
          "there is one, else nobody)")
       ->type_name("USER");
-  app.add_flag("--verbose", into.verbose, "Log more");
+  app.add_option(
+         "--log-level", into.log_level,
+         "What is logged: debug (a line for each request, without a word of it), info, warning or error; "
+         "`tasklane log-level` changes it at run time")
+      ->type_name("LEVEL")
+      ->capture_default_str();
+  app.add_option(
+         "--log-format", into.log_format,
+         "text, json (an object a line) or journal (default: journal where standard error is systemd's, else "
+         "text)")
+      ->type_name("FORMAT");
+  app.add_flag("--verbose", into.verbose, "As --log-level debug");
 }
 
 }  // namespace tasklane

@@ -10,6 +10,9 @@ namespace {
 // nobody's answer is cut.
 constexpr auto last_tasks = std::chrono::seconds(60);
 
+// For handshakes that the kernel still completes for us, from as far away as a person's browser may be.
+constexpr auto last_handshakes = 3 * tick;
+
 bool same_sockets(const Config& a, const Config& b) {
   const auto ports = [](const Config& config) {
     std::vector<std::uint16_t> all;
@@ -74,6 +77,7 @@ Awaitable<void> Agent::Parts::obey_signals() {
 // New connections go to the model from here on; what is being answered is answered to its end.
 Awaitable<void> Agent::Parts::wind_down() {
   manager.say("STOPPING=1");
+  relay->ending = true;
   acceptor->when_changed(nullptr);
   relay->steering = nullptr;
   steering.reset();
@@ -81,7 +85,7 @@ Awaitable<void> Agent::Parts::wind_down() {
   if (helper) helper->remove_control_socket();
   Timer timer(io.get_executor());
   error_code error;
-  timer.expires_after(tick);  // for handshakes that the kernel still completes for us
+  timer.expires_after(last_handshakes);
   co_await timer.async_wait(asio::redirect_error(use_await, error));
   acceptor->finish();
   relay->own.pause(true);

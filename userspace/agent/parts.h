@@ -78,6 +78,7 @@ struct Agent::Parts {
   [[nodiscard]] SteeringState steering_state() const;
   ControlAnswer set_bypass(const std::string& body);
   ControlAnswer reload_at_a_word();
+  static ControlAnswer change_log_level(const std::string& body);
   ControlAnswer collect_samples(const std::string& body);
   ControlAnswer take_samples();
   void start_working();

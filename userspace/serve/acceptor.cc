@@ -86,6 +86,7 @@ void Acceptor::close(Door& door) {
 }
 
 void Acceptor::finish() {
+  context_.ending = true;
   for (const auto& door : doors_) close(*door);
   doors_.clear();
   each_connection([](Connection& connection) { connection.finish(); });

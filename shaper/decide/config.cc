@@ -122,6 +122,14 @@ void set_version(const JsonCursor& at) {
   if (at.value() != 1) at.fail("must be 1, not " + at.value().dump(), "this release reads version 1");
 }
 
+void set_netns(const JsonCursor& at, Config& config) {
+  const std::optional<std::string> text = at.text();
+  if (!text) return;
+  Result<NamespaceWish> wish = parse_namespace_wish(*text);
+  if (!wish) return at.fail(wish.error().what, wish.error().hint);
+  config.netns = std::move(*wish);
+}
+
 void set_socket(const JsonCursor& at, Config& config) {
   const std::optional<std::string> path = at.text();
   if (!path) return;
@@ -152,6 +160,7 @@ void set_all(const JsonCursor& top, Config& config) {
        {"version", set_version},
        {"intercept",
         [&](const JsonCursor& c) { c.each([&](const JsonCursor& e) { add_intercept(e, config); }); }},
+       {"netns", [&](const JsonCursor& c) { set_netns(c, config); }},
        {"listen", [&](const JsonCursor& c) { c.each([&](const JsonCursor& e) { add_listen(e, config); }); }},
        {"upstreams", [](const JsonCursor&) {}},
        {"packs",
@@ -163,6 +172,10 @@ void set_all(const JsonCursor& top, Config& config) {
        {"rules", [&](const JsonCursor& c) { config.rules = parse_rules(c, config.upstreams); }},
        {"limits", [&](const JsonCursor& c) { set_limits(c, config.limits); }},
        {"heartbeat", [&](const JsonCursor& c) { set_heartbeat(c, config); }},
+       {"answer_header",
+        [&](const JsonCursor& c) {
+          if (const auto wanted = c.boolean()) config.answer_header = *wanted;
+        }},
        {"metrics", [&](const JsonCursor& c) { set_metrics(c, config); }},
        {"control",
         [&](const JsonCursor& control) {
@@ -171,6 +184,9 @@ void set_all(const JsonCursor& top, Config& config) {
       {"version"});
   if (value.is_object() && says_nothing(value, "intercept") && says_nothing(value, "listen"))
     top.fail("neither 'intercept' nor 'listen'", "\"intercept\": [{\"port\": 11434}] steers Ollama's port");
+  else if (config.netns && says_nothing(value, "intercept"))
+    top.fail("'netns' without 'intercept'",
+             "it says where ports are steered: \"intercept\": [{\"port\": 11434}]");
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "shaper/base/money.h"
+#include "shaper/base/namespace_wish.h"
 #include "shaper/base/request_class.h"
 #include "shaper/base/result.h"
 #include "shaper/base/units.h"
@@ -95,6 +96,7 @@ struct Limits {
 struct Config {
   std::string source;  // the file's name, for messages
   std::vector<Intercept> intercept;
+  std::optional<NamespaceWish> netns;  // where they are steered; none: where the agent is started
   std::vector<Listen> listen;
   std::map<std::string, Upstream, std::less<>>
       upstreams;  // "original" is always there, under the name the file gives it
@@ -102,6 +104,7 @@ struct Config {
   std::vector<Rule> rules;
   Limits limits;
   Duration heartbeat_stale = std::chrono::seconds(2);
+  bool answer_header = false;          // answers say in X-Tasklane how their request was treated
   std::optional<std::string> metrics;  // "address:port" of the TCP metrics listener
   std::string control_socket = "/run/tasklane/control.sock";
 

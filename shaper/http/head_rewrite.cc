@@ -25,7 +25,8 @@ std::string first_line(std::string_view line, const HeadChanges& changes) {
 bool left_out(std::string_view name, const HeadChanges& changes) {
   const bool framing = equal_names(name, "Content-Length") || equal_names(name, "Transfer-Encoding");
   if (framing && (changes.content_length || changes.chunked || changes.close)) return true;
-  if (changes.close && (equal_names(name, "Connection") || equal_names(name, "Keep-Alive"))) return true;
+  if ((changes.close || changes.last) && (equal_names(name, "Connection") || equal_names(name, "Keep-Alive")))
+    return true;
   if (changes.other_body && tells_of_the_body(name)) return true;
   return is_among(name, changes.without);
 }
@@ -55,7 +56,8 @@ std::string rewrite_head(std::string_view head, const HeadChanges& changes) {
   if (changes.host && !host_written) out.append("Host: ").append(*changes.host).append(line_end);
   if (changes.content_length) out += "Content-Length: " + std::to_string(*changes.content_length) + "\r\n";
   if (changes.chunked) out += "Transfer-Encoding: chunked\r\n";
-  if (changes.close) out += "Connection: close\r\n";
+  for (const std::string& line : changes.added) out.append(line).append(line_end);
+  if (changes.close || changes.last) out += "Connection: close\r\n";
   return out.append(line_end);
 }
 

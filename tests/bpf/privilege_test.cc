@@ -26,11 +26,11 @@ namespace {
 constexpr int no_error = 0;
 
 // The errno of what an unprivileged process tries; no_error where it succeeds. -1: it could not be made one.
-int tried_without_privilege(const std::function<long()>& attempt, bool may_use_bpf = false,
+int tried_without_privilege(const std::function<long()>& attempt, const StillNeeded& needed = {},
                             const std::vector<int>& kept = {}) {
   const pid_t child = ::fork();
   if (child == 0) {
-    if (!become({4711, 4711, "4711"}, kept) || !forbid_what_is_not_needed(may_use_bpf)) ::_exit(255);
+    if (!become({4711, 4711, "4711"}, kept) || !forbid_what_is_not_needed(needed)) ::_exit(255);
     errno = 0;
     const long done = attempt();
     ::_exit(done < 0 ? errno : no_error);
@@ -80,7 +80,7 @@ TEST_F(WithoutPrivilege, NoBpfIsLoadedAndNoMapRead) {
     return ::syscall(SYS_bpf, BPF_MAP_CREATE, &attributes, sizeof(attributes));
   };
   EXPECT_EQ(tried_without_privilege(make_a_map), EPERM);
-  EXPECT_EQ(tried_without_privilege(make_a_map, true, {CAP_BPF}), no_error) << "as the helper may";
+  EXPECT_EQ(tried_without_privilege(make_a_map, {.bpf = true}, {CAP_BPF}), no_error) << "as the helper may";
 }
 
 TEST_F(WithoutPrivilege, NoOtherNamespaceIsEntered) {

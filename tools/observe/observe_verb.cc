@@ -35,7 +35,9 @@ void add_observe(CLI::App& app, ExitCode& exit) {
   verb->add_option("-i,--interface", options.live.device, "The network device to capture on")
       ->capture_default_str()
       ->excludes(file);
-  verb->add_option("--netns", line->netns, "Capture in the network namespace NAME, PATH or of the process ID")
+  verb->add_option(
+          "--netns", line->netns,
+          "Capture in a network namespace: a name, a path, a process id, container:NAME or of-listener:PORT")
       ->excludes(file);
   verb->add_option("--port", line->ports, "A server's port, again for more; without it: every one")
       ->delimiter(',');

@@ -182,7 +182,13 @@ void agent(const Seen& seen, Findings& to) {
     add(to, Level::hint, "memory-nearly-full",
         "requests hold most of what \"limits.memory\" allows; past it they pass unclassified",
         "raise \"limits\": {\"memory\": ...}");
-  if (seen.config && !seen.config->intercept.empty() && !steering.value("attached", false))
+  const Json netns = steering.value("netns", Json::object());
+  const bool gone = !netns.empty() && netns.value("now", "").empty();
+  if (gone)
+    add(to, Level::problem, "netns-gone",
+        "the network namespace in which it steers is not there: " + netns.value("wanted", ""),
+        "start the container, or change \"netns\"; it is steered within 2 s");
+  if (seen.config && !seen.config->intercept.empty() && !gone && !steering.value("attached", false))
     add(to, Level::problem, "not-attached",
         "the agent runs, but steers nothing: it was started by other rules", "systemctl restart tasklaned");
   if (to.empty() || to.back().level == Level::ok) add(to, Level::ok, "agent", "the agent runs");
@@ -234,25 +240,30 @@ void one_port(const Seen& seen, std::uint16_t port, Findings& to) {
   for (const Listener& each : seen.listeners)
     if (each.port == port) (each.here ? here : elsewhere) = &each;
   const std::string name = "port " + std::to_string(port);
+  const std::string of_listener =
+      "\"netns\": \"of-listener:" + std::to_string(port) + "\", or \"container:NAME\"";
+  if (seen.config && seen.config->netns)  // the agent says by itself what becomes of that
+    return add(to, Level::ok, "model-elsewhere-steered",
+               name + ": steered in the network namespace " + seen.config->netns->text);
   if (std::count(seen.redirected_ports.begin(), seen.redirected_ports.end(), port) > 0)
     add(to, Level::problem, "redirected",
         name +
             " is redirected before it reaches a socket (a container's published port): clients from "
             "elsewhere pass the agent by",
-        elsewhere != nullptr ? "tasklaned --netns " + std::to_string(elsewhere->process)
-                             : "tasklaned --netns with the model's container");
+        of_listener);
   if (here != nullptr && here->program == "docker-proxy")
     add(to, Level::hint, "docker-proxy",
         name +
             " is answered by docker-proxy for a container: it is steered for clients on this machine alone",
-        "tasklaned --netns with the container's process: docker inspect -f '{{.State.Pid}}' NAME");
+        "\"netns\": \"container:NAME\" (docker ps tells the name), and the container's own port in "
+        "\"intercept\"");
   else if (here != nullptr)
     add(to, Level::ok, "model", name + ": new connections to " + where(*here) + " go through the agent");
   if (here != nullptr) return ollama(*here, seen, to);
   if (elsewhere != nullptr)
     return add(to, Level::problem, "model-elsewhere",
                "the model on " + name + " listens in another network namespace: " + where(*elsewhere),
-               "tasklaned --netns " + std::to_string(elsewhere->process));
+               of_listener);
   add(to, Level::hint, "no-model", "no model listens on " + name + "; one is steered as soon as it does",
       "start the model server, or change \"intercept\"");
 }

@@ -185,9 +185,20 @@ std::string heartbeat_line(const Json& steering) {
   return line;
 }
 
+// Where it steers, if not in the agent's own network namespace.
+std::string netns_line(const Json& steering) {
+  const Json netns = steering.value("netns", Json::object());
+  if (netns.empty()) return "";
+  const std::string now = netns.value("now", "");
+  return "network namespace: " +
+         (now.empty() ? netns.value("wanted", "") + " is not there: nothing is steered" : now) + ", found " +
+         std::to_string(netns.value("entered", 0u)) + " times\n";
+}
+
 std::string steering_lines(const Json& steering) {
   if (!steering.value("attached", false))
-    return steering.value("bypassed", false) ? "bypass on: everything goes to the model untouched\n" : "";
+    return netns_line(steering) +
+           (steering.value("bypassed", false) ? "bypass on: everything goes to the model untouched\n" : "");
   const std::string suspended = steering.value("suspended", "");
   std::string out = steering.value("bypassed", false) ? "steering: bypassed"
                     : suspended.empty()               ? "steering: on"
@@ -196,6 +207,7 @@ std::string steering_lines(const Json& steering) {
   out += endpoints.empty() ? ", no model listens\n" : ", models at";
   for (const Json& endpoint : endpoints) out += " " + endpoint.get<std::string>();
   if (!endpoints.empty()) out += "\n";
+  out += netns_line(steering);
   out += heartbeat_line(steering);
   return out + counts_line("new connections", steering.value("connections", Json::object()));
 }

@@ -8,6 +8,7 @@
 #include "tools/tasklane/doctor.h"
 #include "tools/tasklane/explain.h"
 #include "tools/tasklane/learn.h"
+#include "tools/tasklane/log_level.h"
 #include "tools/tasklane/reload.h"
 #include "tools/tasklane/stats.h"
 
@@ -29,6 +30,7 @@ void add_verbs(CLI::App& app, std::string& control, ExitCode& exit) {
   add_stats(app, control, exit);
   add_bypass(app, control, exit);
   add_reload(app, control, exit);
+  add_log_level(app, control, exit);
   add_doctor(app, control, exit);
   add_check(app, exit);
   add_explain(app, exit);

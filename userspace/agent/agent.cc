@@ -1,9 +1,11 @@
 #include "userspace/agent/agent.h"
 
+#include <linux/capability.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdlib>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "userspace/agent/files.h"
@@ -32,6 +34,11 @@ Result<void> Agent::Parts::configure() {
   Result<Config> loaded = config_of(options);
   if (!loaded) return loaded.error();
   if (options.control_socket) loaded->control_socket = *options.control_socket;
+  if (options.netns) {
+    Result<NamespaceWish> wish = parse_namespace_wish(*options.netns);
+    if (!wish) return Error{wish.error().what, "--netns", wish.error().hint};
+    loaded->netns = std::move(*wish);
+  }
   Result<std::vector<std::shared_ptr<const Pack>>> packs = packs_of(*loaded, options);
   if (!packs) return packs.error();
   classifier.emplace(std::move(*packs), classifier_options());
@@ -44,12 +51,18 @@ Result<void> Agent::Parts::configure() {
 
 Result<void> Agent::Parts::steer() {
   if (config->intercept.empty()) return {};
-  Result<SteeringListeners> made = make_steering_listeners();
-  if (!made) return made.error();
-  listeners = std::move(*made);
   SteeringOptions wanted;
   wanted.stale_after = config->heartbeat_stale;
   for (const Intercept& intercept : config->intercept) wanted.ports.push_back(intercept.port);
+  if (config->netns) {
+    Result<std::unique_ptr<Steering>> prepared = Steering::prepare(wanted);
+    if (!prepared) return prepared.error();
+    steering = std::move(*prepared);
+    return {};
+  }
+  Result<SteeringListeners> made = make_steering_listeners();
+  if (!made) return made.error();
+  listeners = std::move(*made);
   Result<std::unique_ptr<Steering>> attached = Steering::attach(wanted, listeners);
   if (!attached) return attached.error();
   steering = std::move(*attached);
@@ -84,6 +97,11 @@ Result<void> Agent::Parts::give_up_privilege() {
   if (!account) return account.error();
   if (steering || may_change_user()) {
     HelperDuties duties;
+    if (steering && config->netns) {
+      Result<Follower> follower = steering->follower(*config->netns);
+      if (!follower) return follower.error();
+      duties.follower.emplace(std::move(*follower));
+    }
     duties.endpoints = steering ? steering->give_up_privilege() : nullptr;
     duties.account = *account;
     duties.files = {config_file(options)};
@@ -98,7 +116,33 @@ Result<void> Agent::Parts::give_up_privilege() {
     if (steering) steering->work_through(*helper);
   }
   if (const auto done = become(*account, {}); !done) return done;
-  return forbid_what_is_not_needed(false);
+  return forbid_what_is_not_needed({});
+}
+
+// What is wrong with where it is to steer is said at the start, as far as it can be.
+Result<void> Agent::Parts::find_place() {
+  if (!config->netns) return {};
+  if (!config->netns->may_come_later())
+    if (const Result<UniqueFd> there = open_network_namespace(config->netns->text); !there)
+      return there.error();
+  if (has_capability(CAP_SYS_ADMIN)) return {};
+  return Error{"cannot enter the network namespace '" + config->netns->text + "'", "--netns",
+               "it needs CAP_SYS_ADMIN: run it as root", ExitCode::not_permitted};
+}
+
+// Where the namespace is there, it is steered before anybody is told that the agent is ready.
+Result<void> Agent::Parts::settle() {
+  constexpr int turns = 8;
+  for (int turn = 0; config->netns && steering && place.empty() && turn < turns; ++turn) {
+    follow_models();
+    if (!models_unseen.empty())
+      return Error{models_unseen, "netns " + config->netns->text, "", ExitCode::not_permitted};
+    std::this_thread::sleep_for(std::chrono::milliseconds(25));
+  }
+  if (steering) steering->heartbeat();
+  if (config->netns && steering && place.empty())
+    spdlog::warn("{} is not there: nothing is steered until it is", config->netns->text);
+  return {};
 }
 
 void Agent::Parts::share_descriptors_out() {
@@ -122,13 +166,12 @@ Result<std::unique_ptr<Agent>> Agent::start(const AgentOptions& options) {
   raise_descriptor_limit();
   raise_memory_lock_limit();
   if (const Result<void> done = parts->open_metrics(); !done) return done.error();
-  if (options.netns)
-    if (const Result<void> entered = enter_network_namespace(*options.netns); !entered)
-      return entered.error();
+  if (const Result<void> done = parts->find_place(); !done) return done.error();
   if (const Result<void> done = parts->open_control(); !done) return done.error();
   if (const Result<void> done = parts->steer(); !done) return done.error();
   if (const Result<void> done = parts->listen(); !done) return done.error();
   if (const Result<void> done = parts->give_up_privilege(); !done) return done.error();
+  if (const Result<void> done = parts->settle(); !done) return done.error();
   return std::unique_ptr<Agent>(new Agent(std::move(parts)));  // NOLINT: the constructor is private
 }
 

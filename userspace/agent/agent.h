@@ -12,7 +12,7 @@ namespace tasklane {
 
 struct AgentOptions {
   std::optional<std::filesystem::path> config;  // none: usual_config()
-  std::optional<std::string> netns;             // NAME, PATH or process id; none: the agent's own
+  std::optional<std::string> netns;             // instead of the configuration's (NamespaceWish)
   std::optional<std::string> control_socket;    // instead of the configuration's
   std::optional<std::string> user;              // whom it becomes; none: account_of()'s choice
 };
@@ -20,8 +20,8 @@ struct AgentOptions {
 class Agent {
  public:
   // Everything that can fail happens here, before the first connection is steered: after an error the traffic
-  // is as direct as before. Moves the whole process into the network namespace. At its end the process has no
-  // privilege left; what still takes some is done by a helper process.
+  // is as direct as before. At its end the process has no privilege left; what still takes some is done by a
+  // helper process.
   static Result<std::unique_ptr<Agent>> start(const AgentOptions& options);
   ~Agent();
   Agent(const Agent&) = delete;

@@ -14,9 +14,11 @@ void add_arguments(CLI::App& app, AgentArguments& into) {
                  "Rules, a JSON file (default: /etc/tasklane/tasklane.json where it is there, else the "
                  "built-in one-model profile)")
       ->type_name("FILE");
-  app.add_option("--netns", into.agent.netns,
-                 "Network namespace in which the model listens: a name, a path or a process id")
-      ->type_name("NAME|PATH|PID");
+  app.add_option(
+         "--netns", into.agent.netns,
+         "Network namespace in which the model listens, instead of the configuration's \"netns\": a name, "
+         "a path, a process id, container:NAME or of-listener:PORT")
+      ->type_name("NAMESPACE");
   app.add_option("--control", into.agent.control_socket,
                  "UNIX socket on which the tasklane tool finds the agent")
       ->type_name("SOCKET");
@@ -25,7 +27,18 @@ void add_arguments(CLI::App& app, AgentArguments& into) {
          "User that the agent becomes when it has attached: a name or a number (default: tasklane where "
          "there is one, else nobody)")
       ->type_name("USER");
-  app.add_flag("--verbose", into.verbose, "Log more");
+  app.add_option(
+         "--log-level", into.log_level,
+         "What is logged: debug (a line for each request, without a word of it), info, warning or error; "
+         "`tasklane log-level` changes it at run time")
+      ->type_name("LEVEL")
+      ->capture_default_str();
+  app.add_option(
+         "--log-format", into.log_format,
+         "text, json (an object a line) or journal (default: journal where standard error is systemd's, else "
+         "text)")
+      ->type_name("FORMAT");
+  app.add_flag("--verbose", into.verbose, "As --log-level debug");
 }
 
 }  // namespace tasklane

@@ -10,6 +10,8 @@ namespace tasklane {
 struct AgentArguments {
   AgentOptions agent;
   bool verbose = false;
+  std::string log_level = "info";
+  std::string log_format;  // empty: by where it goes
 };
 
 // `into` is written while the line is parsed, and must outlive that.

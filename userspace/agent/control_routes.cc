@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "userspace/agent/log.h"
 #include "userspace/agent/parts.h"
 #include "userspace/serve/bypass.h"
 #include "userspace/steer/privilege.h"
@@ -22,7 +23,8 @@ SteeringState Agent::Parts::steering_state() const {
   state.max_connections = relay->open_connections + acceptor->room();
   state.upstreams = upstream_states();
   if (!steering) return state;
-  state.attached = true;
+  state.attached = steering->attached();
+  if (config->netns) state.netns = {config->netns->text, place, places};
   state.heartbeat_age = steering->heartbeat_age();
   state.stale_after = readiness->stale_after(tick);
   for (const SocketAddress& endpoint : steering->endpoints()) state.endpoints.push_back(to_text(endpoint));
@@ -75,6 +77,19 @@ ControlAnswer Agent::Parts::reload_at_a_word() {
               "\n"};
 }
 
+ControlAnswer Agent::Parts::change_log_level(const std::string& body) {
+  const nlohmann::json wish = nlohmann::json::parse(body, nullptr, false);
+  const std::string level = wish.is_object() && wish.contains("level") && wish["level"].is_string()
+                                ? wish["level"].get<std::string>()
+                                : "";
+  const Result<void> changed = set_log_level(level);
+  if (changed) return {200, "application/json", nlohmann::json{{"level", level}}.dump() + "\n"};
+  return {400, "application/json",
+          nlohmann::json{{"error", changed.error().text()}}.dump(-1, ' ', false,
+                                                                 nlohmann::json::error_handler_t::replace) +
+              "\n"};
+}
+
 namespace {
 
 // Whoever can open the socket may look (its mode and group say who that is). To change what the agent does,
@@ -91,7 +106,6 @@ ControlServer::Permission may_ask() {
 
 }  // namespace
 
-// In the agent's own network namespace: called before it moves.
 Result<void> Agent::Parts::open_metrics() {
   if (!config->metrics) return {};
   ControlServer::Routes routes;
@@ -106,7 +120,9 @@ Result<void> Agent::Parts::open_metrics() {
 Result<void> Agent::Parts::open_control() {
   ControlServer::Routes routes;
   routes[{"GET", "/stats"}] = [this](const std::string&) {
-    return ControlAnswer{200, "application/json", stats_json(statistics, steering_state()).dump() + "\n"};
+    nlohmann::json stats = stats_json(statistics, steering_state());
+    stats["last_request_id"] = relay->last_request_id;
+    return ControlAnswer{200, "application/json", stats.dump() + "\n"};
   };
   routes[{"GET", "/metrics"}] = [this](const std::string&) {
     return ControlAnswer{200, prometheus_content_type, prometheus_text(statistics, steering_state())};
@@ -117,6 +133,7 @@ Result<void> Agent::Parts::open_control() {
   routes[{"POST", "/bypass"}] = [this](const std::string& body) { return set_bypass(body); };
   routes[{"POST", "/samples"}] = [this](const std::string& body) { return collect_samples(body); };
   routes[{"GET", "/samples"}] = [this](const std::string&) { return take_samples(); };
+  routes[{"POST", "/log-level"}] = [](const std::string& body) { return change_log_level(body); };
   routes[{"POST", "/reload"}] = [this](const std::string&) { return reload_at_a_word(); };
   return control.listen_unix(config->control_socket, std::move(routes), may_ask());
 }

@@ -13,6 +13,7 @@ constexpr int ticks_per_sweep = 10;
 
 void Agent::Parts::follow_models() {
   const Result<void> refreshed = steering->refresh();
+  for (NamespaceNews& news : steering->take_news()) follow_place(std::move(news));
   const std::string problem = refreshed ? std::string() : refreshed.error().text();
   if (problem == models_unseen) return;
   if (refreshed)
@@ -20,6 +21,26 @@ void Agent::Parts::follow_models() {
   else
     spdlog::warn("cannot see which models listen: {}", problem);
   models_unseen = problem;
+}
+
+// Whoever was steered in a namespace that has gone has no server any more; a container that was started anew
+// has another namespace.
+void Agent::Parts::follow_place(NamespaceNews news) {
+  switch (news.kind) {
+    case NamespaceNews::Kind::entered:
+      upstreams->set_place(++places, helper.get());
+      if (news.listeners.ipv4) acceptor->add_steered(news.listeners.ipv4.release(), places);
+      if (news.listeners.ipv6) acceptor->add_steered(news.listeners.ipv6.release(), places);
+      return;
+    case NamespaceNews::Kind::attached:
+      place = news.where;
+      return spdlog::info("steering in the network namespace {}", place);
+    case NamespaceNews::Kind::left:
+      place.clear();
+      acceptor->finish_steered();
+      return spdlog::warn("the network namespace {} is gone: nothing is steered until it is there again",
+                          news.where);
+  }
 }
 
 // Without it no model can be followed: traffic is direct, and whoever started the agent may start another.

@@ -10,6 +10,9 @@ namespace {
 // nobody's answer is cut.
 constexpr auto last_tasks = std::chrono::seconds(60);
 
+// For handshakes that the kernel still completes for us, from as far away as a person's browser may be.
+constexpr auto last_handshakes = 3 * tick;
+
 bool same_sockets(const Config& a, const Config& b) {
   const auto ports = [](const Config& config) {
     std::vector<std::uint16_t> all;
@@ -23,8 +26,10 @@ bool same_sockets(const Config& a, const Config& b) {
                     std::to_string(l.to_port));
     return all;
   };
+  const auto netns = [](const Config& config) { return config.netns ? config.netns->text : std::string(); };
   return ports(a) == ports(b) && listeners(a) == listeners(b) && a.metrics == b.metrics &&
-         a.control_socket == b.control_socket && a.heartbeat_stale == b.heartbeat_stale;
+         a.control_socket == b.control_socket && a.heartbeat_stale == b.heartbeat_stale &&
+         netns(a) == netns(b);
 }
 
 }  // namespace
@@ -33,9 +38,11 @@ Result<void> Agent::Parts::reload() {
   Result<Config> loaded = config_of(options, helper.get());
   if (!loaded) return loaded.error();
   if (options.control_socket) loaded->control_socket = *options.control_socket;
+  if (options.netns) loaded->netns = config->netns;
   if (!same_sockets(*config, *loaded))
-    return Error{"\"intercept\", \"listen\", \"metrics\", \"control\" or \"heartbeat\" has changed",
-                 loaded->source, "these take a restart; nothing of the file was applied"};
+    return Error{
+        "\"intercept\", \"listen\", \"netns\", \"metrics\", \"control\" or \"heartbeat\" has changed",
+        loaded->source, "these take a restart; nothing of the file was applied"};
   Result<std::vector<std::shared_ptr<const Pack>>> packs = packs_of(*loaded, options, helper.get());
   if (!packs) return packs.error();
   Result<Services> known =
@@ -74,6 +81,7 @@ Awaitable<void> Agent::Parts::obey_signals() {
 // New connections go to the model from here on; what is being answered is answered to its end.
 Awaitable<void> Agent::Parts::wind_down() {
   manager.say("STOPPING=1");
+  relay->ending = true;
   acceptor->when_changed(nullptr);
   relay->steering = nullptr;
   steering.reset();
@@ -81,7 +89,7 @@ Awaitable<void> Agent::Parts::wind_down() {
   if (helper) helper->remove_control_socket();
   Timer timer(io.get_executor());
   error_code error;
-  timer.expires_after(tick);  // for handshakes that the kernel still completes for us
+  timer.expires_after(last_handshakes);
   co_await timer.async_wait(asio::redirect_error(use_await, error));
   acceptor->finish();
   relay->own.pause(true);

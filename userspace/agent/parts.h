@@ -61,6 +61,8 @@ struct Agent::Parts {
   ServiceManager manager;
   std::optional<Readiness> readiness;
   const MemoryGroups memory_groups;
+  std::uint64_t places = 0;   // network namespaces entered, where one is followed
+  std::string place;          // the one now, for a person; empty: it is gone, or none is followed
   std::string models_unseen;  // why the listening sockets cannot be seen; empty: they are
   std::map<std::string, std::string> upstream_health;  // as it was told last
   bool ended = false;
@@ -71,6 +73,8 @@ struct Agent::Parts {
   Result<void> steer();
   Result<void> listen();
   Result<void> give_up_privilege();
+  Result<void> find_place();
+  Result<void> settle();
   void share_descriptors_out();
 
   // What there is to say of the upstreams: upstreams.cc.
@@ -84,6 +88,7 @@ struct Agent::Parts {
   [[nodiscard]] SteeringState steering_state() const;
   ControlAnswer set_bypass(const std::string& body);
   ControlAnswer reload_at_a_word();
+  static ControlAnswer change_log_level(const std::string& body);
   ControlAnswer collect_samples(const std::string& body);
   ControlAnswer take_samples();
   void start_working();
@@ -93,6 +98,7 @@ struct Agent::Parts {
   void sign_of_life(Duration late);
   void tell_room();
   void follow_models();
+  void follow_place(NamespaceNews news);
   void end_without_helper();
   void sweep();
 

@@ -2,8 +2,6 @@
 // supported here.
 #include <fcntl.h>
 #include <malloc.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -12,6 +10,7 @@
 
 #include "userspace/agent/agent.h"
 #include "userspace/agent/arguments.h"
+#include "userspace/agent/log.h"
 
 namespace {
 
@@ -54,8 +53,13 @@ int main(int argc, char** argv) {
     const int code = app.exit(error);
     return code == 0 ? 0 : static_cast<int>(ExitCode::usage);
   }
-  spdlog::set_default_logger(spdlog::stderr_color_st("tasklaned"));
-  if (arguments.verbose) spdlog::set_level(spdlog::level::debug);
+  const Result<LogFormat> format = log_format_of(arguments.log_format);
+  if (format) start_log(*format);
+  const Result<void> level = set_log_level(arguments.verbose ? "debug" : arguments.log_level);
+  if (!format || !level) {
+    std::cerr << "tasklaned: " << (format ? level.error() : format.error()).text() << "\n";
+    return static_cast<int>(ExitCode::usage);
+  }
 
   Result<std::unique_ptr<Agent>> agent = Agent::start(arguments.agent);
   if (!agent) {

@@ -176,6 +176,16 @@ std::string prometheus_text(const Statistics& statistics, const SteeringState& s
     add(families.emplace_back(family("tasklane_heartbeat_age_seconds", "Since the agent's last sign of life",
                                      MetricType::Gauge)),
         seconds_of(*steering.heartbeat_age));
+  if (!steering.netns.wanted.empty()) {
+    add(families.emplace_back(family("tasklane_netns_present",
+                                     "1 while the network namespace in which it steers is there",
+                                     MetricType::Gauge)),
+        steering.netns.now.empty() ? 0 : 1, {{"netns", steering.netns.wanted}});
+    add(families.emplace_back(family("tasklane_netns_entered_total",
+                                     "How often it was found: at the start, and each time that it came back",
+                                     MetricType::Counter)),
+        steering.netns.entered);
+  }
   MetricFamily& evidence = families.emplace_back(
       family("tasklane_evidence_total", "Requests by what told their class", MetricType::Counter));
   for (const auto& [kind, count] : statistics.evidence())
@@ -235,6 +245,9 @@ nlohmann::json stats_json(const Statistics& statistics, const SteeringState& ste
                       {"max_connections", steering.max_connections},
                       {"connections", steering.connections},
                       {"endpoints", steering.endpoints}};
+  if (!steering.netns.wanted.empty())
+    json["steering"]["netns"] = {
+        {"wanted", steering.netns.wanted}, {"now", steering.netns.now}, {"entered", steering.netns.entered}};
   json["memory"] = {{"held_bytes", steering.memory_held}, {"limit_bytes", steering.memory_limit}};
   if (steering.heartbeat_age) json["steering"]["heartbeat_age_seconds"] = seconds_of(*steering.heartbeat_age);
   if (!steering.upstreams.empty()) json["upstreams"] = upstreams_json(steering.upstreams);

@@ -25,11 +25,19 @@ struct UpstreamState {
   std::string sent_off_host{};  // what of the text leaves the host for it; empty: nothing
 };
 
+// Where it steers, if not in the agent's own network namespace.
+struct FollowedPlace {
+  std::string wanted = {};    // as the configuration says it; empty: its own
+  std::string now = {};       // empty: it is gone
+  std::uint64_t entered = 0;  // how often one was found: at the start, and each time that it came back
+};
+
 struct SteeringState {
   bool attached = false;
   bool bypassed = false;
   std::map<std::string, std::uint64_t> connections;  // by verdict
   std::vector<std::string> endpoints;                // where models listen, "address:port"
+  FollowedPlace netns = {};
   std::optional<Duration> heartbeat_age = {};  // since the last sign of life; none: not attached, or silent
   const Admission* admission = nullptr;        // the lanes; null: none
   std::string suspended = {};                  // why new connections pass the agent now; empty: they do not

@@ -43,7 +43,7 @@ void Acceptor::open(TcpAcceptor acceptor, Target origin) {
   spawn(context_.io, "an accept loop", accept_all(doors_.back()));
 }
 
-void Acceptor::add_steered(int listening_socket) {
+void Acceptor::add_steered(int listening_socket, std::uint64_t place) {
   TcpAcceptor acceptor(context_.io.get_executor());
   sockaddr_storage address{};
   socklen_t length = sizeof(address);
@@ -51,6 +51,7 @@ void Acceptor::add_steered(int listening_socket) {
   acceptor.assign(address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), listening_socket);
   Target origin;
   origin.steered = true;
+  origin.stead.place = place;
   open(std::move(acceptor), std::move(origin));
 }
 
@@ -73,19 +74,31 @@ Result<std::uint16_t> Acceptor::add_listener(const Listen& listen) {
   return port;
 }
 
-void Acceptor::finish() {
-  for (const auto& door : doors_) {
-    error_code error;
-    door->acceptor.non_blocking(true, error);
-    while (!error) {
-      TcpSocket socket(context_.io.get_executor());
-      door->acceptor.accept(socket, error);
-      if (!error) admit(std::move(socket), door->origin);
-    }
-    door->acceptor.close(error);
+void Acceptor::close(Door& door) {
+  error_code error;
+  door.acceptor.non_blocking(true, error);
+  while (!error) {
+    TcpSocket socket(context_.io.get_executor());
+    door.acceptor.accept(socket, error);
+    if (!error) admit(std::move(socket), door.origin);
   }
+  door.acceptor.close(error);
+}
+
+void Acceptor::finish() {
+  context_.ending = true;
+  for (const auto& door : doors_) close(*door);
   doors_.clear();
   each_connection([](Connection& connection) { connection.finish(); });
+}
+
+void Acceptor::finish_steered() {
+  for (const auto& door : doors_)
+    if (door->origin.steered) close(*door);
+  std::erase_if(doors_, [](const auto& door) { return door->origin.steered; });
+  each_connection([](Connection& connection) {
+    if (connection.steered()) connection.finish();
+  });
 }
 
 void Acceptor::hang_up() {

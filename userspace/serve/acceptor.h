@@ -18,8 +18,10 @@ class Acceptor {
   explicit Acceptor(RelayContext& context) : context_(context) {}
 
   // Adopts a listening, non-blocking socket. Steered: an accepted socket's own address is where the client
-  // wanted to go; else `to_host`:`to_port` of an ordinary listener.
-  void add_steered(int listening_socket);
+  // wanted to go, in that place (Stead); else `to_host`:`to_port` of an ordinary listener.
+  void add_steered(int listening_socket, std::uint64_t place = 0);
+  // Nobody is steered there any more: as finish(), for the steered alone.
+  void finish_steered();
   // The port it listens on: `listen.port`, or one that the kernel chose where that is 0.
   Result<std::uint16_t> add_listener(const Listen& listen);
   // Takes in what already waits at the listeners and closes them; connections end behind the answer that is
@@ -54,6 +56,7 @@ class Acceptor {
     bool waits = false;
   };
   void open(TcpAcceptor acceptor, Target origin);
+  void close(Door& door);
   Awaitable<void> accept_all(std::shared_ptr<Door> door);
   void admit(TcpSocket socket, Target origin);
   [[nodiscard]] bool tell_origin(TcpSocket& socket, Target& origin) const;

@@ -2,12 +2,15 @@
 
 #include <sys/socket.h>
 
+#include <spdlog/spdlog.h>
+
 #include <utility>
 
 #include "shaper/dialect/error_answer.h"
 #include "shaper/dialect/translate.h"
 #include "shaper/task/plan.h"
 #include "shaper/task/rewarm.h"
+#include "userspace/serve/answer_note.h"
 #include "userspace/serve/held_exchange.h"
 #include "userspace/serve/slot_probe.h"
 #include "userspace/serve/stay.h"
@@ -24,6 +27,10 @@ std::string address_text(const TcpEndpoint& peer) {
     return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
   return address.to_string();
 }
+
+// A connection that ends at once loses the request that its client is just sending; whoever asks often has
+// asked again by then, and been told that it is the last.
+constexpr Duration last_request_within = std::chrono::seconds(3);
 
 // What a request gets while Tasklane is bypassed.
 const Classification unclassified{};
@@ -73,12 +80,16 @@ Connection::~Connection() {
 }
 
 void Connection::expire(Time at) {
-  if (at > deadline_) input_->stop();
+  if (at > deadline_ || waited_long_enough(at)) input_->stop();
 }
 
 void Connection::finish() {
+  if (!finishing_) idle_since_ = now();
   finishing_ = true;
-  if (!serving_ && input_->bytes().empty()) hang_up();
+}
+
+bool Connection::waited_long_enough(Time at) const {
+  return finishing_ && !serving_ && input_->bytes().empty() && at - idle_since_ > last_request_within;
 }
 
 void Connection::reset_client() {
@@ -108,7 +119,11 @@ Awaitable<void> Connection::run(bool pass_through) {
       Request request{std::move(*received), ++context_.last_request_id, std::move(config)};
       const bool keep = co_await forward(request);
       serving_ = false;
-      if (keep && !finishing_) continue;
+      idle_since_ = now();
+      spdlog::debug("request {}: {}; waited={:.3f}; took {:.3f} s", request.id, request.verdict,
+                    waited_seconds(request), seconds_of(now() - request.arrived));
+      if (keep) continue;
+      if (context_.ending && !input_->closed()) co_await linger();
     } else if (const auto* refused = std::get_if<Refused>(&outcome)) {
       RelayCounters& counters = context_.statistics.relay();
       ++(refused->status == 400 ? counters.refused_requests : counters.over_limit);
@@ -151,7 +166,15 @@ Awaitable<void> Connection::refuse(int status, const std::string& message, const
   LocalAnswer answer =
       error_answer(request.endpoint.dialect, path_of(request.head().target), status, "tasklane: " + message);
   let_its_page_read(request, answer);
+  note(request, answer);
   co_await refuse(std::move(answer));
+}
+
+void Connection::note(const Request& request, LocalAnswer& answer) {
+  if (!request.config->answer_header || request.verdict.empty()) return;
+  const std::string line = answer_note(request);
+  const auto colon = line.find(": ");
+  answer.fields.push_back({line.substr(0, colon), line.substr(colon + 2)});
 }
 
 void Connection::let_its_page_read(const Request& request, LocalAnswer& answer) {
@@ -234,6 +257,12 @@ Awaitable<bool> Connection::forward(Request& request) {
   std::optional<Ticket> held = plan_hold(wish);
   if (!plan) leave_out_services(decision, request, classification.request_class);
   bool keep = false;
+  std::optional<Lane> lane;
+  if (plan)
+    lane = plan->ticket.lane;
+  else if (held)
+    lane = held->lane;
+  request.verdict = verdict_of(request.id, classification, decision, lane);
   if (plan) {
     reading.forget();
     keep = co_await run_task(request, std::move(*plan));
@@ -406,8 +435,10 @@ Awaitable<bool> Connection::run_task(Request& request, TaskPlan plan) {
     ++row.client_gone;
     co_return false;
   }
-  const bool keep = request.scanner->keep_alive();
+  const bool keep = request.scanner->keep_alive() && !context_.ending;
+  request.asked_at = report.asked_at;
   let_its_page_read(request, *report.answer);
+  note(request, *report.answer);
   const std::string wire = to_wire(*report.answer, keep);
   const bool sent = co_await send_all(socket_, wire);
   row.bytes_down += wire.size();

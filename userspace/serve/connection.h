@@ -24,10 +24,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Awaitable<void> run(bool pass_through);
   // Ends the connection where it has waited past its deadline. Called about once a second.
   void expire(Time at);
-  // Takes no further request: ends at once where none is on its way, else behind its answer.
+  // Ends behind the answer that is on its way. One that is idle, or whose answer's head went out before, may
+  // have its next request on the way: that is waited for a while, answered, and the client told that it is
+  // the last.
   void finish();
   // Ends now, whatever is on its way.
   void hang_up() { input_->hang_up(); }
+  [[nodiscard]] bool steered() const { return origin_.steered; }
   // Whether its request waits in a lane, or is asked for from one.
   [[nodiscard]] bool runs_task() const { return runs_task_; }
 
@@ -54,10 +57,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Awaitable<void> refuse(int status, const std::string& message, const Request& request);
   // An answer of Tasklane's own says to a page of another origin what the server that it asked last said.
   void let_its_page_read(const Request& request, LocalAnswer& answer);
+  static void note(const Request& request, LocalAnswer& answer);
   void note_origin(const Request& request, const Exchange::Report& report);
   Awaitable<void> conclude_broken(const Request& request, const Exchange::Report& report);
   // Lets the last answer arrive: what the client still sends is taken for a moment.
   Awaitable<void> linger();
+  [[nodiscard]] bool waited_long_enough(Time at) const;
   Awaitable<void> run_tunnel();
   Awaitable<Decision> decide_on(const Request& request, Reading& reading,
                                 const Classification& classification) const;
@@ -72,6 +77,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string client_;  // address without port
   std::shared_ptr<ClientInput> input_;
   Time deadline_ = Time::max();
+  Time idle_since_ = now();  // or since it was told to end
   bool serving_ = false;
   bool finishing_ = false;
   bool runs_task_ = false;

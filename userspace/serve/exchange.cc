@@ -5,6 +5,7 @@
 #include "shaper/base/ip_network.h"
 #include "shaper/http/head_rewrite.h"
 #include "shaper/task/request_rewrite.h"
+#include "userspace/serve/answer_note.h"
 #include "userspace/serve/slot_probe.h"
 #include "userspace/serve/target.h"
 
@@ -152,6 +153,8 @@ AnswerWishes Exchange::wishes_for(const Outgoing& outgoing, bool last) const {
   wishes.may_upgrade = [this] { return upload_->sent().has_value(); };
   if (outgoing.model_replaced) wishes.client_model = client_model_;
   wishes.keep_copy = keep_copy_;
+  wishes.is_last = [this] { return context_.ending; };
+  if (request_.config->answer_header) wishes.note = [this] { return answer_note(request_); };
   wishes.memory = &context_.memory;
   return wishes;
 }
@@ -159,6 +162,7 @@ AnswerWishes Exchange::wishes_for(const Outgoing& outgoing, bool last) const {
 // The answer is read while the request is still on its way, for a server may answer before it has read all
 // (413).
 Awaitable<AnswerReport> Exchange::talk(const Outgoing& outgoing, bool last) {
+  if (!request_.asked_at) request_.asked_at = now();
   std::optional<Upload::Rest> rest;
   if (!request_.whole) rest = Upload::Rest{input_, request_.scanner};
   upload_ = std::make_shared<Upload>(upstream_, outgoing.bytes(request_), std::move(rest));

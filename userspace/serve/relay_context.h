@@ -45,6 +45,7 @@ struct RelayContext {
   MemoryBudget memory{config->limits.memory.bytes};  // for requests and answers
   OwnRequests own{};
   Services services{};  // those of `config`
+  bool ending = false;  // no more requests are taken, but those that come on connections that stand
   bool bypass = false;  // everything passes untouched; see set_bypass()
   RequestId last_request_id = 0;
   std::uint64_t open_connections = 0;

@@ -112,6 +112,7 @@ std::string TaskRun::wire(std::string_view body, Dialect dialect) const {
 
 Awaitable<void> TaskRun::dial(effect::Dial wish) {
   on_its_way_ = true;
+  if (!asked_at_) asked_at_ = now();
   dialling_ = std::make_shared<Dialling>();
   const ReachWishes wishes{.allow_idle = wish.may_reuse, .dialling = dialling_};
   Target target = target_of(origin_, *wish.hop->upstream);
@@ -196,7 +197,7 @@ Awaitable<TaskRun::Report> TaskRun::run() {
     } else if (auto* bytes = std::get_if<effect::Send>(&due)) {
       co_await send(std::move(*bytes));
     } else if (auto* done = std::get_if<effect::Done>(&due)) {
-      co_return Report{std::move(done->answer), life_.upstream().name, life_.asked(), bytes_up_};
+      co_return Report{std::move(done->answer), life_.upstream().name, life_.asked(), bytes_up_, asked_at_};
     } else {
       co_await event();
     }

@@ -30,6 +30,7 @@ class TaskRun : public WaitingTask {
     std::string upstream;               // that was asked last
     bool asked = false;                 // an upstream was asked at all
     std::uint64_t bytes_up = 0;
+    std::optional<Time> asked_at = {};  // for the first time
   };
   Awaitable<Report> run();
 
@@ -61,6 +62,7 @@ class TaskRun : public WaitingTask {
   UpstreamPtr upstream_;
   bool on_its_way_ = false;  // a dial or a request
   std::uint64_t bytes_up_ = 0;
+  std::optional<Time> asked_at_;
 };
 
 }  // namespace tasklane

@@ -86,8 +86,15 @@ void PortLease::give_up() {
 Dialer::Dialer(std::shared_ptr<OwnPorts> own_ports, std::vector<std::uint16_t> steered_ports)
     : own_ports_(std::move(own_ports)), steered_ports_(std::move(steered_ports)) {}
 
+Result<UniqueFd> Dialer::socket_there(IpFamily family) const {
+  return maker_ != nullptr ? maker_->make_socket(family) : plain_socket(family);
+}
+
 Result<OwnDial> Dialer::local_socket(IpFamily family) const {
-  auto socket = plain_socket(family);
+  return leaving_loopback(socket_there(family), family);
+}
+
+Result<OwnDial> Dialer::leaving_loopback(Result<UniqueFd> socket, IpFamily family) const {
   if (!socket) return socket.error();
   if (!own_ports_) return OwnDial{std::move(*socket), {}};
   const auto port = bind_to_loopback(socket->get(), family);
@@ -114,7 +121,7 @@ Result<std::uint16_t> Dialer::bind_to_loopback(int socket, IpFamily family) cons
 
 // The kernel may deliver to addresses that no interface has (a route of type local): those are bound freely.
 Result<OwnDial> Dialer::socket_from(const IpAddress& source, const std::string& device) const {
-  auto socket = plain_socket(source.family);
+  auto socket = socket_there(source.family);
   if (!socket) return socket.error();
   const bool ipv4 = source.family == IpFamily::ipv4;
   const int yes = 1;
@@ -142,8 +149,8 @@ Result<bool> Dialer::could_be_steered(const SocketAddress& destination) const {
 Result<OwnDial> Dialer::socket_for(const SocketAddress& destination) const {
   const auto local = could_be_steered(destination);
   if (!local) return local.error();
-  if (*local) return local_socket(destination.address.family);
   auto socket = plain_socket(destination.address.family);
+  if (*local) return leaving_loopback(std::move(socket), destination.address.family);
   if (!socket) return socket.error();
   return OwnDial{std::move(*socket), {}};
 }

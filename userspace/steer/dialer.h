@@ -17,6 +17,14 @@ namespace tasklane {
 
 class OwnPorts;
 
+// Makes sockets in another network namespace than the caller's.
+class SocketMaker {
+ public:
+  virtual ~SocketMaker() = default;
+  // For TCP, non-blocking, close-on-exec.
+  virtual Result<UniqueFd> make_socket(IpFamily family) = 0;
+};
+
 // Keeps a port marked as the agent's own while it lives. Hold it until the connection stands (or failed);
 // after that it serves nothing, and given up early it costs nothing. May outlive the steering.
 class PortLease {
@@ -48,6 +56,10 @@ class Dialer {
   Dialer() = default;  // nothing is steered: plain sockets
   Dialer(std::shared_ptr<OwnPorts> own_ports, std::vector<std::uint16_t> steered_ports);
 
+  // From here on sockets that are known to be for steered destinations are made by `maker`, which must live
+  // as long as this and its copies: what is steered is in another network namespace. One thread from then on.
+  void make_local_sockets_by(SocketMaker& maker) { maker_ = &maker; }
+
   // A socket for a connection to `destination`: a marked one if the connection could be steered, else a plain
   // one.
   [[nodiscard]] Result<OwnDial> socket_for(const SocketAddress& destination) const;
@@ -65,10 +77,13 @@ class Dialer {
   [[nodiscard]] Result<bool> could_be_steered(const SocketAddress& destination) const;
 
  private:
+  [[nodiscard]] Result<OwnDial> leaving_loopback(Result<UniqueFd> socket, IpFamily family) const;
+  [[nodiscard]] Result<UniqueFd> socket_there(IpFamily family) const;
   [[nodiscard]] Result<std::uint16_t> bind_to_loopback(int socket, IpFamily family) const;
 
   std::shared_ptr<OwnPorts> own_ports_;
   std::vector<std::uint16_t> steered_ports_;
+  SocketMaker* maker_ = nullptr;
 };
 
 // Makes a later close() of a TCP socket end it by a reset, without TIME_WAIT; for a connection whose last

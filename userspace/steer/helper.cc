@@ -60,22 +60,63 @@ Helper::~Helper() {
   ::waitpid(process_, nullptr, 0);
 }
 
-void Helper::hear(const Channel::Message& heard) {
+void Helper::hear(Channel::Message heard) {
   const auto word = static_cast<HelperWord>(heard.text.front());
   if (word != HelperWord::file) unanswered_ = 0;
   if (word == HelperWord::view) heard_ = view_from_text(std::string_view(heard.text).substr(1));
   if (word == HelperWord::view || word == HelperWord::looked) trouble_.clear();
   if (word == HelperWord::trouble) trouble_ = heard.text.substr(1);
+  hear_of_namespace(word, std::move(heard));
+}
+
+// Sockets that came before are of the namespace that was left.
+void Helper::hear_of_namespace(HelperWord word, Channel::Message heard) {
+  using Kind = NamespaceNews::Kind;
+  const std::string text = heard.text.substr(1);
+  const IpFamily family = text == "4" ? IpFamily::ipv4 : IpFamily::ipv6;
+  if (word == HelperWord::listener)
+    (family == IpFamily::ipv4 ? listeners_.ipv4 : listeners_.ipv6) = std::move(heard.descriptor);
+  if (word == HelperWord::entered) news_.push_back({Kind::entered, text, std::move(listeners_), {}});
+  if (word == HelperWord::attached) news_.push_back({Kind::attached, text, {}, std::move(heard.descriptor)});
+  if (word == HelperWord::left) news_.push_back({Kind::left, text});
+  if (word == HelperWord::left)
+    for (Ready& each : ready_) each.sockets.clear();
+  if (word == HelperWord::socket) {
+    Ready& room = ready(family);
+    if (room.asked > 0) --room.asked;
+    if (heard.descriptor) room.sockets.push_back(std::move(heard.descriptor));
+  }
+}
+
+void Helper::fill(IpFamily family) {
+  Ready& room = ready(family);
+  while (room.used && room.sockets.size() + room.asked < Ready::wanted &&
+         channel_.send(message(HelperWord::make_socket, std::string(1, byte_of(family)))))
+    ++room.asked;
+}
+
+Result<UniqueFd> Helper::make_socket(IpFamily family) {
+  const auto end = std::chrono::steady_clock::now() + patience_with_a_file;
+  Ready& room = ready(family);
+  room.used = true;
+  fill(family);
+  while (room.sockets.empty() && room.asked > 0 && std::chrono::steady_clock::now() < end && !gone())
+    if (auto heard = channel_.receive(end - std::chrono::steady_clock::now())) hear(std::move(*heard));
+  if (room.sockets.empty()) return Error{"the network namespace is gone", "", ""};
+  UniqueFd made = std::move(room.sockets.front());
+  room.sockets.pop_front();
+  return made;
 }
 
 // One that does not answer is ended: it may hold connections that the agent has closed.
 Result<void> Helper::turn(EndpointView& view) {
-  while (auto message_heard = channel_.receive(Duration::zero())) hear(*message_heard);
+  while (auto message_heard = channel_.receive(Duration::zero())) hear(std::move(*message_heard));
   if (heard_) view = *std::exchange(heard_, std::nullopt);
   if (gone()) return Error{"the helper process has ended", "", ""};
   ++unanswered_;
   if (unanswered_ > 2 * patience) ::kill(process_, SIGKILL);
   channel_.send(message(HelperWord::look));
+  for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) fill(family);
   if (!answers()) return Error{"the helper process does not answer", "", ""};
   if (!trouble_.empty()) return Error{trouble_, "", ""};
   return {};
@@ -92,7 +133,7 @@ Result<std::optional<std::string>> Helper::read(const std::filesystem::path& fil
     auto heard = channel_.receive(end - std::chrono::steady_clock::now());
     if (!heard) continue;
     if (heard->text != message(HelperWord::file, file.string())) {
-      hear(*heard);
+      hear(std::move(*heard));
       continue;
     }
     if (heard->descriptor) return all_of(heard->descriptor.get());

@@ -1,11 +1,13 @@
 // A small process that keeps the privilege which the agent gives up, and does with it what its few messages
 // ask: look who listens on the steered ports and tell the steering program, give a connection's socket to the
-// model's user, read the configuration again. It knows nothing of what connections carry. It ends with the
-// agent; where it fails, steering does.
+// model's user, read the configuration again, follow a network namespace. It knows nothing of what
+// connections carry. It ends with the agent; where it fails, steering does.
 #pragma once
 
 #include <sys/types.h>
 
+#include <array>
+#include <deque>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -14,32 +16,50 @@
 
 #include "shaper/base/result.h"
 #include "userspace/steer/channel.h"
+#include "userspace/steer/dialer.h"
+#include "userspace/steer/follower.h"
 #include "userspace/steer/privilege.h"
 #include "userspace/steer/steered_endpoints.h"
+#include "userspace/steer/steering_listeners.h"
 
 namespace tasklane {
+
+enum class HelperWord : char;
 
 // What a helper may do, fixed at its start: no message can ask for more.
 struct HelperDuties {
   std::unique_ptr<SteeredEndpoints> endpoints;          // null: nothing is steered
+  std::optional<Follower> follower;                     // where they are; none: in the agent's own namespace
   Account account;                                      // whom it becomes
   std::vector<std::filesystem::path> files;             // that it may read for the agent
   std::vector<std::filesystem::path> folders;           // whose own .json files it may read, too
   std::optional<std::filesystem::path> control_socket;  // which it removes at its end
 };
 
-class Helper {
+// What has become of the followed namespace.
+struct NamespaceNews {
+  enum class Kind { entered, attached, left } kind;
+  std::string where;  // for a person
+  SteeringListeners listeners = {};
+  UniqueFd link = {};
+};
+
+class Helper : public SocketMaker {
  public:
   // Starts the process and waits until it has given up all other privilege. To be called while there is one
   // thread.
   static Result<std::unique_ptr<Helper>> start(HelperDuties duties);
-  ~Helper();  // it ends, too
+  ~Helper() override;  // it ends, too
   Helper(const Helper&) = delete;
   Helper& operator=(const Helper&) = delete;
 
   // Asks who listens, and hears what it has said since; several times a second. Never waits. What has changed
   // is put into `view`. Errors: what it could not do.
   Result<void> turn(EndpointView& view);
+  // What it has heard of the followed namespace since it was last asked, in order.
+  std::vector<NamespaceNews> take_news() { return std::move(news_); }
+  // A socket of the followed namespace. Some are kept ready; else it waits for the helper, a second at most.
+  Result<UniqueFd> make_socket(IpFamily family) override;
   // It has answered of late.
   [[nodiscard]] bool answers() const { return unanswered_ <= patience && !gone(); }
   [[nodiscard]] bool gone() const { return channel_.closed(); }
@@ -55,13 +75,27 @@ class Helper {
   static constexpr unsigned patience = 10;  // questions without an answer
 
   Helper(Channel channel, pid_t process) : channel_(std::move(channel)), process_(process) {}
-  void hear(const Channel::Message& message);
+  // Sockets that are kept ready for the next dials.
+  struct Ready {
+    static constexpr std::size_t wanted = 8;
+    std::deque<UniqueFd> sockets;
+    std::size_t asked = 0;  // and not answered yet
+    bool used = false;      // somebody dials by this family
+  };
+
+  void hear(Channel::Message message);
+  void hear_of_namespace(HelperWord word, Channel::Message message);
+  void fill(IpFamily family);
+  Ready& ready(IpFamily family) { return ready_[family == IpFamily::ipv4 ? 0 : 1]; }
 
   Channel channel_;
   pid_t process_;
   unsigned unanswered_ = 0;
   std::optional<EndpointView> heard_;
   std::string trouble_;
+  SteeringListeners listeners_;
+  std::vector<NamespaceNews> news_;
+  std::array<Ready, 2> ready_;
 };
 
 }  // namespace tasklane

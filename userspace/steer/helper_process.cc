@@ -41,10 +41,12 @@ class HelperProcess {
  private:
   void answer(Channel::Message message);
   void look();
+  Result<void> follow();
+  void make_socket(std::string_view family) const;
   void read(const std::filesystem::path& file);
   void remove_control_socket() const;
-  void say(HelperWord word, std::string_view text = {}, int descriptor = -1) const {
-    channel_.send(static_cast<char>(word) + std::string(text), descriptor);
+  bool say(HelperWord word, std::string_view text = {}, int descriptor = -1) const {
+    return channel_.send(static_cast<char>(word) + std::string(text), descriptor);
   }
   [[nodiscard]] bool may_read(const std::filesystem::path& file) const;
   void close_all_others() const;
@@ -59,6 +61,8 @@ void HelperProcess::close_all_others() const {
   std::vector<int> kept{STDERR_FILENO, channel_.descriptor()};
   if (duties_.endpoints)
     for (const int each : duties_.endpoints->descriptors()) kept.push_back(each);
+  if (duties_.follower)
+    for (const int each : duties_.follower->descriptors()) kept.push_back(each);
   std::sort(kept.begin(), kept.end());
   unsigned from = 0;
   for (const int each : kept) {
@@ -76,15 +80,55 @@ bool HelperProcess::prepare() const {
   // CAP_DAC_OVERRIDE: an agent that root has started may have its rules where only root can read.
   std::vector<int> kept{CAP_BPF, CAP_CHOWN};
   if (may_change_user()) kept.push_back(CAP_DAC_OVERRIDE);
-  return become(duties_.account, kept) && forbid_what_is_not_needed(true);
+  if (duties_.follower)
+    for (const int each : duties_.follower->capabilities()) kept.push_back(each);
+  const StillNeeded needed{.bpf = true, .network_namespaces = duties_.follower.has_value()};
+  return become(duties_.account, kept) && forbid_what_is_not_needed(needed);
 }
 
 void HelperProcess::look() {
-  if (!duties_.endpoints) return say(HelperWord::looked);
-  const Result<bool> changed = duties_.endpoints->refresh();
-  if (!changed) return say(HelperWord::trouble, changed.error().text());
-  if (*changed) return say(HelperWord::view, view_as_text(duties_.endpoints->view()));
-  say(HelperWord::looked);
+  std::optional<Error> trouble;
+  bool changed = false;
+  if (duties_.follower)
+    if (const Result<void> followed = follow(); !followed) trouble = followed.error();
+  if (duties_.endpoints && !trouble) {
+    const Result<bool> refreshed = duties_.endpoints->refresh();
+    if (!refreshed) trouble = refreshed.error();
+    changed = refreshed && *refreshed;
+  }
+  if (trouble)
+    say(HelperWord::trouble, trouble->text());
+  else if (changed)
+    say(HelperWord::view, view_as_text(duties_.endpoints->view()));
+  else
+    say(HelperWord::looked);
+}
+
+// What the agent does not get, for it is slow, is made anew.
+Result<void> HelperProcess::follow() {
+  Follower& follower = *duties_.follower;
+  const Result<Follower::Step> step = follower.step(*duties_.endpoints);
+  if (!step) return step.error();
+  const std::string where = follower.where();
+  bool told = true;
+  if (*step == Follower::Step::left) told = say(HelperWord::left, where);
+  if (*step == Follower::Step::entered) {
+    const SteeringListeners made = follower.take_listeners();
+    if (made.ipv4) told = say(HelperWord::listener, "4", made.ipv4.get());
+    if (made.ipv6) told = told && say(HelperWord::listener, "6", made.ipv6.get());
+    told = told && say(HelperWord::entered, where);
+  }
+  if (*step == Follower::Step::attached) told = say(HelperWord::attached, where, follower.take_link().get());
+  if (!told) follower.forget(*duties_.endpoints);
+  return {};
+}
+
+void HelperProcess::make_socket(std::string_view family) const {
+  UniqueFd made;
+  if (duties_.follower)
+    if (Result<UniqueFd> socket = duties_.follower->socket(family == "4" ? IpFamily::ipv4 : IpFamily::ipv6))
+      made = std::move(*socket);
+  say(HelperWord::socket, family, made.get());
 }
 
 bool HelperProcess::may_read(const std::filesystem::path& file) const {
@@ -122,6 +166,8 @@ void HelperProcess::answer(Channel::Message message) {
       return read(message.text.substr(1));
     case HelperWord::remove_control_socket:
       return remove_control_socket();
+    case HelperWord::make_socket:
+      return make_socket(std::string_view(message.text).substr(1));
     default:
       return;
   }

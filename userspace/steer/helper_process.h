@@ -10,20 +10,29 @@
 
 namespace tasklane {
 
-// The first byte of each message. Behind it: `view` and `trouble` a text, `read` a path.
+// The first byte of each message. Behind it: `view` and `trouble` a text, `read` a path; a family is a byte.
 enum class HelperWord : char {
   // from the agent
   look = 'l',
   give = 'g',  // and a connection
   read = 'r',
   remove_control_socket = 'c',
+  make_socket = 's',  // and its family, of the followed namespace
   // from the helper
   ready = 'R',
   looked = 'L',  // nothing has changed
   view = 'V',
   file = 'F',  // which was asked for, and a descriptor or none
   trouble = 'T',
+  // of the followed namespace, in this order; then the first again
+  listener = 'E',  // and its family, and the descriptor
+  entered = 'N',   // and where that is
+  attached = 'A',  // and where that is, and the link
+  left = 'X',      // and where that was
+  socket = 'S',    // and its family, and a descriptor or none
 };
+
+inline char byte_of(IpFamily family) { return family == IpFamily::ipv4 ? '4' : '6'; }
 
 std::string view_as_text(const EndpointView& view);
 std::optional<EndpointView> view_from_text(std::string_view text);

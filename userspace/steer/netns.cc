@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "userspace/steer/namespace_finder.h"
 #include "userspace/steer/system_error.h"
 
 namespace tasklane {
@@ -56,16 +58,38 @@ Error cannot_open(std::string_view which, const std::string& path, int code) {
 
 }  // namespace
 
+Result<NamespaceId> id_of_namespace(int file) {
+  struct statfs kind {};
+  struct stat found {};
+  // A name left over from a crash is an empty file, not a namespace.
+  if (::fstatfs(file, &kind) != 0 || kind.f_type != NSFS_MAGIC || ::fstat(file, &found) != 0)
+    return Error{"no namespace", "", ""};
+  return NamespaceId{found.st_dev, found.st_ino};
+}
+
+Result<UniqueFd> open_namespace_of(pid_t process) {
+  const std::string path = "/proc/" + std::to_string(process) + "/ns/net";
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return system_error("cannot open " + path);
+  return file;
+}
+
 Result<UniqueFd> open_network_namespace(std::string_view which) {
-  if (which.empty() || which == "." || which == "..")
-    return Error{"'" + std::string(which) + "' names no network namespace", "--netns",
-                 "give a NAME, a PATH or a process id"};
+  Result<NamespaceWish> wish = parse_namespace_wish(which);
+  if (!wish) {
+    wish.error().where = "--netns";
+    return wish.error();
+  }
+  if (wish->may_come_later()) {
+    Result<std::optional<FoundNamespace>> found = NamespaceFinder(*wish).find(false);
+    if (!found) return found.error();
+    if (!*found) return Error{"no network namespace '" + wish->text + "'", "--netns", "start it"};
+    return std::move((*found)->file);
+  }
   const std::string path = path_of(which);
   UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) return cannot_open(which, path, errno);
-  struct statfs kind {};
-  // A name left over from a crash is an empty file, not a namespace.
-  if (::fstatfs(file.get(), &kind) != 0 || kind.f_type != NSFS_MAGIC)
+  if (!id_of_namespace(file.get()))
     return Error{"'" + path + "' is not a network namespace", "--netns", known_names()};
   return file;
 }
@@ -79,7 +103,11 @@ Result<UniqueFd> open_own_network_namespace() {
 Result<void> enter_network_namespace(std::string_view which) {
   auto file = open_network_namespace(which);
   if (!file) return file.error();
-  if (::setns(file->get(), CLONE_NEWNET) == 0) return {};
+  return enter_network_namespace(file->get(), which);
+}
+
+Result<void> enter_network_namespace(int file, std::string_view which) {
+  if (::setns(file, CLONE_NEWNET) == 0) return {};
   const int code = errno;
   Error error = system_error("cannot enter the network namespace '" + std::string(which) + "'", code);
   error.where = "--netns";

@@ -39,12 +39,6 @@ struct FreeCapabilities {
 };
 using Capabilities = std::unique_ptr<_cap_struct, FreeCapabilities>;
 
-bool has(int capability) {
-  const Capabilities now(::cap_get_proc());
-  cap_flag_value_t value = CAP_CLEAR;
-  return now && ::cap_get_flag(now.get(), capability, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET;
-}
-
 // No more than these, and those effective.
 Result<void> keep_only(const std::vector<int>& kept) {
   const Capabilities wanted(::cap_init());
@@ -94,7 +88,6 @@ constexpr auto useless = {"execve",
                           "fsconfig",
                           "fspick",
                           "mount_setattr",
-                          "setns",
                           "unshare",
                           "open_by_handle_at",
                           "name_to_handle_at",
@@ -155,11 +148,15 @@ int refuse(scmp_filter_ctx filter, const char* name, std::initializer_list<scmp_
   return done == -EEXIST || done == -EACCES || done == -EDOM ? 0 : done;
 }
 
-int fill(scmp_filter_ctx filter, bool may_use_bpf) {
+int fill(scmp_filter_ctx filter, const StillNeeded& needed) {
   int failed = 0;
   const auto note = [&failed](int done) { failed = failed == 0 ? done : failed; };
   for (const char* name : useless) note(refuse(filter, name));
-  if (!may_use_bpf) note(refuse(filter, "bpf"));
+  if (!needed.bpf) note(refuse(filter, "bpf"));
+  if (needed.network_namespaces)
+    note(refuse(filter, "setns", {SCMP_A1(SCMP_CMP_NE, CLONE_NEWNET)}));
+  else
+    note(refuse(filter, "setns"));
   // A thread is no process; the C library asks for one by clone() where clone3() is not known.
   note(refuse(filter, "clone", {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)}));
   note(::seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0));
@@ -186,11 +183,17 @@ std::optional<gid_t> group_called(const char* name) {
   return entry->gr_gid;
 }
 
-bool may_change_user() { return has(CAP_SETUID) && has(CAP_SETGID); }
+bool has_capability(int capability) {
+  const Capabilities now(::cap_get_proc());
+  cap_flag_value_t value = CAP_CLEAR;
+  return now && ::cap_get_flag(now.get(), capability, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET;
+}
+
+bool may_change_user() { return has_capability(CAP_SETUID) && has_capability(CAP_SETGID); }
 
 Result<void> become(const Account& account, const std::vector<int>& kept) {
   std::vector<int> mine;
-  std::copy_if(kept.begin(), kept.end(), std::back_inserter(mine), has);
+  std::copy_if(kept.begin(), kept.end(), std::back_inserter(mine), has_capability);
   ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
   if (may_change_user())
     if (const auto done = change_user(account); !done) return done;
@@ -201,11 +204,11 @@ Result<void> become(const Account& account, const std::vector<int>& kept) {
   return {};
 }
 
-Result<void> forbid_what_is_not_needed(bool may_use_bpf) {
+Result<void> forbid_what_is_not_needed(const StillNeeded& needed) {
   if (sanitized) return {};
   const std::unique_ptr<void, FreeFilter> filter(::seccomp_init(SCMP_ACT_ALLOW));
   if (!filter) return system_error("cannot make a filter of system calls", ENOMEM);
-  int failed = fill(filter.get(), may_use_bpf);
+  int failed = fill(filter.get(), needed);
   if (failed == 0) failed = ::seccomp_load(filter.get());
   if (failed != 0) return system_error("cannot load a filter of system calls", -failed);
   return {};

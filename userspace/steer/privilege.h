@@ -28,6 +28,8 @@ Result<Account> account_of(const std::optional<std::string>& name);
 // A group's number; none: it is not known here.
 std::optional<gid_t> group_called(const char* name);
 
+// Whether this thread has it now (capabilities(7)).
+bool has_capability(int capability);
 // Whether this process could become another user.
 bool may_change_user();
 
@@ -35,10 +37,16 @@ bool may_change_user();
 // `kept`, as far as it has them; and gains none by what it executes. To be called while there is one thread.
 Result<void> become(const Account& account, const std::vector<int>& kept);
 
+// What a process may still do that others need not.
+struct StillNeeded {
+  bool bpf = false;
+  bool network_namespaces = false;  // entering them, and no other kind
+};
+
 // From here on the kernel refuses (EPERM) what a process that serves has no use for, whatever it has become:
-// running programs, new processes, looking into others, modules, mounts, namespaces, keys, BPF where it is
-// not `may_use_bpf`. There is no way back.
-Result<void> forbid_what_is_not_needed(bool may_use_bpf);
+// running programs, new processes, looking into others, modules, mounts, keys, and BPF and namespaces where
+// they are not still needed. There is no way back.
+Result<void> forbid_what_is_not_needed(const StillNeeded& needed);
 
 // Maps of BPF programs are counted against this limit by kernels before 5.11.
 void raise_memory_lock_limit();

@@ -51,13 +51,14 @@ Result<void> SteeredEndpoints::set(const SocketAddress& endpoint, bool present) 
 
 Result<bool> SteeredEndpoints::refresh() {
   EndpointView found;
-  auto listening = listening_.on(ports_, &found.on_devices);
+  if (!listening_) return std::exchange(left_, false);
+  auto listening = listening_->on(ports_, &found.on_devices);
   if (!listening) return listening.error();
   found.listeners = std::move(*listening);
   std::erase_if(found.listeners, [this](const auto& listener) {
     return listener.first.address.family == IpFamily::ipv4 ? !steers_.ipv4 : !steers_.ipv6;
   });
-  if (found == view_) return false;
+  if (found == view_) return std::exchange(left_, false);
   view_.on_devices = found.on_devices;
   for (auto old = view_.listeners.begin(); old != view_.listeners.end();) {
     if (found.listeners.contains(old->first)) {
@@ -73,6 +74,22 @@ Result<bool> SteeredEndpoints::refresh() {
     view_.listeners[endpoint] = owner;
   }
   return true;
+}
+
+// What cannot be taken out of the map steers to listeners that are gone, and so passes.
+void SteeredEndpoints::leave() {
+  for (const auto& [endpoint, owner] : view_.listeners) {
+    [[maybe_unused]] const Result<void> done = set(endpoint, false);
+  }
+  view_ = {};
+  listening_.reset();
+  left_ = true;
+}
+
+std::vector<int> SteeredEndpoints::descriptors() const {
+  std::vector<int> all{map_.get()};
+  if (listening_) all.push_back(listening_->descriptor());
+  return all;
 }
 
 void SteeredEndpoints::give_to_model(int accepted) const {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "shaper/base/result.h"
@@ -28,11 +30,15 @@ class SteeredEndpoints {
     bool ipv4 = false;
     bool ipv6 = false;
   };
-  SteeredEndpoints(std::vector<std::uint16_t> ports, ListeningSockets listening, UniqueFd map)
-      : ports_(std::move(ports)), listening_(std::move(listening)), map_(std::move(map)) {}
+  // Looks nowhere until it is told where.
+  SteeredEndpoints(std::vector<std::uint16_t> ports, UniqueFd map)
+      : ports_(std::move(ports)), map_(std::move(map)) {}
+  void look_into(ListeningSockets listening) { listening_ = std::move(listening); }
+  // Nothing is steered any more, and looked at.
+  void leave();
   void steer(Steers families) { steers_ = families; }
 
-  // Looks again who listens, and tells the program. Whether anything has changed.
+  // Looks again who listens, and tells the program. Whether anything has changed since it was last asked.
   Result<bool> refresh();
   [[nodiscard]] const EndpointView& view() const { return view_; }
 
@@ -41,16 +47,17 @@ class SteeredEndpoints {
   void give_to_model(int accepted) const;
 
   // The descriptors that it works with, for whoever closes all others.
-  [[nodiscard]] std::vector<int> descriptors() const { return {map_.get(), listening_.descriptor()}; }
+  [[nodiscard]] std::vector<int> descriptors() const;
 
  private:
   Result<void> set(const SocketAddress& endpoint, bool present) const;
 
   std::vector<std::uint16_t> ports_;
   Steers steers_;
-  ListeningSockets listening_;
+  std::optional<ListeningSockets> listening_;
   UniqueFd map_;
   EndpointView view_;
+  bool left_ = false;
 };
 
 }  // namespace tasklane

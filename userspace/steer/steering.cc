@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <atomic>
@@ -50,6 +51,12 @@ Result<void> check(const SteeringOptions& options) {
   return {};
 }
 
+Result<UniqueFd> copy_of(int descriptor) {
+  UniqueFd copy(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+  if (!copy) return system_error("cannot keep the steering program");
+  return copy;
+}
+
 SteeringOptions without_duplicates(SteeringOptions options) {
   std::sort(options.ports.begin(), options.ports.end());
   options.ports.erase(std::unique(options.ports.begin(), options.ports.end()), options.ports.end());
@@ -71,8 +78,8 @@ std::array<std::pair<std::string_view, std::uint64_t>, 8> SteeringCounters::name
 
 void Steering::CloseSkeleton::operator()(steer_bpf* skeleton) const { steer_bpf::destroy(skeleton); }
 
-Steering::Steering(SteeringOptions options, std::vector<PortLock> locks, Skeleton skeleton)
-    : options_(std::move(options)), locks_(std::move(locks)), skeleton_(std::move(skeleton)) {
+Steering::Steering(SteeringOptions options, Skeleton skeleton)
+    : options_(std::move(options)), skeleton_(std::move(skeleton)) {
   tasklane_shared& shared = skeleton_->bss->tasklane_shared;
   shared.abi_version = TASKLANE_ABI_VERSION;
   shared.stale_after_ns = static_cast<std::uint64_t>(options_.stale_after.count());
@@ -82,28 +89,59 @@ Steering::Steering(SteeringOptions options, std::vector<PortLock> locks, Skeleto
 
 Steering::~Steering() { own_ports_->detach(); }
 
-Result<std::unique_ptr<Steering>> Steering::attach(const SteeringOptions& wanted,
-                                                   const SteeringListeners& listeners) {
+Result<std::unique_ptr<Steering>> Steering::prepare(const SteeringOptions& wanted) {
   const SteeringOptions options = without_duplicates(wanted);
   if (const auto sound = check(options); !sound) return sound.error();
   route_libbpf_messages();
-  auto locks = lock_all(options.ports);
-  if (!locks) return locks.error();
-  auto listening = ListeningSockets::open();
-  if (!listening) return listening.error();
   Skeleton skeleton(steer_bpf::open_and_load());
   if (!skeleton) return why_not_loaded(errno);
-
-  UniqueFd endpoints(::fcntl(bpf_map__fd(skeleton->maps.endpoints), F_DUPFD_CLOEXEC, 0));
-  if (!endpoints) return system_error("cannot keep the steering program's map");
-  std::unique_ptr<Steering> steering(new Steering(options, std::move(*locks), std::move(skeleton)));
-  steering->privileged_ =
-      std::make_unique<SteeredEndpoints>(options.ports, std::move(*listening), std::move(endpoints));
-  if (const auto done = steering->hand_over(listeners); !done) return done.error();
-  if (const auto done = steering->refresh(); !done) return done.error();
-  steering->heartbeat();
-  if (const auto done = steering->attach_to_own_namespace(); !done) return done.error();
+  Result<UniqueFd> endpoints = copy_of(bpf_map__fd(skeleton->maps.endpoints));
+  if (!endpoints) return endpoints.error();
+  std::unique_ptr<Steering> steering(new Steering(options, std::move(skeleton)));
+  steering->privileged_ = std::make_unique<SteeredEndpoints>(options.ports, std::move(*endpoints));
   return steering;
+}
+
+// Where another agent steers, that is said rather than what else may be wrong.
+Result<std::unique_ptr<Steering>> Steering::attach(const SteeringOptions& options,
+                                                   const SteeringListeners& listeners) {
+  if (const auto sound = check(options); !sound) return sound.error();
+  auto locks = lock_all(without_duplicates(options).ports);
+  if (!locks) return locks.error();
+  auto steering = prepare(options);
+  if (!steering) return steering.error();
+  (*steering)->locks_ = std::move(*locks);
+  if (const auto done = (*steering)->begin(listeners); !done) return done.error();
+  return steering;
+}
+
+Result<void> Steering::begin(const SteeringListeners& listeners) {
+  auto listening = ListeningSockets::open();
+  if (!listening) return listening.error();
+  privileged_->look_into(std::move(*listening));
+  if (const auto done = hand_over(listeners); !done) return done;
+  if (const auto done = refresh(); !done) return done;
+  heartbeat();
+  return attach_to_own_namespace();
+}
+
+Result<Follower> Steering::follower(NamespaceWish wish) const {
+  auto program = copy_of(program_fd());
+  auto map = copy_of(bpf_map__fd(skeleton_->maps.listeners));
+  auto home = open_own_network_namespace();
+  for (const auto* each : {&program, &map, &home})
+    if (!*each) return each->error();
+  return Follower(std::move(wish), std::move(*program), std::move(*map), options_.ports, std::move(*home));
+}
+
+bool Steering::attached() const { return link_ || skeleton_->links.steer != nullptr; }
+
+void Steering::note_news() {
+  for (NamespaceNews& each : helper_->take_news()) {
+    if (each.kind == NamespaceNews::Kind::left) link_.reset();
+    if (each.kind == NamespaceNews::Kind::attached) link_ = std::move(each.link);
+    news_.push_back(std::move(each));
+  }
 }
 
 Result<void> Steering::hand_over(const SteeringListeners& listeners) {
@@ -131,7 +169,9 @@ Result<void> Steering::attach_to_own_namespace() {
 Result<void> Steering::refresh() {
   if (helper_ != nullptr) {
     const std::lock_guard lock(endpoints_mutex_);
-    return helper_->turn(view_);
+    const Result<void> turned = helper_->turn(view_);
+    note_news();
+    return turned;
   }
   const Result<bool> changed = privileged_->refresh();
   if (!changed) return changed.error();
@@ -183,8 +223,9 @@ std::string Steering::device_of(int accepted, const SocketAddress& destination) 
   const SocketAddress anywhere{IpAddress::wildcard(destination.address.family), destination.port};
   if (!view_.on_devices.contains({destination, index}) && !view_.on_devices.contains({anywhere, index}))
     return {};
-  std::array<char, IF_NAMESIZE> name{};
-  return ::if_indextoname(index, name.data()) == nullptr ? std::string() : std::string(name.data());
+  ifreq named{};  // netdevice(7): of the socket's own network namespace
+  named.ifr_ifindex = static_cast<int>(index);
+  return ::ioctl(accepted, SIOCGIFNAME, &named) != 0 ? std::string() : std::string(named.ifr_name);
 }
 
 SteeringCounters Steering::counters() const {

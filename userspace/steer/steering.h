@@ -53,6 +53,10 @@ class Steering {
   // the agent must accept, and give a heartbeat and a refresh() several times in stale_after.
   static Result<std::unique_ptr<Steering>> attach(const SteeringOptions& options,
                                                   const SteeringListeners& listeners);
+  // Steers nothing until a helper that has follower() among its duties finds the namespace; wherever that
+  // goes, it is followed. Tells by take_news() what becomes of it.
+  static Result<std::unique_ptr<Steering>> prepare(const SteeringOptions& options);
+  Result<Follower> follower(NamespaceWish wish) const;
   ~Steering();  // detaches; established connections go on
   Steering(const Steering&) = delete;
   Steering& operator=(const Steering&) = delete;
@@ -63,6 +67,12 @@ class Steering {
   // long as this.
   std::unique_ptr<SteeredEndpoints> give_up_privilege() { return std::move(privileged_); }
   void work_through(Helper& helper) { helper_ = &helper; }
+
+  // Of the followed namespace, since it was last asked; the listeners are the caller's, to be accepted on
+  // until it is left.
+  std::vector<NamespaceNews> take_news() { return std::move(news_); }
+  // Whether new connections of some namespace are seen.
+  [[nodiscard]] bool attached() const;
 
   // A sign of life; no system call, any thread.
   void heartbeat();
@@ -106,7 +116,9 @@ class Steering {
   };
   using Skeleton = std::unique_ptr<steer_bpf, CloseSkeleton>;
 
-  Steering(SteeringOptions options, std::vector<PortLock> locks, Skeleton skeleton);
+  Steering(SteeringOptions options, Skeleton skeleton);
+  Result<void> begin(const SteeringListeners& listeners);
+  void note_news();
   Result<void> hand_over(const SteeringListeners& listeners);
   Result<void> attach_to_own_namespace();
 
@@ -115,6 +127,8 @@ class Steering {
   Skeleton skeleton_;
   std::unique_ptr<SteeredEndpoints> privileged_;
   Helper* helper_ = nullptr;
+  std::vector<NamespaceNews> news_;
+  UniqueFd link_;  // to the followed namespace
   std::shared_ptr<OwnPorts> own_ports_;
 
   mutable std::mutex endpoints_mutex_;

@@ -114,6 +114,15 @@ HeadChanges AnswerRelay::changes_of_body() const {
   return changes;
 }
 
+// A client that is told so asks no more on a connection that is about to end.
+void AnswerRelay::finish_head() {
+  HeadChanges changes;
+  changes.last = wishes_.is_last && wishes_.is_last();
+  if (wishes_.note) changes.added.push_back(wishes_.note());
+  said_last_ = changes.last;
+  if (changes.last || !changes.added.empty()) head_ = rewrite_head(head_, changes);
+}
+
 void AnswerRelay::begin_transform() {
   const bool copied = wishes_.keep_copy && report_.status == 200 && !wishes_.client_model;
   if (copied) scanner_->collect_into(&report_.copy);
@@ -267,12 +276,13 @@ Awaitable<AnswerReport> AnswerRelay::run() {
     report_.end = AnswerEnd::passed_over;
     co_return std::move(report_);
   }
+  finish_head();
   begin_transform();
   if (!co_await take_body()) co_return std::move(report_);
   report_.end = AnswerEnd::complete;
   report_.spent = ReadWhole::of(*scanner_, pending_);
   const bool ends_with_connection = transform_ && wishes_.client_is_http10 && format_ != AnswerFormat::json;
-  report_.client_keep_alive = scanner_->keep_alive() && !ends_with_connection;
+  report_.client_keep_alive = scanner_->keep_alive() && !ends_with_connection && !said_last_;
   co_return std::move(report_);
 }
 

@@ -38,7 +38,10 @@ struct AnswerWishes {
   std::optional<std::string> client_model;  // give the answer's `model` back as this
   bool keep_copy = false;                   // of the body, for a re-warm
   std::uint32_t header_limit = 1u << 20;
-  MemoryBudget* memory = nullptr;     // for what is held of the answer; null: no bound
+  MemoryBudget* memory = nullptr;  // for what is held of the answer; null: no bound
+  std::function<bool()>
+      is_last;  // asked when the head goes: the client's connection ends behind it; empty: no
+  std::function<std::string()> note;  // asked then, too: a line to add to the head; empty: none
   std::function<bool()> may_upgrade;  // the request has gone out whole; empty: yes
 };
 
@@ -75,6 +78,7 @@ class AnswerRelay {
   Awaitable<bool> take_body();
   Awaitable<void> upgrade();
   void begin_transform();
+  void finish_head();
   void break_off();
   [[nodiscard]] bool client_sees_the_end() const;
   HeadChanges changes_of_body() const;
@@ -98,6 +102,7 @@ class AnswerRelay {
   std::unique_ptr<ResponseModel> transform_;
   AnswerFormat format_ = AnswerFormat::opaque;
   bool sent_anything_ = false;
+  bool said_last_ = false;
   MemoryShare buffers_;  // of the connection, both ways
   MemoryShare memory_;   // for what is held of the answer
 };

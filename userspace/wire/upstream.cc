@@ -122,6 +122,7 @@ void UpstreamConnections::sweep(Time at) {
 Result<OwnDial> UpstreamConnections::socket_for(const Destination& to, bool steered) const {
   const SocketAddress there = socket_address(to.endpoint);
   if (!steered) return dialer_.socket_for(there);
+  if (to.stead.place != place_) return dial_error(to.endpoint, asio::error::network_down);
   if (to.stead.own_address) return dialer_.socket_from(there.address, to.stead.device);
   return dialer_.local_socket(there.address.family);
 }

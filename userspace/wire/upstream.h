@@ -26,6 +26,7 @@ namespace tasklane {
 struct Stead {
   bool own_address = false;  // from the address that is dialled, for the client did not come over loopback
   std::string device;        // by this interface, where its listener is bound to one; empty: any
+  std::uint64_t place = 0;   // the network namespace that the client was steered in: see set_place()
   auto operator<=>(const Stead&) const = default;
 };
 
@@ -132,6 +133,12 @@ class UpstreamConnections {
   [[nodiscard]] std::size_t resolving() const { return *resolving_; }
   // Closes what has been idle too long. Called about once a second.
   void sweep(Time at);
+  // From here on steered clients' servers are in another network namespace, in which `maker` makes sockets
+  // (null: none is there). What was steered in an earlier one has no server any more.
+  void set_place(std::uint64_t place, SocketMaker* maker) {
+    place_ = place;
+    if (maker != nullptr) dialer_.make_local_sockets_by(*maker);
+  }
   void set_connect_timeout(Duration timeout) { connect_timeout_ = timeout; }
   // Idle connections to all servers together; the oldest go first. Default: no bound.
   void keep_at_most(std::size_t idle) { most_idle_ = idle; }
@@ -149,6 +156,7 @@ class UpstreamConnections {
   Result<OwnDial> socket_for(const Destination& to, bool steered) const;
   Awaitable<Result<TcpSocket>> begin_tls(std::shared_ptr<TlsClient> tls, TcpSocket socket,
                                          std::shared_ptr<Dialling> dialling);
+  std::uint64_t place_ = 0;
   void drop_oldest();
 
   std::size_t most_idle_ = std::numeric_limits<std::size_t>::max();

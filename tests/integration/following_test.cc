@@ -1,0 +1,288 @@
+// A model in another network namespace than the agent's, that goes away and comes back in a new one, as a
+// container's does.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/un.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/agent.h"
+#include "tests/support/on_a_host.h"
+
+namespace tasklane {
+namespace {
+
+using test::AgentProcess;
+using test::at;
+using test::eventually;
+using test::how_answered;
+using test::HttpModel;
+using test::Launch;
+using test::Namespace;
+using test::Process;
+using testing::HasSubstr;
+
+// Others' tests may have models of their own, and "of-listener" looks into every namespace of the machine.
+const auto model_port = static_cast<std::uint16_t>(20000 + ::getpid() % 10000);
+
+// A process that is in the namespace, once it is made.
+class Inhabitant {
+ public:
+  explicit Inhabitant(const Namespace& where) : process_({.command = {"sleep", "1000"}, .where = &where}) {
+    const std::filesystem::path own = "/proc/" + std::to_string(pid()) + "/ns/net";
+    std::error_code ignored;
+    if (!eventually([&] { return std::filesystem::equivalent(own, where.path(), ignored); }))
+      throw std::runtime_error("no process in the namespace");
+  }
+  [[nodiscard]] pid_t pid() const { return process_.pid(); }
+
+ private:
+  Process process_;
+};
+
+// A container as far as it matters: a process, and its network namespace.
+class Container {
+ public:
+  Container() : model_(inside_, at("127.0.0.1", model_port)), first_(inside_) {}
+  [[nodiscard]] const Namespace& inside() const { return inside_; }
+  [[nodiscard]] pid_t process() const { return first_.pid(); }
+  [[nodiscard]] std::string asked() const { return how_answered(inside_, at("127.0.0.1", model_port)); }
+
+ private:
+  Namespace inside_;
+  HttpModel model_;
+  Inhabitant first_;
+};
+
+// Docker's socket, as far as it is asked: it tells of one container.
+class ContainerEngine {
+ public:
+  explicit ContainerEngine(const std::string& path) {
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    path.copy(name.sun_path, sizeof(name.sun_path) - 1);
+    listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) != 0 ||
+        ::listen(listener_.get(), 8) != 0)
+      throw std::runtime_error("no socket of a container engine at " + path);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~ContainerEngine() {
+    ::shutdown(listener_.get(), SHUT_RDWR);
+    thread_.join();
+  }
+  void runs(pid_t process) { process_ = process; }
+  void runs_nothing() { process_ = 0; }
+  [[nodiscard]] std::string asked() const {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
+
+ private:
+  void serve() {
+    for (;;) {
+      const UniqueFd taken(::accept(listener_.get(), nullptr, nullptr));
+      if (!taken) return;
+      std::array<char, 512> request{};
+      const ssize_t length = ::recv(taken.get(), request.data(), request.size(), 0);
+      {
+        const std::lock_guard lock(mutex_);
+        asked_.assign(request.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
+      }
+      const nlohmann::json state{{"State", {{"Running", process_ != 0}, {"Pid", process_.load()}}}};
+      const std::string answer = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + state.dump();
+      ::send(taken.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+    }
+  }
+
+  UniqueFd listener_;
+  std::atomic<pid_t> process_ = 0;
+  mutable std::mutex mutex_;
+  std::string asked_;
+  std::thread thread_;
+};
+
+class Following : public test::OnAHost {
+ protected:
+  // An agent on a host of its own, told where the model is.
+  [[nodiscard]] AgentProcess agent_for(const std::string& netns) const {
+    return AgentProcess(
+        Launch{
+            .command = {}, .where = &host(), .environment = {{"DOCKER_HOST", "unix://" + engine_socket()}}},
+        R"({"version": 1, "netns": ")" + netns + R"(", "intercept": [{"port": )" +
+            std::to_string(model_port) + "}]}");
+  }
+  [[nodiscard]] std::string engine_socket() const { return folder_.path() / "docker.sock"; }
+  static nlohmann::json netns_in_stats(const AgentProcess& agent) {
+    const test::Finished stats = test::run_to_end(
+        {.command = {test::program("tasklane"), "--control", agent.control_socket(), "stats", "--json"}});
+    return nlohmann::json::parse(stats.out)["steering"]["netns"];
+  }
+  static bool steers(const Container& container) {
+    return eventually([&] { return container.asked() == "through the agent"; });
+  }
+
+ private:
+  test::TemporaryFolder folder_;
+};
+
+TEST_F(Following, AContainerThatIsStartedAnewIsSteeredAgain) {
+  ContainerEngine engine(engine_socket());
+  auto container = std::make_unique<Container>();
+  engine.runs(container->process());
+  AgentProcess agent = agent_for("container:ollama");
+  ASSERT_TRUE(agent->wait_for_output("steering in the network namespace container:ollama")) << agent->err();
+  EXPECT_THAT(engine.asked(), testing::StartsWith("GET /containers/ollama/json HTTP/1.0\r\n"));
+  EXPECT_TRUE(steers(*container));
+  engine.runs_nothing();
+  container.reset();
+  EXPECT_TRUE(agent->wait_for_output("container:ollama is gone")) << agent->err();
+  EXPECT_EQ(netns_in_stats(agent)["now"], "");
+  container = std::make_unique<Container>();
+  EXPECT_EQ(container->asked(), "directly");
+  engine.runs(container->process());
+  EXPECT_TRUE(steers(*container)) << agent->err();
+  const std::string now = "container:ollama (process " + std::to_string(container->process()) + ")";
+  EXPECT_TRUE(eventually([&] { return netns_in_stats(agent)["now"] == now; }));
+  EXPECT_EQ(netns_in_stats(agent)["entered"], 2);
+}
+
+TEST_F(Following, AContainerMayBeStartedBehindTheAgent) {
+  ContainerEngine engine(engine_socket());
+  AgentProcess agent = agent_for("container:ollama");
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  const Container container;
+  EXPECT_EQ(container.asked(), "directly");
+  engine.runs(container.process());
+  EXPECT_TRUE(steers(container)) << agent->err();
+}
+
+TEST_F(Following, TheListenerIsFoundWhereverItIs) {
+  AgentProcess agent = agent_for("of-listener:" + std::to_string(model_port));
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  {
+    const Container container;
+    EXPECT_TRUE(steers(container)) << agent->err();
+  }
+  EXPECT_TRUE(agent->wait_for_output("(process")) << agent->err();
+  const Container another;
+  EXPECT_TRUE(steers(another)) << agent->err();
+}
+
+TEST_F(Following, ANameThatIsGivenToAnotherNamespaceIsFollowed) {
+  auto container = std::make_unique<Container>();
+  const std::string name = "/run/netns/follow-" + std::to_string(::getpid());
+  const auto give_name = [&] {
+    return test::run_to_end(
+               {.command = {"sh", "-c",
+                            "touch " + name + " && mount --bind " + container->inside().path() + " " + name}})
+        .status;
+  };
+  const auto take_name = [&] {
+    return test::run_to_end({.command = {"sh", "-c", "umount " + name + " && rm " + name}}).status;
+  };
+  ASSERT_EQ(give_name(), 0);
+  AgentProcess agent = agent_for(name);
+  EXPECT_TRUE(steers(*container)) << agent->err();
+  ASSERT_EQ(take_name(), 0);
+  EXPECT_TRUE(agent->wait_for_output("is gone")) << agent->err();
+  EXPECT_EQ(container->asked(), "directly");
+  container = std::make_unique<Container>();
+  ASSERT_EQ(give_name(), 0);
+  EXPECT_TRUE(steers(*container)) << agent->err();
+  EXPECT_EQ(take_name(), 0);
+}
+
+TEST_F(Following, AProcessThatMovesIsFollowedAndItsNumberIsNot) {
+  const Container container;
+  auto process = std::make_unique<Inhabitant>(container.inside());
+  AgentProcess agent = agent_for(std::to_string(process->pid()));
+  EXPECT_TRUE(steers(container)) << agent->err();
+  process.reset();
+  EXPECT_TRUE(agent->wait_for_output("is gone")) << agent->err();
+  EXPECT_EQ(container.asked(), "directly");
+}
+
+TEST_F(Following, AgentsThatAreKilledLeaveTheOtherNamespaceDirect) {
+  const Container container;
+  AgentProcess agent = agent_for("of-listener:" + std::to_string(model_port));
+  ASSERT_TRUE(steers(container)) << agent->err();
+  agent->signal(SIGKILL);
+  EXPECT_EQ(agent->wait(), 128 + SIGKILL);
+  EXPECT_EQ(container.asked(), "directly");
+}
+
+// Open WebUI and the model in containers of their own, one network between them.
+TEST_F(Following, AClientInAnotherContainerIsSteered) {
+  const Namespace inside;
+  const Namespace front_end;
+  const test::Cable network = test::connect(front_end, inside);
+  const HttpModel model(inside, at("0.0.0.0", model_port));
+  const Inhabitant first(inside);
+  AgentProcess agent = agent_for(std::to_string(first.pid()));
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  EXPECT_EQ(how_answered(front_end, at(network.second_ipv4, model_port)), "through the agent");
+}
+
+// A port that is published by a rule of the packet filter, as Docker does, never reaches a socket of the
+// host.
+TEST_F(Following, APublishedPortIsSteeredBehindItsTranslation) {
+  if (test::run_to_end({.command = {"sh", "-c", "command -v nft"}}).status != 0)
+    GTEST_SKIP() << "nft is not installed here";
+  const Namespace inside;
+  const test::Cable network = test::connect(host(), inside);
+  const std::string port = std::to_string(model_port);
+  const std::string rules =
+      "nft 'add table ip t; add chain ip t out { type nat hook output priority -100; }; "
+      "add rule ip t out tcp dport 8080 dnat to " +
+      network.second_ipv4 + ":" + port + "'";
+  ASSERT_EQ(test::run_to_end({.command = {"sh", "-c", rules}, .where = &host()}).status, 0);
+  const HttpModel model(inside, at("0.0.0.0", model_port));
+  const Inhabitant first(inside);
+  AgentProcess agent = agent_for(std::to_string(first.pid()));
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  EXPECT_EQ(how_answered(host(), at(network.first_ipv4, 8080)), "through the agent");
+}
+
+TEST_F(Following, OfARealContainerIsDoneByItsName) {
+  const auto docker = [](const std::string& words) {
+    return test::run_to_end({.command = {"sh", "-c", "docker " + words}});
+  };
+  if (docker("info >/dev/null 2>&1").status != 0) GTEST_SKIP() << "no Docker engine runs here";
+  if (docker("image inspect python:3-slim >/dev/null 2>&1").status != 0 &&
+      docker("pull -q python:3-slim >/dev/null 2>&1").status != 0)
+    GTEST_SKIP() << "the image python:3-slim cannot be had here";
+  const std::string name = "tasklane-test-" + std::to_string(::getpid());
+  const std::string port = std::to_string(model_port);
+  ASSERT_EQ(
+      docker("run -d --rm=false --name " + name + " python:3-slim python -m http.server " + port).status, 0);
+  AgentProcess agent(Launch{}, R"({"version": 1, "netns": "container:)" + name +
+                                   R"(", "intercept": [{"port": )" + port + "}]}");
+  EXPECT_TRUE(agent.steers()) << agent->err();
+  EXPECT_EQ(docker("restart -t 0 " + name).status, 0);
+  EXPECT_TRUE(eventually([&] { return netns_in_stats(agent)["entered"] == 2; })) << agent->err();
+  EXPECT_EQ(docker("rm -f " + name).status, 0);
+  EXPECT_TRUE(eventually([&] { return netns_in_stats(agent)["now"] == ""; })) << agent->err();
+}
+
+// What is routed elsewhere is dialled from where the agent was started; there, too, something may listen on
+// the model's own port.
+TEST_F(Following, AnotherUpstreamIsDialledFromWhereTheAgentWasStarted) {
+  const HttpModel other(host(), at("127.0.0.1", model_port));
+  const Namespace inside;
+  const UniqueFd silent = test::listen_in(inside, at("127.0.0.1", model_port));
+  const Inhabitant first(inside);
+  AgentProcess agent(Launch{.command = {}, .where = &host()}, R"({
+    "version": 1, "netns": ")" + std::to_string(first.pid()) + R"(", "intercept": [{"port": )" +
+                                                                  std::to_string(model_port) + R"(}],
+    "upstreams": {"other": {"url": "http://127.0.0.1:)" + std::to_string(model_port) +
+                                                                  R"("}},
+    "rules": [{"name": "all", "when": {}, "then": {"route": ["other"]}}]})");
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  EXPECT_EQ(how_answered(inside, at("127.0.0.1", model_port)), "through the agent") << agent->err();
+}
+
+}  // namespace
+}  // namespace tasklane

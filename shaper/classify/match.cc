@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "shaper/base/holds.h"
 #include "shaper/base/trimmed.h"
 #include "shaper/classify/shown_object.h"
 
@@ -134,8 +135,7 @@ std::string describe(const Mark& mark) {
 
 bool shows(const Mark& mark, const Prompt& prompt) {
   const std::string_view text = window(mark.where, prompt);
-  if (!mark.asks.empty() && text.find(mark.asks) == std::string_view::npos)
-    return false;  // sooner than a look at all objects
+  if (!mark.asks.empty() && !holds(text, mark.asks)) return false;  // sooner than a look at all objects
   if (!mark.asks.empty()) return asks_exactly(text.substr(0, system_window), mark.asks);
   if (mark.pattern) return shows_pattern(mark, text);
   switch (mark.where) {
@@ -145,7 +145,7 @@ bool shows(const Mark& mark, const Prompt& prompt) {
     case Where::end:
       return text.ends_with(mark.text);
     default:
-      return text.find(mark.text) != std::string_view::npos;
+      return holds(text, mark.text);
   }
 }
 
@@ -175,13 +175,11 @@ bool names_key(std::string_view text, const std::string& key) {
                                            {"\u201c", "\u201d"}, {"\u201e", "\u201c"}, {"\u00ab", "\u00bb"},
                                            {"\u300c", "\u300d"}};
   return std::any_of(std::begin(marks), std::end(marks), [&](const auto& mark) {
-    return text.find(std::string(mark[0]) + key + std::string(mark[1])) != std::string_view::npos;
+    return holds(text, std::string(mark[0]) + key + std::string(mark[1]));
   });
 }
 
-bool speaks_of_json(std::string_view text) {
-  return text.find("JSON") != std::string_view::npos || text.find("json") != std::string_view::npos;
-}
+bool speaks_of_json(std::string_view text) { return holds(text, "JSON") || holds(text, "json"); }
 
 }  // namespace
 
@@ -218,7 +216,7 @@ Asked what_it_asks(std::string_view text, const std::vector<std::shared_ptr<cons
   for (const auto& pack : packs) {
     for (const Contract& contract : pack->contracts) {
       for (const Mark& mark : contract.asks) {
-        if (text.find(mark.asks) == std::string_view::npos) continue;
+        if (!holds(text, mark.asks)) continue;
         re2::StringPiece found;
         if (mark.pattern->Match(piece(text), 0, text.size(), re2::RE2::UNANCHORED, &found, 1)) {
           const auto at = static_cast<std::size_t>(found.data() - text.data());

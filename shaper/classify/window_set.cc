@@ -1,6 +1,7 @@
 #include "shaper/classify/window_set.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 namespace tasklane {
@@ -36,15 +37,22 @@ std::uint32_t longest_run(const MessagePrint& message, const WindowSet& text, bo
 
 WindowSet::WindowSet(const std::vector<Window>& windows)
     : entries_(2 * std::bit_ceil(std::max<std::size_t>(windows.size(), 4))) {
+  // Windows that have all their places, some of them: a text that repeats itself has hardly any others.
+  std::array<std::uint32_t, 256> full{};
   for (const Window& window : windows) {
     const std::uint32_t value = value_of(window.hash);
+    std::uint32_t& full_here = full[value >> 1U & (full.size() - 1)];
+    if (full_here == value) continue;
     std::size_t at = slot_of(value);
     int same = 0;
     while (entries_[at].value != 0 && same < places_per_window) {
       if (entries_[at].value == value) ++same;
       at = (at + 1) & (entries_.size() - 1);
     }
-    if (same < places_per_window) entries_[at] = {value, static_cast<std::uint32_t>(window.place)};
+    if (same < places_per_window)
+      entries_[at] = {value, static_cast<std::uint32_t>(window.place)};
+    else
+      full_here = value;
   }
 }
 

@@ -149,6 +149,26 @@ BENCHMARK(echo_of_a_prompt)
     ->Arg(32 << 10)
     ->Unit(benchmark::kMicrosecond);
 
+// What repeats itself makes every place of a phrase one where a message may begin: prompts of nothing else,
+// beside chats of nothing else.
+void echo_of_the_worst_text(benchmark::State& state) {
+  std::string text;
+  while (text.size() < static_cast<std::size_t>(state.range(0))) text += "and so on ";
+  Echo echo(1, 2);
+  BodyReader reader;
+  RequestId id = 0;
+  for (std::size_t turns = 64; turns > 0; --turns) {
+    const Json body{{"model", "m"}, {"messages", Json::array({message("user", text.substr(turns * 10))})}};
+    echo.remember(reader.read(body.dump(), Dialect::openai_chat), true, {Tenant(1), Typist(1), ++id}, 0.5,
+                  Time{});
+  }
+  for (auto _ : state) benchmark::DoNotOptimize(echo.find({Tenant(1), text, {}, {}}, ++id, Time{}));
+}
+BENCHMARK(echo_of_the_worst_text)
+    ->Name("echo/find in a prompt that repeats itself")
+    ->Arg(32 << 10)
+    ->Unit(benchmark::kMicrosecond);
+
 }  // namespace
 }  // namespace tasklane
 

@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "tools/bench/relay/far_server.h"
 #include "tools/bench/relay/http.h"
@@ -68,9 +69,8 @@ double ask(int socket, const std::string& request, AnswerReader& reader) {
   return first_byte;
 }
 
-Round one_after_the_other(std::uint16_t port, int count, std::size_t size) {
+Round one_after_the_other(std::uint16_t port, int count, ChatRequest request) {
   const UniqueFd socket = dial(port);
-  ChatRequest request(size, "");
   AnswerReader reader;
   for (int i = 0; i < warm_up; ++i) ask(socket.get(), request.next(), reader);
   Round round;
@@ -82,7 +82,8 @@ Round one_after_the_other(std::uint16_t port, int count, std::size_t size) {
 
 class Crowd {
  public:
-  explicit Crowd(std::uint16_t port) : epoll_(::epoll_create1(EPOLL_CLOEXEC)), members_(connections_at_once) {
+  Crowd(std::uint16_t port, ChatRequest request)
+      : epoll_(::epoll_create1(EPOLL_CLOEXEC)), members_(connections_at_once), request_(std::move(request)) {
     for (Member& member : members_) {
       member.socket = dial(port);
       epoll_event event{};
@@ -127,7 +128,7 @@ class Crowd {
 
   UniqueFd epoll_;
   std::vector<Member> members_;
-  ChatRequest request_{small_request, ""};
+  ChatRequest request_;
 };
 
 void read_to_end(int socket) {
@@ -232,15 +233,61 @@ Round beside_gzip(std::uint16_t port, int count) {
 }
 
 Round small_requests(std::uint16_t port, int count) {
-  return one_after_the_other(port, count, small_request);
+  return one_after_the_other(port, count, ChatRequest(small_request, ""));
 }
 
-Round large_bodies(std::uint16_t port, int count) { return one_after_the_other(port, count, large_request); }
+Round large_bodies(std::uint16_t port, int count) {
+  return one_after_the_other(port, count, ChatRequest(large_request, ""));
+}
+
+Round open_webui_chats(std::uint16_t port, int count) {
+  return one_after_the_other(port, count, ChatRequest::with_tools());
+}
 
 Round many_connections(std::uint16_t port, int count) {
-  Crowd crowd(port);
+  Crowd crowd(port, ChatRequest(small_request, ""));
   crowd.ask(connections_at_once * 2);
   return crowd.ask(count);
+}
+
+Round open_webui_connections(std::uint16_t port, int count) {
+  Crowd crowd(port, ChatRequest::with_tools());
+  return crowd.ask(count);
+}
+
+Round many_streams(std::uint16_t port, int count) {
+  constexpr std::size_t streams = 1000;
+  constexpr int interval = 20'000;
+  struct Stream {
+    UniqueFd socket;
+    std::string text;
+  };
+  std::vector<Stream> all(streams);
+  const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  ChatRequest request(small_request, std::string(chunks_header) + std::to_string(count) + "\r\n" +
+                                         std::string(interval_header) + std::to_string(interval) + "\r\n");
+  for (Stream& stream : all) {
+    stream.socket = dial(port);
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.ptr = &stream;
+    if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, stream.socket.get(), &event) != 0) throw_errno("epoll_ctl");
+    send_all(stream.socket.get(), request.next());
+  }
+  Round round;
+  std::array<epoll_event, 256> events{};
+  std::array<char, 16384> buffer{};
+  while (round.microseconds.size() < streams * static_cast<std::size_t>(count)) {
+    const int ready = ::epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), -1);
+    for (int i = 0; i < ready; ++i) {
+      Stream& stream = *static_cast<Stream*>(events[static_cast<std::size_t>(i)].data.ptr);
+      const ssize_t got = ::recv(stream.socket.get(), buffer.data(), buffer.size(), 0);
+      if (got <= 0) throw std::runtime_error("a streamed answer broke off");
+      stream.text.append(buffer.data(), static_cast<std::size_t>(got));
+      take_ages(stream.text, clock_now(), round.microseconds);
+    }
+  }
+  return round;
 }
 
 Round connection_each(std::uint16_t port, int count) {

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cstdio>
 #include <stdexcept>
+#include <utility>
 
 #include "tools/support/gzip.h"
 
@@ -44,6 +45,21 @@ std::string chat_body(std::size_t bytes) {
          prose(bytes - 400) + R"("},{"role":"user","content":")" + std::string(serial_mark) +
          R"(: and how long should it rest before it goes into the oven?"}],)"
          R"("options":{"temperature":0.8,"num_ctx":8192},"stream":true})";
+}
+
+std::string tool(std::size_t number) {
+  return R"({"type":"function","function":{"name":"tool_)" + std::to_string(number) + R"(","description":")" +
+         prose(380) + R"(","parameters":{"properties":{"query":{"description":")" + prose(120) +
+         R"(","type":"string"},"count":{"default":5,"description":")" + prose(60) +
+         R"(","type":"integer"}},"required":["query"],"type":"object"}}})";
+}
+
+std::string chat_with_tools() {
+  constexpr std::size_t tools = 34;
+  std::string list = tool(0);
+  for (std::size_t i = 1; i < tools; ++i) list += "," + tool(i);
+  return R"({"model":"llama3.1:8b","messages":[{"role":"user","content":")" + std::string(serial_mark) +
+         R"(: which bread keeps longest?"}],"stream":true,"tools":[)" + list + "]}";
 }
 
 std::string posted(const std::string& body, std::string_view more_headers) {
@@ -93,7 +109,11 @@ std::optional<std::size_t> number_after(std::string_view head, std::string_view 
 }
 
 ChatRequest::ChatRequest(std::size_t bytes, std::string_view more_headers)
-    : text_(posted(chat_body(bytes), more_headers)) {
+    : ChatRequest(posted(chat_body(bytes), more_headers)) {}
+
+ChatRequest ChatRequest::with_tools() { return ChatRequest(posted(chat_with_tools(), "")); }
+
+ChatRequest::ChatRequest(std::string text) : text_(std::move(text)) {
   serial_at_ = text_.rfind(serial_mark) + serial_mark.size() - serial_digits;
 }
 

@@ -19,9 +19,12 @@ std::optional<std::size_t> number_after(std::string_view head, std::string_view 
 class ChatRequest {
  public:
   ChatRequest(std::size_t bytes, std::string_view more_headers);
+  // A first turn of Open WebUI 0.12's, of a few words and 27 KB of tools.
+  static ChatRequest with_tools();
   const std::string& next();
 
  private:
+  explicit ChatRequest(std::string text);
   std::string text_;
   std::size_t serial_at_ = 0;
   std::size_t serial_ = 0;

@@ -1,5 +1,6 @@
-// The ways from the client to the far end, side by side: direct, the copy loop, HAProxy, Tasklane as an
-// ordinary listener and Tasklane that steers. Started together, taken down together.
+// The ways from the client to the far end, side by side: direct, the copy loop, HAProxy, nginx, and Tasklane
+// with the shipped one-model profile, as an ordinary listener and steering, and without rules. Started
+// together, taken down together.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,10 @@ namespace tasklane::bench {
 struct Way {
   std::string name;
   std::uint16_t port;
+  pid_t relay = 0;  // its process; 0: there is none
+
+  // What it has computed so far, all threads together, in microseconds.
+  [[nodiscard]] double cpu_us() const;
 };
 
 struct LeftOut {
@@ -28,6 +33,7 @@ struct LeftOut {
 struct WayOptions {
   std::filesystem::path agent;
   std::optional<std::filesystem::path> haproxy;  // none: that way is left out
+  std::optional<std::filesystem::path> nginx;    // the same
   bool steered = false;                          // needs a network namespace of our own, and root
   // The ends on CPU 0, every relay on CPU 1: each hop then costs the same in every round, and each relay has
   // one CPU.
@@ -46,8 +52,9 @@ class Ways {
  private:
   Ways() = default;
   Result<void> start_haproxy(const std::filesystem::path& program, std::uint16_t far);
+  Result<void> start_nginx(const std::filesystem::path& program, std::uint16_t far);
   Result<void> start_agent(const std::filesystem::path& program, const std::string& name,
-                           const nlohmann::json& where, std::uint16_t port);
+                           const nlohmann::json& config, std::uint16_t port);
   [[nodiscard]] std::string control_of(const std::string& name) const;
 
   tools::TemporaryFolder folder_;  // outlives what writes there

@@ -76,9 +76,15 @@ void Connection::expire(Time at) {
   if (at > deadline_) input_->stop();
 }
 
+// Read already, or still with the kernel: whoever has asked on a connection that was kept for it is answered.
+bool Connection::is_asked() {
+  char first = 0;
+  return !input_->bytes().empty() || ::recv(socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 void Connection::finish() {
   finishing_ = true;
-  if (!serving_ && input_->bytes().empty()) hang_up();
+  if (!serving_ && !is_asked()) hang_up();
 }
 
 void Connection::reset_client() {
@@ -108,7 +114,8 @@ Awaitable<void> Connection::run(bool pass_through) {
       Request request{std::move(*received), ++context_.last_request_id, std::move(config)};
       const bool keep = co_await forward(request);
       serving_ = false;
-      if (keep && !finishing_) continue;
+      if (keep && (!finishing_ || is_asked())) continue;
+      if (keep) co_await linger();
     } else if (const auto* refused = std::get_if<Refused>(&outcome)) {
       RelayCounters& counters = context_.statistics.relay();
       ++(refused->status == 400 ? counters.refused_requests : counters.over_limit);

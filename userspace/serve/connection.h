@@ -24,7 +24,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Awaitable<void> run(bool pass_through);
   // Ends the connection where it has waited past its deadline. Called about once a second.
   void expire(Time at);
-  // Takes no further request: ends at once where none is on its way, else behind its answer.
+  // Ends as soon as no request is on its way: at once, or behind the last one's answer.
   void finish();
   // Ends now, whatever is on its way.
   void hang_up() { input_->hang_up(); }
@@ -32,6 +32,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] bool runs_task() const { return runs_task_; }
 
  private:
+  [[nodiscard]] bool is_asked();
   [[nodiscard]] bool wants_body(const ReceivedRequest& request, const Config& config) const;
   Awaitable<bool> forward(Request& request);
   Awaitable<bool> run_exchange(Request& request, Reading& reading, const Classification& classification,

@@ -11,6 +11,7 @@ import asyncio
 import collections
 import contextlib
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -151,7 +152,18 @@ class Client:
             number += 1
 
 
+async def end_of(process, seconds):
+    """When it was first seen to be gone; its sockets are closed a little before that."""
+    until = time.monotonic() + seconds
+    while os.path.exists(f"/proc/{process}/fd/0") and time.monotonic() < until:
+        await asyncio.sleep(0.005)
+    return time.monotonic()
+
+
 async def happen(options, times):
+    if options.end_of:
+        gone = await end_of(options.end_of, options.seconds)
+        return times.extend([gone - 0.2, gone])
     await asyncio.sleep(options.seconds / 3)
     times.append(time.monotonic())
     if options.meanwhile:
@@ -213,6 +225,7 @@ def main():
     parser.add_argument("--tokens", type=int, default=80, help="of a stream")
     parser.add_argument("--filler", type=int, default=0, help="bytes more in each request")
     parser.add_argument("--grace", type=float, default=0, help="seconds behind that which still count as across")
+    parser.add_argument("--end-of", type=int, metavar="PROCESS", help="what happens is its end, whenever that comes")
     parser.add_argument("--meanwhile", help="what happens after a third of the time: a shell command")
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

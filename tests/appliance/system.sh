@@ -65,6 +65,9 @@ is_up() { inside systemctl is-system-running 2>/dev/null | grep -qE 'running|deg
 inside() { nsenter -t "$leader" -m -u -i -n -p -C -r -w -- "$@"; }
 beside() { nsenter -t "$leader" -n -- "$@"; }
 shut_down() {
+  # What runs beside the system does not end with it.
+  local each
+  for each in $(jobs -p); do [ "$each" = "${nspawn:-}" ] || kill "$each" 2>/dev/null || true; done
   [ -n "${nspawn:-}" ] || return 0
   kill "$nspawn" 2>/dev/null || true
   for _ in $(seq 50); do kill -0 "$nspawn" 2>/dev/null || break; sleep 0.1; done

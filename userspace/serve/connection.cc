@@ -262,7 +262,8 @@ Awaitable<bool> Connection::forward(Request& request) {
     lane = plan->ticket.lane;
   else if (held)
     lane = held->lane;
-  request.verdict = verdict_of(request.id, classification, decision, lane);
+  if (request.config->answer_header || spdlog::should_log(spdlog::level::debug))
+    request.verdict = verdict_of(request.id, classification, decision, lane);
   if (plan) {
     reading.forget();
     keep = co_await run_task(request, std::move(*plan));

@@ -55,28 +55,6 @@ TEST_F(PassingThrough, KeepsTheConnectionForTheNextRequest) {
   EXPECT_EQ(1u, counters().connections);
 }
 
-// What the loop has not read yet when the agent ends lies in the kernel: `person` sends in the loop's own
-// thread.
-TEST_F(PassingThrough, WhoAsksOnAKeptConnectionAsTheRelayEndsIsAnsweredStill) {
-  start();
-  Peer person = client();
-  const std::string request = post("/api/chat", "{}");
-  person.send(request);
-  Peer server = model.accept();
-  server.receive(request.size());
-  server.send(answer("{}"));
-  person.receive(answer("{}").size());
-  in_relay([&] {
-    person.send(request);
-    acceptor().finish();
-    return 0;
-  });
-  EXPECT_EQ(request, server.receive(request.size()));
-  server.send(answer("{}"));
-  EXPECT_EQ(answer("{}"), person.receive(answer("{}").size()));
-  EXPECT_TRUE(person.sees_close());
-}
-
 TEST_F(PassingThrough, ChunksAndTrailersStayAsTheyAreBothWays) {
   start();
   Peer person = client();

@@ -60,6 +60,8 @@ struct Pipe {
   TcpSocket plain;
 
   void end() {
+    // A session that ends without a word would not be resumed (SSL_set_shutdown(3)).
+    SSL_set_shutdown(tls->native_handle(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     error_code ignored;
     plain.shutdown(TcpSocket::shutdown_both, ignored);
     plain.close(ignored);
@@ -109,16 +111,22 @@ struct TlsClient::State {
     return !error;
   }
 
+  // Where a context keeps what is ours: its application data is Asio's.
+  static int own_index() {
+    static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+    return index;
+  }
+
   // TLS 1.3 sends its tickets behind the handshake.
   static int keep_session(SSL* of, SSL_SESSION* session) {
-    auto* state = static_cast<State*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(of)));
+    auto* state = static_cast<State*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(of), own_index()));
     state->session.reset(session);
     return 1;  // it is ours now
   }
 
   void remember_sessions() {
     SSL_CTX* raw = context.native_handle();
-    SSL_CTX_set_app_data(raw, this);
+    SSL_CTX_set_ex_data(raw, own_index(), this);
     SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(raw, keep_session);
   }

@@ -7,6 +7,9 @@
 namespace tasklane {
 namespace {
 
+// It computes for thousands; nobody else's limit is to be met by so few.
+constexpr unsigned slots_of_a_hosted_one = 8;
+
 // The members that only a service has, as they are read.
 struct ServiceMembers {
   Service service;
@@ -105,6 +108,7 @@ void conclude_service(const JsonCursor& at, const Url& url, ServiceMembers read,
     at.fail("'budget' without 'price'", "say what a million tokens cost");
   if (service.per_day && service.may_get_chats)
     at.fail("'budget' with chats", "what chats cost is not counted: leave out one of the two");
+  if (service.off_host && !upstream.slots) upstream.slots = slots_of_a_hosted_one;
   if (!upstream.model) at.fail("a service needs a 'model'", "it does not know the names of the client's");
   upstream.service = std::move(service);
 }

@@ -19,7 +19,9 @@
 //                -> next upstream, failed
 //   grafting -----> answered
 //                -> due          as a prompt of its own: that gave no answer
-//   next upstream -> waiting     in the next server's lane
+//   next upstream -> waiting     in the next server's lane; one that is down, over its budget or cannot be
+//                                asked in its dialect is passed over, at the start too
+//                -> answered     empty, where that is the last one
 //
 // From due, dialling, prefilling, asking and grafting a chat takes it back to waiting (by stopping, where
 // something is on its way: until that has ended); the lane may answer it at any time; and it is gone with its

@@ -53,10 +53,13 @@ void HttpFlows::on_bytes(FlowId id, Side side, std::string_view bytes, const Str
     }
     flow.client = answers ? other(side) : side;
   }
+  // What had overtaken others has come when they have.
+  StreamPlace in_order = place;
+  in_order.at = flow.latest = std::max(flow.latest, place.at);
   if (side == *flow.client)
-    request_bytes(flow, bytes, place);
+    request_bytes(flow, bytes, in_order);
   else
-    answer_bytes(flow, bytes, place);
+    answer_bytes(flow, bytes, in_order);
 }
 
 void HttpFlows::request_bytes(Flow& flow, std::string_view bytes, const StreamPlace& place) {
@@ -257,7 +260,7 @@ void HttpFlows::answer_done(Flow& flow, Ending how, Time now) {
     return;
   }
   if (how == Ending::gap) ++counts_.answers_given_up;
-  listener_.on_ended(*front, how, now);
+  listener_.on_ended(*front, how, std::max(now, front->whole));  // a capture need not be in order
 }
 
 bool HttpFlows::waits_for_request(const Flow& flow) {

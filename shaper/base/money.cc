@@ -35,7 +35,10 @@ Result<Money> parse_money(std::string_view text) {
       !digits(whole) || !digits(places))
     return no_money(text);
   std::int64_t picos = 0;
-  for (const char c : whole) picos = picos * 10 + (c - '0') * unit;
+  for (const char c : whole) {
+    picos = picos * 10 + (c - '0') * unit;
+    if (picos > most_units * unit) return no_money(text);  // before it runs over
+  }
   std::int64_t place = unit;
   for (const char c : places) picos += (c - '0') * (place /= 10);
   if (picos > most_units * unit) return no_money(text);

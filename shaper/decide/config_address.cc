@@ -99,7 +99,7 @@ std::optional<HostPort> parse_plain_url(const JsonCursor& at) {
 }
 
 bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
+  return host == "localhost" || (parse_ip(host) && (host == "::1" || host.starts_with("127.")));
 }
 
 }  // namespace tasklane

@@ -65,9 +65,9 @@ class OllamaEar {
       question.model = value;
     else if (key == "stream")
       question.stream = value != false;
-    else if (key == "format" && value != "")
+    else if (key == "format" && value != Json(""))
       hearing_.format(value, where);
-    else if (key == "think" && value != "")
+    else if (key == "think" && value != Json(""))
       hearing_.think(value, where);
     else if (key == "tools" && chat_)
       hearing_.tools(value, where);
@@ -77,7 +77,7 @@ class OllamaEar {
                          option(name, inside, place);
                        });
     else
-      return value == "" && (key == "format" || key == "think");
+      return value == Json("") && (key == "format" || key == "think");
     return true;
   }
 
@@ -99,7 +99,7 @@ class OllamaEar {
     for (const std::string_view known :
          {"keep_alive", "truncate", "shift", "chat_id", "user", "metadata", "top_logprobs"})
       if (key == known) return hearing_.leave_out(), true;
-    const bool nothing = value == false || value == "" || (value.is_array() && value.empty());
+    const bool nothing = value == false || value == Json("") || (value.is_array() && value.empty());
     for (const std::string_view known :
          {"logprobs", "raw", "suffix", "template", "context", "_debug_render_only"})
       if (key == known && nothing) return hearing_.leave_out(), true;

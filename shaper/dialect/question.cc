@@ -64,7 +64,7 @@ Json written_tools(const std::vector<Tool>& tools) {
   return list;
 }
 
-void Hearing::refuse(std::string where, std::string_view what) {
+void Hearing::refuse(const std::string& where, std::string_view what) {
   if (!problem_) problem_ = cannot_say(where, what);
 }
 
@@ -149,7 +149,7 @@ void Hearing::think(const Json& value, const std::string& where) {
 }
 
 void Hearing::effort(const Json& value, const std::string& where) {
-  if (value != "") think(value == "none" ? Json(false) : value, where);
+  if (value != Json("")) think(value == "none" ? Json(false) : value, where);
 }
 
 void Hearing::tool(const Json& function, const std::string& where) {
@@ -185,7 +185,7 @@ void Hearing::tools(const Json& list, const std::string& where) {
 
 std::string Hearing::arguments(const Json& value, const std::string& where) {
   if (value.is_object()) return to_wire_json(value);
-  const std::string said = text(value, where);
+  std::string said = text(value, where);
   if (said.find_first_not_of(" \t\r\n") == std::string::npos) return "{}";
   const auto parsed = parse_object(said);
   if (!parsed) refuse(where, "is no JSON object");

@@ -75,7 +75,7 @@ class Hearing {
  public:
   Question question{};
 
-  void refuse(std::string where, std::string_view what);
+  void refuse(const std::string& where, std::string_view what);
   void leave_out() { question.left_out = true; }
 
   // Of the root and of Ollama's options alike. False: no member that all dialects write alike.

@@ -103,7 +103,9 @@ Awaitable<void> Agent::Parts::wind_down() {
   }
   ended = true;
   signals.cancel();
-  if (upstreams->resolving() > 0) io.stop();  // nobody waits for it any more
+  upstreams->keep_at_most(0);
+  upstreams->sweep(now() + std::chrono::hours(1));  // one by TLS would keep the event loop turning
+  if (upstreams->resolving() > 0) io.stop();        // nobody waits for it any more
 }
 
 // Told to end a second time: at once.

@@ -40,15 +40,18 @@ ReadLimits read_limits(const Limits& limits, MemoryBudget& memory) {
 }
 
 // Whether a service is asked what was not put together here: somebody's chat, in its own dialect.
-bool takes_as_it_comes(const Upstream& upstream, const Request& request, RequestClass request_class) {
+bool takes_as_it_comes(const Upstream& upstream, const Request& request, const BodyFacts* body,
+                       RequestClass request_class) {
+  if (body == nullptr || !body->readable) return false;
   const Dialect dialect = request.endpoint.dialect;
   return request_class == RequestClass::chat && upstream.service->may_get_chats && request.whole &&
          asked_in(dialect, upstream.service->family) == dialect;
 }
 
-void leave_out_services(Decision& decision, const Request& request, RequestClass request_class) {
+void leave_out_services(Decision& decision, const Request& request, const BodyFacts* body,
+                        RequestClass request_class) {
   std::erase_if(decision.route, [&](const Upstream* each) {
-    return each->service && !takes_as_it_comes(*each, request, request_class);
+    return each->service && !takes_as_it_comes(*each, request, body, request_class);
   });
   if (decision.route.empty()) decision.route.push_back(&request.config->original());
 }
@@ -255,7 +258,7 @@ Awaitable<bool> Connection::forward(Request& request) {
   const PlanInput wish = plan_input(request, reading.body(), classification, decision);
   std::optional<TaskPlan> plan = plan_task(wish);
   std::optional<Ticket> held = plan_hold(wish);
-  if (!plan) leave_out_services(decision, request, classification.request_class);
+  if (!plan) leave_out_services(decision, request, reading.body(), classification.request_class);
   bool keep = false;
   std::optional<Lane> lane;
   if (plan)
@@ -286,7 +289,7 @@ Awaitable<bool> Connection::run_unmasked(Request& request, Reading& reading, Cla
   std::optional<TaskPlan> plan = plan_task(wish);
   if (plan) co_return co_await run_task(request, std::move(*plan));
   std::optional<Ticket> held = plan_hold(wish);
-  leave_out_services(decision, request, classification.request_class);
+  leave_out_services(decision, request, reading.body(), classification.request_class);
   if (held) co_return co_await run_held(request, reading, classification, decision, std::move(*held));
   co_return co_await run_exchange(request, reading, classification, decision);
 }

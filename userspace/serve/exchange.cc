@@ -1,5 +1,6 @@
 #include "userspace/serve/exchange.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "shaper/base/ip_network.h"
@@ -56,6 +57,10 @@ Outgoing outgoing_to_service(const Request& request, const Upstream& upstream, c
 Awaitable<std::vector<Outgoing>> outgoing_for(const Request& request, const Decision& decision,
                                               Reading& reading, const Services& services) {
   std::vector<Outgoing> all;
+  // What is written beside the event loop must not see a configuration that is read again meanwhile.
+  const bool any = std::any_of(decision.route.begin(), decision.route.end(),
+                               [](const Upstream* each) { return each->service.has_value(); });
+  const Services known = any ? services : Services();
   const auto write = [&] {
     const BodyFacts* const body = reading.body();
     std::vector<std::optional<std::string>> changed(decision.route.size());
@@ -65,7 +70,7 @@ Awaitable<std::vector<Outgoing>> outgoing_for(const Request& request, const Deci
       const Upstream& upstream = *decision.route[i];
       const bool model_replaced = changed[i] && upstream.model && *upstream.model != body->model;
       if (upstream.service)
-        all.push_back(outgoing_to_service(request, upstream, services, changed[i] ? *changed[i] : body->json,
+        all.push_back(outgoing_to_service(request, upstream, known, changed[i] ? *changed[i] : body->json,
                                           model_replaced));
       else
         all.push_back(outgoing_bytes(request, upstream, changed[i], model_replaced));
@@ -174,7 +179,18 @@ Awaitable<AnswerReport> Exchange::talk(const Outgoing& outgoing, bool last) {
   report_.near = steered || is_near(upstream_->peer().address());
   relay_.emplace(client_, *upstream_, wishes_for(outgoing, last));
   AnswerReport answer;
+  // A service that says nothing is not waited for longer than its configuration wants.
+  Timer patience(context_.io.get_executor());
+  const auto silent = std::make_shared<bool>(true);
+  const auto asked = request_.config->upstreams.find(report_.upstream);
+  if (asked != request_.config->upstreams.end() && asked->second.service) {
+    patience.expires_after(asked->second.service->timeout);
+    patience.async_wait([this, silent, upstream = upstream_](const error_code& cancelled) {
+      if (!cancelled && *silent && !relay_->sent_anything()) upstream->abort();
+    });
+  }
   if (!upload_->nothing_sent()) answer = co_await relay_->run();
+  *silent = false;
   may_ask_again_ = may_repeat() || upload_->cannot_have_been_read(answer.reset);
   const bool goes_on = answer.end == AnswerEnd::complete && answer.spent;
   co_await upload_->finish(goes_on ? patience_behind_answer : Duration::zero());
@@ -199,7 +215,8 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
     dialling_ = std::make_shared<Dialling>();
     input_->when_closed([this] { client_closed(); });
     if (input_->closed()) client_closed();
-    const ReachWishes wishes{.allow_idle = allow_idle, .patient = last, .dialling = dialling_};
+    const ReachWishes wishes{
+        .allow_idle = allow_idle, .patient = last && !decision_.route[index]->service, .dialling = dialling_};
     Target target = target_of(origin_, *decision_.route[index]);
     context_.services.secure(*decision_.route[index], target);
     Result<UpstreamPtr> reached = co_await reach(context_.upstreams, std::move(target), wishes);

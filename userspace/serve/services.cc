@@ -23,6 +23,10 @@ Error unreadable(const std::filesystem::path& file, int number) {
           "a file of the user tasklane (mode 0400), or a systemd credential named without a folder"};
 }
 
+// A request may hold an upstream of a configuration from before: what belongs to another of its name is not
+// for it.
+std::string called(const Upstream& upstream) { return upstream.name + ' ' + upstream.authority; }
+
 Error of_upstream(const std::string& name, const Error& error) {
   return {"upstream '" + name + "': " + error.what, error.where, error.hint, error.exit};
 }
@@ -73,14 +77,21 @@ Result<Services> Services::of(const Config& config, const ReadKey& read) {
       if (!tls) return of_upstream(name, tls.error());
       access.tls = std::move(*tls);
     }
-    services.by_name_.emplace(name, std::move(access));
+    services.by_name_.emplace(called(upstream), std::move(access));
   }
   return services;
 }
 
 void Services::secure(const Upstream& upstream, Target& target) const {
-  if (const auto found = by_name_.find(upstream.name); found != by_name_.end())
+  if (!upstream.service || !upstream.service->tls) return;
+  if (const auto found = by_name_.find(called(upstream)); found != by_name_.end())
     target.tls = found->second.tls;
+  if (target.tls) return;
+  auto made = TlsClient::make(upstream.host, upstream.service->ca_file);
+  if (made)
+    target.tls = std::move(*made);
+  else
+    target.host = "without-tls.invalid";  // never in clear: such a name is nowhere (RFC 6761 section 6.4)
 }
 
 std::string Services::head(const Upstream& upstream, Dialect dialect, std::size_t body_bytes) const {
@@ -92,7 +103,8 @@ std::string Services::head(const Upstream& upstream, Dialect dialect, std::size_
   // Some refuse a name with its own port (RFC 9110 section 7.2 leaves it out where it is the scheme's).
   head += usual_port ? (host.find(':') == std::string::npos ? host : "[" + host + "]") : upstream.authority;
   head += "\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n";
-  if (const auto found = by_name_.find(upstream.name); found != by_name_.end() && !found->second.key.empty())
+  if (const auto found = by_name_.find(called(upstream));
+      found != by_name_.end() && !found->second.key.empty())
     head += "Authorization: Bearer " + found->second.key + "\r\n";
   head += "Content-Length: " + std::to_string(body_bytes) + "\r\n\r\n";
   return head;

@@ -55,7 +55,8 @@ void HttpFlows::on_bytes(FlowId id, Side side, std::string_view bytes, const Str
   }
   // What had overtaken others has come when they have.
   StreamPlace in_order = place;
-  in_order.at = flow.latest = std::max(flow.latest, place.at);
+  Time& latest = side == *flow.client ? flow.latest_asked : flow.latest_answered;
+  in_order.at = latest = std::max(latest, place.at);
   if (side == *flow.client)
     request_bytes(flow, bytes, in_order);
   else

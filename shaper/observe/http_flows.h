@@ -109,7 +109,8 @@ class HttpFlows : public StreamListener {
     std::size_t early_bytes = 0;
     std::uint64_t heard_before_gap = 0;  // of the answers, by the client, when a request was lost
     std::uint64_t heard = 0;
-    Time latest{};  // at which bytes of it have come
+    Time latest_asked{};  // at which bytes of each side have come
+    Time latest_answered{};
     bool any_answer_bytes = false;
   };
 

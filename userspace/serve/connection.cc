@@ -1,8 +1,7 @@
 #include "userspace/serve/connection.h"
 
-#include <sys/socket.h>
-
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <utility>
 

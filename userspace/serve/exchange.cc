@@ -184,10 +184,8 @@ Awaitable<AnswerReport> Exchange::talk(const Outgoing& outgoing, bool last) {
   const auto silent = std::make_shared<bool>(true);
   const auto asked = request_.config->upstreams.find(report_.upstream);
   if (asked != request_.config->upstreams.end() && asked->second.service) {
-    patience.expires_after(asked->second.service->timeout);
-    patience.async_wait([this, silent, upstream = upstream_](const error_code& cancelled) {
-      if (!cancelled && *silent && !relay_->sent_anything()) upstream->abort();
-    });
+    abort_after(patience, asked->second.service->timeout, upstream_,
+                [this, silent] { return *silent && !relay_->sent_anything(); });
   }
   if (!upload_->nothing_sent()) answer = co_await relay_->run();
   *silent = false;
@@ -217,8 +215,7 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
     if (input_->closed()) client_closed();
     const ReachWishes wishes{
         .allow_idle = allow_idle, .patient = last && !decision_.route[index]->service, .dialling = dialling_};
-    Target target = target_of(origin_, *decision_.route[index]);
-    context_.services.secure(*decision_.route[index], target);
+    Target target = context_.services.target_of(origin_, *decision_.route[index]);
     Result<UpstreamPtr> reached = co_await reach(context_.upstreams, std::move(target), wishes);
     dialling_.reset();
     input_->when_closed(nullptr);

@@ -82,16 +82,18 @@ Result<Services> Services::of(const Config& config, const ReadKey& read) {
   return services;
 }
 
-void Services::secure(const Upstream& upstream, Target& target) const {
-  if (!upstream.service || !upstream.service->tls) return;
+Target Services::target_of(const Target& origin, const Upstream& upstream) const {
+  Target target = tasklane::target_of(origin, upstream);
+  if (!upstream.service || !upstream.service->tls) return target;
   if (const auto found = by_name_.find(called(upstream)); found != by_name_.end())
     target.tls = found->second.tls;
-  if (target.tls) return;
+  if (target.tls) return target;
   auto made = TlsClient::make(upstream.host, upstream.service->ca_file);
   if (made)
     target.tls = std::move(*made);
   else
     target.host = "without-tls.invalid";  // never in clear: such a name is nowhere (RFC 6761 section 6.4)
+  return target;
 }
 
 std::string Services::head(const Upstream& upstream, Dialect dialect, std::size_t body_bytes) const {

@@ -11,7 +11,7 @@
 
 #include "shaper/base/result.h"
 #include "shaper/decide/config.h"
-#include "userspace/wire/reach.h"
+#include "userspace/serve/target.h"
 #include "userspace/wire/tls_client.h"
 
 namespace tasklane {
@@ -30,8 +30,8 @@ class Services {
   // Error: of the first service whose key or authorities cannot be had, with its name.
   static Result<Services> of(const Config& config, const ReadKey& read = read_key);
 
-  // Adds to `target` what the upstream's TLS takes.
-  void secure(const Upstream& upstream, Target& target) const;
+  // Where `upstream` is for a client that wanted to go to `origin`, with what its TLS takes.
+  [[nodiscard]] Target target_of(const Target& origin, const Upstream& upstream) const;
   // The head of a request to a service, whole. Nothing of any client's stands in it.
   [[nodiscard]] std::string head(const Upstream& upstream, Dialect dialect, std::size_t body_bytes) const;
 

@@ -115,8 +115,7 @@ Awaitable<void> TaskRun::dial(effect::Dial wish) {
   if (!asked_at_) asked_at_ = now();
   dialling_ = std::make_shared<Dialling>();
   const ReachWishes wishes{.allow_idle = wish.may_reuse, .dialling = dialling_};
-  Target target = target_of(origin_, *wish.hop->upstream);
-  context_.services.secure(*wish.hop->upstream, target);
+  Target target = context_.services.target_of(origin_, *wish.hop->upstream);
   Result<UpstreamPtr> reached = co_await reach(context_.upstreams, std::move(target), wishes);
   dialling_.reset();
   on_its_way_ = false;
@@ -140,7 +139,7 @@ Awaitable<void> TaskRun::send(effect::Send wish) {
   const auto upload = std::make_shared<Upload>(upstream_, bytes);
   upload->begin();
   Timer patience(context_.io.get_executor());
-  if (life_.upstream().service) end_after(patience, life_.upstream().service->timeout);
+  if (life_.upstream().service) abort_after(patience, life_.upstream().service->timeout, upstream_);
   const Collected collected = co_await collect_answer(*upstream_, assembler, &context_.memory);
   patience.cancel();
   const bool unread = upload->cannot_have_been_read(collected.reset);
@@ -156,14 +155,6 @@ Awaitable<void> TaskRun::send(effect::Send wish) {
       context_.upstreams.keep_idle(connection, *upload->sent(), *collected.spent, now());
   }
   life_.replied(reply_of(collected, stale), assembler, now());
-}
-
-// An answer that does not come is none: the next upstream is asked.
-void TaskRun::end_after(Timer& patience, Duration timeout) const {
-  patience.expires_after(timeout);
-  patience.async_wait([upstream = upstream_](const error_code& cancelled) {
-    if (!cancelled) upstream->abort();
-  });
 }
 
 void TaskRun::note_slots(const Collected& collected, bool lost) {

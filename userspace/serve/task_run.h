@@ -48,7 +48,6 @@ class TaskRun : public WaitingTask {
   void client_left();
   void note_slots(const Collected& collected, bool lost);
   void note_origin(const Collected& collected);
-  void end_after(Timer& patience, Duration timeout) const;
   [[nodiscard]] std::string wire(std::string_view body, Dialect dialect) const;
 
   RelayContext& context_;

@@ -231,6 +231,14 @@ Awaitable<Result<std::vector<TcpEndpoint>>> UpstreamConnections::resolve(std::st
   co_return question->endpoints;
 }
 
+void abort_after(Timer& timer, Duration timeout, UpstreamPtr connection, std::function<bool()> still) {
+  timer.expires_after(timeout);
+  timer.async_wait(
+      [connection = std::move(connection), still = std::move(still)](const error_code& cancelled) {
+        if (!cancelled && (!still || still())) connection->abort();
+      });
+}
+
 Awaitable<bool> send_all(TcpSocket& socket, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent =

@@ -166,6 +166,10 @@ class UpstreamConnections {
   std::map<std::pair<std::string, std::uint16_t>, Resolved> resolved_;
 };
 
+// Aborts the connection once `timeout` has passed, unless the timer is cancelled before, or `still` says no
+// (empty: it is asked for nothing). Whoever waits on the connection then sees it end.
+void abort_after(Timer& timer, Duration timeout, UpstreamPtr connection, std::function<bool()> still = {});
+
 // Writes all of it: at once where the kernel takes it, waiting where it does not. False: the peer is gone.
 Awaitable<bool> send_all(TcpSocket& socket, std::string_view bytes);
 

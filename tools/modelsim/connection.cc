@@ -73,6 +73,7 @@ class Connection {
     std::size_t read = 0;
     bool told_to_continue = false;
     while (!scanner.is_done()) {
+      const std::uint64_t received = input_->received();
       const ScanResult scan = scanner.feed(input_->bytes().substr(read));
       read += scan.consumed;
       if (scan.state == ScanState::done) break;
@@ -84,7 +85,7 @@ class Connection {
         continue;
       }
       if (scan.state != ScanState::need_more) co_return false;
-      if (!co_await input_->more()) co_return false;
+      if (!co_await input_->more_than(received)) co_return false;
       timer->cancel();
     }
     timer->cancel();
@@ -167,7 +168,7 @@ class Connection {
       note(request, &generation, 0);
       if (number <= state_.options.close_before_answer) co_return false;
       if (state_.options.hang) {
-        while (co_await input_->more()) input_->consume(input_->bytes().size());
+        while (co_await input_->more_than(input_->received())) input_->consume(input_->bytes().size());
         co_return false;
       }
       const int status = state_.options.refuse_status != 0 ? state_.options.refuse_status : 404;

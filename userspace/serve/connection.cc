@@ -200,8 +200,9 @@ Awaitable<void> Connection::linger() {
   socket_.shutdown(TcpSocket::shutdown_send, ignored);
   deadline_ = now() + std::chrono::seconds(2);
   for (std::size_t drained = 0; drained < (8u << 20); drained += input_->bytes().size()) {
+    const std::uint64_t seen = input_->received();
     input_->consume(input_->bytes().size());
-    if (!co_await input_->more()) break;
+    if (!co_await input_->more_than(seen)) break;
   }
 }
 

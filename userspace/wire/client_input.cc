@@ -42,16 +42,16 @@ std::string ClientInput::take(std::size_t count) {
   return taken;
 }
 
-Awaitable<bool> ClientInput::more() {
+Awaitable<bool> ClientInput::more_than(std::uint64_t seen) {
+  if (received_ > seen) co_return !stopped_;
   if (closed_) co_return false;
   if (!armed_) arm();
-  const std::uint64_t before = received_;
   co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(error_code)>(
       [this]<class Handler>(Handler handler) {
         waiter_ = std::make_unique<WaiterOf<Handler>>(std::move(handler));
       },
       use_await);
-  co_return received_ != before && !stopped_;
+  co_return received_ > seen && !stopped_;
 }
 
 void ClientInput::arm() {

@@ -26,20 +26,23 @@ class ClientInput : public std::enable_shared_from_this<ClientInput> {
   // Takes the first `count` bytes out.
   std::string take(std::size_t count);
 
-  // Waits until bytes come behind those that are there. False: none have come, for the client has closed or
-  // reset, or stop() or interrupt() was called.
-  Awaitable<bool> more();
-  // Ends the wait in more() that is going on, and nothing else.
+  // Bytes received since the beginning: what a caller that looks at bytes() has seen.
+  [[nodiscard]] std::uint64_t received() const { return received_; }
+  // Waits until more than `seen` bytes have been received; what came while the caller did something else is
+  // not waited for. False: none have come, for the client has closed or reset, or stop() or interrupt() was
+  // called.
+  Awaitable<bool> more_than(std::uint64_t seen);
+  // Ends the wait in more_than() that is going on, and nothing else.
   void interrupt();
 
   [[nodiscard]] bool closed() const { return closed_; }  // FIN, RST or stopped
   [[nodiscard]] bool reset() const { return reset_; }    // not by a FIN
 
-  // Called once, from the event loop, when the client closes while nobody waits in more(); set anew after a
+  // Called once, from the event loop, when the client closes while nobody waits in more_than(); set anew after a
   // FIN, once more for a reset or hang_up(). Empty: nobody cares.
   void when_closed(std::function<void()> action) { when_closed_ = std::move(action); }
   void start() { arm(); }
-  // Ends the wait; more() returns false. The owner calls it before the socket goes.
+  // Ends the wait; more_than() returns false. The owner calls it before the socket goes.
   void stop();
   // As if the client had reset the connection: whoever serves it ends.
   void hang_up();
@@ -60,7 +63,7 @@ class ClientInput : public std::enable_shared_from_this<ClientInput> {
   bool closed_ = false;
   bool reset_ = false;
   bool stopped_ = false;
-  // The coroutine that waits in more(): its completion handler, which can only be moved.
+  // The coroutine that waits in more_than(): its completion handler, which can only be moved.
   struct Waiter {
     virtual ~Waiter() = default;
     virtual void resume() = 0;

@@ -36,6 +36,7 @@ Awaitable<ScanResult> RequestReader::read_head(ReceivedRequest& request, Time& d
   std::size_t seen = 0;
   std::size_t read = 0;  // the scanner takes the first line by itself where it comes alone
   for (;;) {
+    const std::uint64_t received = input_.received();
     const bool whole_lines = begun || skip_empty_lines(input_);
     const std::string_view bytes = whole_lines ? input_.bytes() : std::string_view();
     if (!bytes.empty() && !begun) {
@@ -50,7 +51,7 @@ Awaitable<ScanResult> RequestReader::read_head(ReceivedRequest& request, Time& d
       if (scan.state != ScanState::need_more) co_return ScanResult{scan.state, read};
     }
     if (!begun) deadline = now() + limits_.idle_timeout;
-    if (!co_await input_.more()) {
+    if (!co_await input_.more_than(received)) {
       left = true;
       co_return ScanResult{};
     }
@@ -69,6 +70,7 @@ Awaitable<bool> RequestReader::read_body(ReceivedRequest& request, ScanResult sc
   if (!scanner.is_done() && expects_continue(request) && input_.bytes().size() == read)
     co_await send_continue(request);
   for (;;) {
+    const std::uint64_t received = input_.received();
     scan = scanner.feed(input_.bytes().substr(read));
     read += scan.consumed;
     if (scan.state != ScanState::need_more) break;
@@ -78,7 +80,7 @@ Awaitable<bool> RequestReader::read_body(ReceivedRequest& request, ScanResult sc
       break;
     }
     deadline = now() + limits_.idle_timeout;
-    if (!co_await input_.more()) co_return false;
+    if (!co_await input_.more_than(received)) co_return false;
   }
   scanner.collect_into(nullptr);  // the request moves on; what is left of a body is streamed
   request.whole = scan.state == ScanState::done;

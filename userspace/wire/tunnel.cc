@@ -12,9 +12,10 @@ namespace {
 
 Awaitable<void> client_to_upstream(std::shared_ptr<ClientInput> input, UpstreamPtr upstream) {
   for (;;) {
+    const std::uint64_t seen = input->received();
     const std::string bytes = input->take(input->bytes().size());
     if (!co_await send_all(upstream->socket(), bytes)) break;
-    if (!co_await input->more()) break;
+    if (!co_await input->more_than(seen)) break;
   }
   if (input->reset()) co_return upstream->abort();
   error_code ignored;

@@ -60,6 +60,7 @@ Awaitable<void> Upload::run() {
 Awaitable<bool> Upload::pass_rest() {
   RequestScanner& scanner = *rest_->scanner;
   while (!scanner.is_done()) {
+    const std::uint64_t seen = rest_->input->received();
     const ScanResult scan = scanner.feed(rest_->input->bytes());
     const std::string accepted = rest_->input->take(scan.consumed);
     if (scan.state != ScanState::need_more && scan.state != ScanState::done) {
@@ -73,7 +74,7 @@ Awaitable<bool> Upload::pass_rest() {
     left_ = {};
     passed_ += accepted.size();
     if (scanner.is_done()) break;
-    const bool more = co_await rest_->input->more();
+    const bool more = co_await rest_->input->more_than(seen);
     if (!more || stopped_) co_return false;
   }
   rest_.reset();

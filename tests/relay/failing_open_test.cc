@@ -15,7 +15,7 @@ class OpenRelay : public LanesOnTheWire {
     return row(request_class, upstream).in_flight;
   }
   std::size_t running() {
-    return in_relay([this] { return lanes().admission().running(); });
+    return in_relay([this] { return admission().running(); });
   }
 };
 
@@ -93,7 +93,7 @@ TEST_F(OpenRelay, OnlyTasksAreHungUpWhenTheirTimeToEndIsOver) {
   Peer front_end = client();
   front_end.send(title());
   ASSERT_TRUE(eventually([&] { return in_flight(RequestClass::title, "model") == 1; }));
-  in_relay([this] { return acceptor().hang_up_tasks(), 0; });
+  hang_up_tasks();
   EXPECT_TRUE(front_end.sees_close());
   server.send(answer(R"({"done":true})"));
   EXPECT_TRUE(person.until("}").ends_with(R"({"done":true})")) << "a chat goes on to its end";

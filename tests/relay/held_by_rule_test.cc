@@ -76,11 +76,9 @@ TEST_F(HeldByRule, AClientThatLeavesWhileItWaitsIsForgotten) {
   Peer answering = chat_at(page);
   Peer job = client();
   job.send(job_request);
-  EXPECT_TRUE(
-      eventually([this] { return in_relay([this] { return lanes().admission().waiting(); }) == 1u; }));
+  EXPECT_TRUE(eventually([this] { return in_relay([this] { return admission().waiting(); }) == 1u; }));
   job.close();
-  EXPECT_TRUE(
-      eventually([this] { return in_relay([this] { return lanes().admission().waiting(); }) == 0u; }));
+  EXPECT_TRUE(eventually([this] { return in_relay([this] { return admission().waiting(); }) == 0u; }));
   stream_answer(answering, "Slowly.");
   page.until("0\r\n\r\n");
 }
@@ -105,8 +103,7 @@ TEST_F(HeldByRule, BypassedItGoesAtOnceAndAsItCame) {
   Peer answering = chat_at(page);
   Peer job = client();
   job.send(job_request);
-  EXPECT_TRUE(
-      eventually([this] { return in_relay([this] { return lanes().admission().waiting(); }) == 1u; }));
+  EXPECT_TRUE(eventually([this] { return in_relay([this] { return admission().waiting(); }) == 1u; }));
   bypass(true);
   Peer server = model.accept();
   const Json asked = receive_request(server);

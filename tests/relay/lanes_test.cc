@@ -349,7 +349,7 @@ TEST_F(LanesOnTheWire, TheSameQuestionAgainIsAnsweredFromTheCache) {
   EXPECT_EQ(R"({"title": "Rice"})", content_of(receive_answer(person)));
   person.send(title());
   EXPECT_EQ(R"({"title": "Rice"})", content_of(receive_answer(person)));
-  EXPECT_EQ(1u, in_relay([&] { return lanes().admission().counters().at(Lane::background).cached; }));
+  EXPECT_EQ(1u, in_relay([&] { return admission().counters().at(Lane::background).cached; }));
   person.send(title("another question?"));
   receive_request(server);
 }

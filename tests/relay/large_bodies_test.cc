@@ -4,6 +4,7 @@
 
 #include "relay/relay_fixture.h"
 #include "tools/support/gzip.h"
+#include "userspace/wire/side_thread.h"
 
 namespace tasklane {
 namespace {
@@ -109,10 +110,7 @@ TEST_F(LargeBodies, AreAnsweredBeforeTheRelayEnds) {
   Peer person = client();
   person.send(large);
   ASSERT_FALSE(task.called_within(a_moment));
-  in_relay([this] {
-    acceptor().finish();
-    return 0;
-  });
+  finish();
   occupied.end();
   Peer server = task.accept();
   server.until("\r\n\r\n");

@@ -4,12 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <boost/asio/post.hpp>
 #include <cstdlib>
 #include <new>
 #include <thread>
 
 #include "relay/lanes_fixture.h"
 #include "tests/support/requirements.h"
+#include "userspace/wire/io.h"
+#include "userspace/wire/spawn.h"
 
 namespace {
 
@@ -82,7 +85,7 @@ class WithoutMemory : public LanesOnTheWire {
     person.until("Rice");
     const bool well = in_relay([] { return std::exchange(allocations_left, -1); }) >= 0;
     person.close();
-    in_relay([this] { return acceptor().hang_up(), 0; });
+    hang_up();
     EXPECT_TRUE(eventually([this] { return under_way() == 0; })) << "at allocation " << allocation;
     return well;
   }

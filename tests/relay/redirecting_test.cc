@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "relay/relay_fixture.h"
+#include "userspace/wire/answer_relay.h"
 
 namespace tasklane {
 namespace {

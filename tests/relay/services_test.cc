@@ -7,6 +7,7 @@
 #include "relay/lanes_fixture.h"
 #include "relay/secure_server.h"
 #include "support/temporary_folder.h"
+#include "userspace/serve/services.h"
 
 namespace tasklane {
 namespace {

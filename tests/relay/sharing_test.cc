@@ -11,7 +11,7 @@ const std::string by_task_then_model =
 class Sharing : public LanesOnTheWire {
  protected:
   std::uint64_t coalesced() {
-    return in_relay([this] { return lanes().admission().counters().at(Lane::background).coalesced; });
+    return in_relay([this] { return admission().counters().at(Lane::background).coalesced; });
   }
   struct Shared {
     Peer one, two, server;
@@ -215,7 +215,7 @@ TEST_F(Sharing, WithoutSupersedeTwoEqualKeystrokesShareOneAnswer) {
   Peer two = client();
   two.send(typing("How do", "anna"));
   EXPECT_TRUE(eventually([&] {
-    return in_relay([this] { return lanes().admission().counters().at(Lane::keystroke).coalesced; }) == 1u;
+    return in_relay([this] { return admission().counters().at(Lane::keystroke).coalesced; }) == 1u;
   }));
   stream_answer(server, R"({"text": " I cook rice?"})");
   EXPECT_EQ(R"({"text": " I cook rice?"})", content_of(receive_answer(one)));

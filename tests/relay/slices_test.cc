@@ -54,7 +54,7 @@ class SlicesOnTheWire : public LanesOnTheWire {
     return server;
   }
   std::uint64_t sliced(Lane lane = Lane::background) {
-    return in_relay([&] { return lanes().admission().counters().at(lane).sliced; });
+    return in_relay([&] { return admission().counters().at(lane).sliced; });
   }
   std::optional<Peer> tasks_;
 };

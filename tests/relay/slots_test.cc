@@ -32,7 +32,7 @@ class SlotsOnTheWire : public LanesOnTheWire {
   }
   bool takes(unsigned slots) {
     return eventually(
-        [&] { return in_relay([&] { return lanes().admission().slots(model.authority()); }) == slots; });
+        [&] { return in_relay([&] { return admission().slots(model.authority()); }) == slots; });
   }
   std::optional<Peer> person_;
   std::optional<Peer> server_;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "relay/relay_fixture.h"
+#include "userspace/wire/spawn.h"
 #include "userspace/wire/tunnel.h"
 #include "userspace/wire/upload.h"
 

@@ -1,6 +1,7 @@
 // Answers whose end is not sure, or was not reached: forgiven as every client does, else a 502; and the
 // client's next request is never read into them.
 #include "relay/relay_fixture.h"
+#include "userspace/wire/upstream.h"
 
 namespace tasklane {
 namespace {

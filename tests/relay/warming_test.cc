@@ -30,8 +30,8 @@ TEST_F(RewarmingOnTheWire, TheChatsPromptAndAnswerAreAskedAgainBehindATask) {
   EXPECT_EQ(1, asked["options"]["num_predict"]);
   EXPECT_EQ("big", asked["model"]);
   stream_answer(again, ".");
-  EXPECT_TRUE(eventually(
-      [&] { return in_relay([&] { return lanes().admission().rewarm_counters().finished; }) == 1u; }));
+  EXPECT_TRUE(
+      eventually([&] { return in_relay([&] { return admission().rewarm_counters().finished; }) == 1u; }));
   EXPECT_FALSE(model.called_within(milliseconds(50))) << "once is enough";
 }
 
@@ -42,8 +42,8 @@ TEST_F(RewarmingOnTheWire, TheVeryChatsNextTurnDoesNotCancelIt) {
   Peer server = model.accept();
   EXPECT_EQ(true, receive_request(server)["stream"]) << "the chat itself never waits";
   stream_answer(again, ".");
-  EXPECT_TRUE(eventually(
-      [&] { return in_relay([&] { return lanes().admission().rewarm_counters().finished; }) == 1u; }));
+  EXPECT_TRUE(
+      eventually([&] { return in_relay([&] { return admission().rewarm_counters().finished; }) == 1u; }));
 }
 
 TEST_F(RewarmingOnTheWire, WhereItIsAnsweredAtOnceThreeTimesItIsKnownThatThePromptIsNotLost) {
@@ -52,9 +52,8 @@ TEST_F(RewarmingOnTheWire, WhereItIsAnsweredAtOnceThreeTimesItIsKnownThatTheProm
   stream_answer(behind_the_turn, ".");
   std::uint64_t again = 0;
   for (int i = 0; i < 20; ++i) {  // on a busy machine some look slow
-    ASSERT_TRUE(eventually([&] {
-      return in_relay([&] { return lanes().admission().rewarm_counters().finished; }) == again + 1;
-    }));
+    ASSERT_TRUE(eventually(
+        [&] { return in_relay([&] { return admission().rewarm_counters().finished; }) == again + 1; }));
     tasks_->send(title("more " + std::to_string(i)));
     Peer server = model.accept();
     receive_request(server);
@@ -102,7 +101,7 @@ TEST_F(RewarmingOnTheWire, WhereTheNextTurnsComputeAllTheSameItIsSoonLeftOut) {
     std::this_thread::sleep_for(milliseconds(1050));
     stream_answer(rewarm, ".");
     ASSERT_TRUE(eventually(
-        [&] { return in_relay([&] { return lanes().admission().rewarm_counters().finished; }) == again; }));
+        [&] { return in_relay([&] { return admission().rewarm_counters().finished; }) == again; }));
     turn();
   }
   tasks_->send(title("one more"));

@@ -134,7 +134,7 @@ Result<void> Agent::Parts::find_place() {
 Result<void> Agent::Parts::settle() {
   constexpr int turns = 8;
   for (int turn = 0; config->netns && steering && place.empty() && turn < turns; ++turn) {
-    follow_models();
+    follow_models(true);
     if (!models_unseen.empty())
       return Error{models_unseen, "netns " + config->netns->text, "", ExitCode::not_permitted};
     std::this_thread::sleep_for(std::chrono::milliseconds(25));
@@ -178,7 +178,10 @@ Result<std::unique_ptr<Agent>> Agent::start(const AgentOptions& options) {
 void Agent::Parts::start_working() {
   spawn(io, "the pulse", keep_time());
   spawn(io, "the signals", obey_signals());
-  acceptor->when_changed([this] { tell_room(); });
+  acceptor->when_changed([this] {
+    tell_room();
+    wake();
+  });
   spdlog::info("rules: {}", config->source);
   for (const Intercept& intercept : config->intercept) spdlog::info("steering port {}", intercept.port);
   tell_what_leaves();

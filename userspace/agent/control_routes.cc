@@ -26,7 +26,7 @@ SteeringState Agent::Parts::steering_state() const {
   state.attached = steering->attached();
   if (config->netns) state.netns = {config->netns->text, place, places};
   state.heartbeat_age = steering->heartbeat_age();
-  state.stale_after = readiness->stale_after(tick);
+  state.stale_after = readiness->stale_after(pace.until_next());
   for (const SocketAddress& endpoint : steering->endpoints()) state.endpoints.push_back(to_text(endpoint));
   for (const auto& [name, count] : steering->counters().named()) state.connections.emplace(name, count);
   return state;

@@ -5,14 +5,11 @@
 #include "userspace/agent/resources.h"
 
 namespace tasklane {
-namespace {
 
-constexpr int ticks_per_sweep = 10;
-
-}  // namespace
-
-void Agent::Parts::follow_models() {
-  const Result<void> refreshed = steering->refresh();
+// Where a namespace is followed there is more than one step to it: none of them waits while it is not there.
+void Agent::Parts::follow_models(bool look) {
+  const bool on_its_way = config->netns && place.empty();
+  const Result<void> refreshed = look || on_its_way ? steering->refresh() : steering->hear();
   for (NamespaceNews& news : steering->take_news()) follow_place(std::move(news));
   const std::string problem = refreshed ? std::string() : refreshed.error().text();
   if (problem == models_unseen) return;
@@ -52,16 +49,17 @@ void Agent::Parts::end_without_helper() {
   ::raise(SIGTERM);
 }
 
+void Agent::Parts::look_at_resources() {
+  descriptors_spare = can_open(descriptors_to_spare);
+  memory_spare = can_map(memory_to_spare) && memory_groups.leave(memory_to_spare);
+}
+
 // An agent that could not serve whoever comes next falls silent: the kernel passes new connections by until
 // it can again.
-void Agent::Parts::sign_of_life(Duration late) {
+void Agent::Parts::sign_of_life(Duration late, bool with_room) {
   const Time at = now();
-  const Pulse pulse{late,
-                    acceptor->armed(),
-                    !helper || helper->answers(),
-                    can_open(descriptors_to_spare),
-                    can_map(memory_to_spare) && memory_groups.leave(memory_to_spare),
-                    !acceptor->crowded()};
+  const Pulse pulse{late,         acceptor->armed(),   !helper || helper->answers(), descriptors_spare,
+                    memory_spare, !acceptor->crowded()};
   const bool changed = readiness->judge(pulse, at);
   const Unready why = readiness->why();
   if (changed && why == Unready::no) spdlog::info("new connections are taken again");
@@ -71,8 +69,8 @@ void Agent::Parts::sign_of_life(Duration late) {
   if (pulse.accepting && why != Unready::late) manager.feed(at);
   if (!steering) return;
   if (why != Unready::no) return steering->suspend();
-  steering->set_stale_after(readiness->stale_after(tick));
-  tell_room();
+  steering->set_stale_after(readiness->stale_after(pace.until_next()));
+  if (with_room) tell_room();
   steering->heartbeat();
 }
 
@@ -94,19 +92,27 @@ void Agent::Parts::sweep() {
   give_memory_back();
 }
 
+void Agent::Parts::beat(Duration late) {
+  const Pace::Due due = pace.beat(now(), relay->open_connections > 0 || !acceptor->armed());
+  if (due.resources) look_at_resources();
+  sign_of_life(late, due.resources);
+  if (steering) follow_models(due.models);
+  if (helper && helper->gone() && outcome == ExitCode::done) end_without_helper();
+  if (due.sweep) sweep();
+}
+
+// Somebody has come: what was seen at rest may be old by now.
+void Agent::Parts::wake() {
+  if (pace.resting()) next_beat.cancel();
+}
+
 Awaitable<void> Agent::Parts::keep_time() {
-  Timer timer(io.get_executor());
-  Time due = now();
-  for (int ticks = 0; !ended; ++ticks) {
-    sign_of_life(now() - due);
-    if (steering) follow_models();
-    if (helper && helper->gone() && outcome == ExitCode::done) end_without_helper();
-    if (ticks % ticks_per_sweep == 0) sweep();
-    due = now() + tick;
-    timer.expires_after(tick);
-    error_code error;
-    co_await timer.async_wait(asio::redirect_error(use_await, error));
-    if (error) co_return;
+  for (Time due = now(); !ended;) {
+    beat(std::max(Duration::zero(), now() - due));
+    due = now() + pace.until_next();
+    next_beat.expires_after(pace.until_next());
+    error_code woken;
+    co_await next_beat.async_wait(asio::redirect_error(use_await, woken));
   }
 }
 

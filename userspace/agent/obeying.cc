@@ -102,6 +102,7 @@ Awaitable<void> Agent::Parts::wind_down() {
     manager.feed(now());
   }
   ended = true;
+  next_beat.cancel();
   signals.cancel();
   upstreams->keep_at_most(0);
   upstreams->sweep(now() + std::chrono::hours(1));  // one by TLS would keep the event loop turning

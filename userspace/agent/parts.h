@@ -10,6 +10,7 @@
 
 #include "shaper/classify/pack.h"
 #include "userspace/agent/agent.h"
+#include "userspace/agent/pace.h"
 #include "userspace/agent/readiness.h"
 #include "userspace/agent/resources.h"
 #include "userspace/agent/service_manager.h"
@@ -24,10 +25,6 @@
 #include "userspace/wire/spawn.h"
 
 namespace tasklane {
-
-// Several signs of life in the shortest time after which the kernel passes the agent by; models that come and
-// go are followed as fast.
-inline constexpr auto tick = std::chrono::milliseconds(100);
 
 // From the files: the configuration, and the rule packs that it names. What this process may not read,
 // `helper` does (null: nobody).
@@ -61,6 +58,10 @@ struct Agent::Parts {
   ServiceManager manager;
   std::optional<Readiness> readiness;
   const MemoryGroups memory_groups;
+  Pace pace;
+  Timer next_beat{io.get_executor()};
+  bool descriptors_spare = true;  // when it was last looked
+  bool memory_spare = true;
   std::uint64_t places = 0;   // network namespaces entered, where one is followed
   std::string place;          // the one now, for a person; empty: it is gone, or none is followed
   std::string models_unseen;  // why the listening sockets cannot be seen; empty: they are
@@ -95,9 +96,12 @@ struct Agent::Parts {
 
   // The pulse: keeping_time.cc.
   Awaitable<void> keep_time();
-  void sign_of_life(Duration late);
+  void beat(Duration late);
+  void sign_of_life(Duration late, bool with_room);
+  void wake();
   void tell_room();
-  void follow_models();
+  void look_at_resources();
+  void follow_models(bool look);
   void follow_place(NamespaceNews news);
   void end_without_helper();
   void sweep();

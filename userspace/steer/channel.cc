@@ -16,6 +16,13 @@ struct Beside {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
 };
 
+bool comes_within(int socket, Duration patience) {
+  if (patience == Duration::zero()) return true;  // asking tells as much
+  pollfd waits{socket, POLLIN, 0};
+  const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(patience);
+  return ::poll(&waits, 1, static_cast<int>(wait.count())) > 0;
+}
+
 }  // namespace
 
 Result<std::pair<Channel, Channel>> Channel::pair() {
@@ -44,24 +51,19 @@ bool Channel::send(std::string_view text, int descriptor) const {
 }
 
 std::optional<Channel::Message> Channel::receive(std::optional<Duration> patience) {
-  const int wait =
-      patience ? static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(*patience).count())
-               : -1;
-  pollfd waits{socket_.get(), POLLIN, 0};
-  if (::poll(&waits, 1, wait) <= 0) return std::nullopt;
-  Message received;
-  received.text.resize(longest);
-  iovec part{received.text.data(), received.text.size()};
+  if (patience && !comes_within(socket_.get(), *patience)) return std::nullopt;
+  if (!room_) room_ = std::make_unique_for_overwrite<char[]>(longest);
+  iovec part{room_.get(), longest};
   Beside beside;
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = beside.room.data();
   message.msg_controllen = beside.room.size();
-  const ssize_t length = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  const ssize_t length = ::recvmsg(socket_.get(), &message, (patience ? MSG_DONTWAIT : 0) | MSG_CMSG_CLOEXEC);
   closed_ = length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR);
   if (length <= 0) return std::nullopt;
-  received.text.resize(static_cast<std::size_t>(length));
+  Message received{std::string(room_.get(), static_cast<std::size_t>(length)), {}};
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
   if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
     int descriptor = -1;

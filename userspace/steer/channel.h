@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,6 +39,8 @@ class Channel {
 
  private:
   UniqueFd socket_;
+  // As long as the longest message, and of the machine's memory as much as the longest that has come.
+  std::unique_ptr<char[]> room_;
   bool closed_ = false;
 };
 

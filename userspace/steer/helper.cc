@@ -60,7 +60,7 @@ Helper::~Helper() {
   ::waitpid(process_, nullptr, 0);
 }
 
-void Helper::hear(Channel::Message heard) {
+void Helper::take(Channel::Message heard) {
   const auto word = static_cast<HelperWord>(heard.text.front());
   if (word != HelperWord::file) unanswered_ = 0;
   if (word == HelperWord::view) heard_ = view_from_text(std::string_view(heard.text).substr(1));
@@ -101,25 +101,29 @@ Result<UniqueFd> Helper::make_socket(IpFamily family) {
   room.used = true;
   fill(family);
   while (room.sockets.empty() && room.asked > 0 && std::chrono::steady_clock::now() < end && !gone())
-    if (auto heard = channel_.receive(end - std::chrono::steady_clock::now())) hear(std::move(*heard));
+    if (auto heard = channel_.receive(end - std::chrono::steady_clock::now())) take(std::move(*heard));
   if (room.sockets.empty()) return Error{"the network namespace is gone", "", ""};
   UniqueFd made = std::move(room.sockets.front());
   room.sockets.pop_front();
   return made;
 }
 
-// One that does not answer is ended: it may hold connections that the agent has closed.
-Result<void> Helper::turn(EndpointView& view) {
-  while (auto message_heard = channel_.receive(Duration::zero())) hear(std::move(*message_heard));
+Result<void> Helper::hear(EndpointView& view) {
+  while (auto heard = channel_.receive(Duration::zero())) take(std::move(*heard));
   if (heard_) view = *std::exchange(heard_, std::nullopt);
   if (gone()) return Error{"the helper process has ended", "", ""};
+  if (!answers()) return Error{"the helper process does not answer", "", ""};
+  if (!trouble_.empty()) return Error{trouble_, "", ""};
+  return {};
+}
+
+// One that does not answer is ended: it may hold connections that the agent has closed.
+void Helper::ask() {
+  if (gone()) return;
   ++unanswered_;
   if (unanswered_ > 2 * patience) ::kill(process_, SIGKILL);
   channel_.send(message(HelperWord::look));
   for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) fill(family);
-  if (!answers()) return Error{"the helper process does not answer", "", ""};
-  if (!trouble_.empty()) return Error{trouble_, "", ""};
-  return {};
 }
 
 void Helper::give_to_model(int accepted) const {
@@ -133,7 +137,7 @@ Result<std::optional<std::string>> Helper::read(const std::filesystem::path& fil
     auto heard = channel_.receive(end - std::chrono::steady_clock::now());
     if (!heard) continue;
     if (heard->text != message(HelperWord::file, file.string())) {
-      hear(std::move(*heard));
+      take(std::move(*heard));
       continue;
     }
     if (heard->descriptor) return all_of(heard->descriptor.get());

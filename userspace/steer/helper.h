@@ -53,9 +53,11 @@ class Helper : public SocketMaker {
   Helper(const Helper&) = delete;
   Helper& operator=(const Helper&) = delete;
 
-  // Asks who listens, and hears what it has said since; several times a second. Never waits. What has changed
-  // is put into `view`. Errors: what it could not do.
-  Result<void> turn(EndpointView& view);
+  // Asks who listens; several times a second, behind hear(). Never waits.
+  void ask();
+  // Hears what it has said since. Never waits. What has changed is put into `view`. Errors: what it could not
+  // do.
+  Result<void> hear(EndpointView& view);
   // What it has heard of the followed namespace since it was last asked, in order.
   std::vector<NamespaceNews> take_news() { return std::move(news_); }
   // A socket of the followed namespace. Some are kept ready; else it waits for the helper, a second at most.
@@ -83,7 +85,7 @@ class Helper : public SocketMaker {
     bool used = false;      // somebody dials by this family
   };
 
-  void hear(Channel::Message message);
+  void take(Channel::Message message);
   void hear_of_namespace(HelperWord word, Channel::Message message);
   void fill(IpFamily family);
   Ready& ready(IpFamily family) { return ready_[family == IpFamily::ipv4 ? 0 : 1]; }

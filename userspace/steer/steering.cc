@@ -168,16 +168,23 @@ Result<void> Steering::attach_to_own_namespace() {
 
 Result<void> Steering::refresh() {
   if (helper_ != nullptr) {
-    const std::lock_guard lock(endpoints_mutex_);
-    const Result<void> turned = helper_->turn(view_);
-    note_news();
-    return turned;
+    const Result<void> heard = hear();
+    helper_->ask();
+    return heard;
   }
   const Result<bool> changed = privileged_->refresh();
   if (!changed) return changed.error();
   const std::lock_guard lock(endpoints_mutex_);
   if (*changed) view_ = privileged_->view();
   return {};
+}
+
+Result<void> Steering::hear() {
+  if (helper_ == nullptr) return {};
+  const std::lock_guard lock(endpoints_mutex_);
+  const Result<void> heard = helper_->hear(view_);
+  note_news();
+  return heard;
 }
 
 void Steering::heartbeat() { store(skeleton_->bss->tasklane_shared.heartbeat_ns, monotonic_now()); }
@@ -211,8 +218,8 @@ std::set<SocketAddress> Steering::endpoints() const {
 void Steering::give_to_model(int accepted, const SocketAddress& destination) const {
   const std::lock_guard lock(endpoints_mutex_);
   const uid_t* owner = view_.owner_of(destination);
-  if (owner == nullptr || *owner == ::geteuid()) return;
-  if (helper_ != nullptr) return helper_->give_to_model(accepted);
+  if (owner != nullptr && *owner == ::geteuid()) return;
+  if (helper_ != nullptr) return helper_->give_to_model(accepted);  // which may know of it by now
   privileged_->give_to_model(accepted);
 }
 

@@ -63,6 +63,8 @@ class Steering {
 
   // Looks again where models listen. Cheap: a dump of the listening sockets. One thread at a time.
   Result<void> refresh();
+  // Hears what that has found since; cheaper still.
+  Result<void> hear();
   // What takes privilege from here on, for a helper's duties. Behind that, `helper` does it, and must live as
   // long as this.
   std::unique_ptr<SteeredEndpoints> give_up_privilege() { return std::move(privileged_); }

@@ -75,6 +75,7 @@ class ContainerEngine {
   }
   void runs(pid_t process) { process_ = process; }
   void runs_nothing() { process_ = 0; }
+  void answers(bool now) { answers_ = now; }
   [[nodiscard]] std::string asked() const {
     const std::lock_guard lock(mutex_);
     return asked_;
@@ -91,6 +92,7 @@ class ContainerEngine {
         const std::lock_guard lock(mutex_);
         asked_.assign(request.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
       }
+      if (!answers_) continue;
       const nlohmann::json state{{"State", {{"Running", process_ != 0}, {"Pid", process_.load()}}}};
       const std::string answer = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + state.dump();
       ::send(taken.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
@@ -99,6 +101,7 @@ class ContainerEngine {
 
   UniqueFd listener_;
   std::atomic<pid_t> process_ = 0;
+  std::atomic<bool> answers_ = true;
   mutable std::mutex mutex_;
   std::string asked_;
   std::thread thread_;
@@ -156,6 +159,19 @@ TEST_F(Following, AContainerMayBeStartedBehindTheAgent) {
   const Container container;
   EXPECT_EQ(container.asked(), "directly");
   engine.runs(container.process());
+  EXPECT_TRUE(steers(container)) << agent->err();
+}
+
+// As at a machine's start.
+TEST_F(Following, AnEngineThatDoesNotAnswerYetIsAskedAgain) {
+  ContainerEngine engine(engine_socket());
+  engine.answers(false);
+  const Container container;
+  engine.runs(container.process());
+  AgentProcess agent = agent_for("container:ollama");
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  EXPECT_EQ(container.asked(), "directly");
+  engine.answers(true);
   EXPECT_TRUE(steers(container)) << agent->err();
 }
 

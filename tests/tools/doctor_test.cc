@@ -160,6 +160,11 @@ INSTANTIATE_TEST_SUITE_P(
               [](Seen& seen) {
                 steering_says(seen, "netns", {{"wanted", "container:ollama"}, {"now", ""}});
               }},
+        Fault{"engine-silent",
+              [](Seen& seen) {
+                seen.config->netns = parse_namespace_wish("container:ollama").value();
+                seen.engine_trouble = "cannot ask /run/docker.sock: Connection refused";
+              }},
         Fault{"netns-absent",
               [](Seen& seen) {
                 seen.config->netns = parse_namespace_wish("container:ollama").value();

@@ -70,7 +70,8 @@ struct Seen {
 
   std::vector<Listener> listeners;
   std::vector<Published> published;
-  std::optional<std::uint64_t> steered_netns;     // which one the rules' "netns" means; none: it is not there
+  std::optional<std::uint64_t> steered_netns;  // which one the rules' "netns" means; none: it is not there
+  std::string engine_trouble;                  // why a container engine could not tell which; empty: it could
   std::map<std::string, UpstreamSeen> upstreams;  // by name; what the rules name and is not the original
 };
 

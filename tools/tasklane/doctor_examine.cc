@@ -121,7 +121,7 @@ void counters(const Json& steering, Findings& to) {
     if (const auto count = counts.value(name, 0u); count > 0)
       add(to, Level::hint, id, std::to_string(count) + " connections " + what, remedy);
   };
-  seen("passed_stale", "was-hung", "passed the agent by while it did not answer",
+  seen("passed_stale", "was-hung", "passed the agent by while it started, was suspended or did not answer",
        "journalctl -u tasklaned; is the machine out of CPU or memory?");
   seen("passed_full", "was-full", "passed the agent by for it had no room for them",
        "raise LimitNOFILE in the unit, and max_connections");

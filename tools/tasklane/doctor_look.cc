@@ -227,7 +227,9 @@ void name_containers(Seen& seen) {
 void find_steered_netns(Seen& seen) {
   if (!seen.config || !seen.config->netns) return;
   NamespaceFinder finder(*seen.config->netns);
-  if (const auto found = finder.find(false); found && *found) seen.steered_netns = (*found)->id.inode;
+  const auto found = finder.find(false);
+  if (found && *found) seen.steered_netns = (*found)->id.inode;
+  seen.engine_trouble = found ? finder.trouble() : found.error().text();
 }
 
 // One GET by HTTP/1.0, at most a few seconds.

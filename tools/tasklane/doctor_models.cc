@@ -81,6 +81,10 @@ class Ports {
 
   void examine() {
     if (!seen_.config) return;
+    if (seen_.root && !seen_.engine_trouble.empty())
+      add(to_, Level::problem, "engine-silent",
+          "which network namespace is meant cannot be told: " + seen_.engine_trouble,
+          "start the engine (systemctl start docker), or name the container's network namespace by its path");
     for (const Intercept& each : seen_.config->intercept) one(each.port);
     for (const auto& [name, upstream] : seen_.config->upstreams) asked_.insert(upstream.port);
     for (const Listener& each : seen_.listeners) unshaped(each);

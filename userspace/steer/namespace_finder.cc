@@ -149,7 +149,9 @@ NamespaceFinder::Found NamespaceFinder::find_container() {
   if (!process)
     for (const pid_t each : all_processes())
       if (!process && is_cgroup_of(text_of(folder_of(each) / "cgroup"), wish_.name)) process = each;
-  if (!process && trouble) return *trouble;
+  // An engine that is still starting, or gone with its containers, is asked again.
+  if (!process && trouble && trouble->exit == ExitCode::not_permitted) return *trouble;
+  trouble_ = !process && trouble ? trouble->text() : std::string();
   if (!process) return std::optional<FoundNamespace>();
   hold(*process);
   return lives() ? of_process(*process) : std::optional<FoundNamespace>();

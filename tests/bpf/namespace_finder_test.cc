@@ -20,6 +20,14 @@ TEST(AContainerEnginesAnswer, TellsTheFirstProcessOfAContainerThatRuns) {
             std::nullopt);
 }
 
+TEST(AContainerEnginesAnswer, TellsHowAContainerIsCalled) {
+  EXPECT_EQ(name_in_answer(ok + R"({"Name":"/ollama"})").value(), "ollama");
+  EXPECT_EQ(name_in_answer(ok + R"({"Name":"ollama"})").value(), "ollama");
+  EXPECT_EQ(name_in_answer(ok + R"({"Name":7})").value(), "");
+  EXPECT_EQ(name_in_answer("HTTP/1.1 404 Not Found\r\n\r\n").value(), "");
+  EXPECT_TRUE(name_in_answer(ok + "[]").has_error());
+}
+
 TEST(AContainerEnginesAnswer, IsReadStrictly) {
   for (const std::string& bad :
        {std::string(), std::string("no HTTP"), ok, ok + "[]", ok + R"({"State":{}})",

@@ -23,15 +23,25 @@ class DoctorTest : public test::OnAHost {
   // What it finds, in `where`.
   [[nodiscard]] std::vector<std::string> found(const test::Namespace& where,
                                                const std::string& control) const {
-    const test::Finished doctor = test::run_to_end(
-        {.command = {test::program("tasklane"), "--control", control, "doctor", "--json", "--config", rules_},
-         .where = &where});
     std::vector<std::string> ids;
-    for (const auto& each : nlohmann::json::parse(doctor.out)) ids.push_back(each["id"]);
+    for (const auto& each : findings(where, control)) ids.push_back(each["id"]);
     return ids;
+  }
+  // What it says to do on the host without an agent; empty: it finds no such thing.
+  [[nodiscard]] std::string remedy_of(const std::string& id) const {
+    for (const auto& each : findings(host(), "/nowhere/at/all"))
+      if (each["id"] == id) return each["remedy"];
+    return {};
   }
 
  private:
+  [[nodiscard]] nlohmann::json findings(const test::Namespace& where, const std::string& control) const {
+    const test::Finished doctor = test::run_to_end(
+        {.command = {test::program("tasklane"), "--control", control, "doctor", "--json", "--config", rules_},
+         .where = &where});
+    return nlohmann::json::parse(doctor.out);
+  }
+
   test::TemporaryFolder folder_;
   std::string rules_;
 };
@@ -54,6 +64,23 @@ TEST_F(DoctorTest, SeesThatTheModelListensInAnotherNamespace) {
       {.command = {test::program("modelsim"), "--listen", "127.0.0.1:11434"}, .where = &elsewhere});
   ASSERT_TRUE(test::wait_for_listener(elsewhere, 11434));
   EXPECT_THAT(found(host(), "/nowhere/at/all"), Contains("model-elsewhere"));
+}
+
+TEST_F(DoctorTest, SeesForWhomAPortIsPublished) {
+  if (test::run_to_end({.command = {"sh", "-c", "command -v nft"}}).status != 0)
+    GTEST_SKIP() << "nft is not installed here";
+  const test::Namespace container;
+  const test::Cable cable = test::connect(host(), container);
+  const std::string rules =
+      "add table ip t; add chain ip t out { type nat hook output priority -100; };"
+      "add rule ip t out tcp dport 11434 dnat to " +
+      cable.second_ipv4 + ":8080";
+  ASSERT_EQ(test::run_to_end({.command = {"nft", rules}, .where = &host()}).status, 0);
+  const test::Process model(
+      {.command = {test::program("modelsim"), "--listen", "0.0.0.0:8080"}, .where = &container});
+  ASSERT_TRUE(test::wait_for_listener(container, 8080));
+  EXPECT_THAT(remedy_of("redirected"),
+              testing::HasSubstr(R"("netns": "of-listener:8080", "intercept": [{"port": 8080}])"));
 }
 
 }  // namespace

@@ -75,6 +75,7 @@ class ContainerEngine {
   }
   void runs(pid_t process) { process_ = process; }
   void runs_nothing() { process_ = 0; }
+  void answers(bool now) { answers_ = now; }
   [[nodiscard]] std::string asked() const {
     const std::lock_guard lock(mutex_);
     return asked_;
@@ -91,6 +92,7 @@ class ContainerEngine {
         const std::lock_guard lock(mutex_);
         asked_.assign(request.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
       }
+      if (!answers_) continue;
       const nlohmann::json state{{"State", {{"Running", process_ != 0}, {"Pid", process_.load()}}}};
       const std::string answer = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + state.dump();
       ::send(taken.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
@@ -99,6 +101,7 @@ class ContainerEngine {
 
   UniqueFd listener_;
   std::atomic<pid_t> process_ = 0;
+  std::atomic<bool> answers_ = true;
   mutable std::mutex mutex_;
   std::string asked_;
   std::thread thread_;
@@ -159,6 +162,19 @@ TEST_F(Following, AContainerMayBeStartedBehindTheAgent) {
   EXPECT_TRUE(steers(container)) << agent->err();
 }
 
+// As at a machine's start.
+TEST_F(Following, AnEngineThatDoesNotAnswerYetIsAskedAgain) {
+  ContainerEngine engine(engine_socket());
+  engine.answers(false);
+  const Container container;
+  engine.runs(container.process());
+  AgentProcess agent = agent_for("container:ollama");
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  EXPECT_EQ(container.asked(), "directly");
+  engine.answers(true);
+  EXPECT_TRUE(steers(container)) << agent->err();
+}
+
 TEST_F(Following, TheListenerIsFoundWhereverItIs) {
   AgentProcess agent = agent_for("of-listener:" + std::to_string(model_port));
   ASSERT_TRUE(agent.steers()) << agent->err();
@@ -214,57 +230,37 @@ TEST_F(Following, AgentsThatAreKilledLeaveTheOtherNamespaceDirect) {
   EXPECT_EQ(container.asked(), "directly");
 }
 
-// Open WebUI and the model in containers of their own, one network between them.
-TEST_F(Following, AClientInAnotherContainerIsSteered) {
-  const Namespace inside;
-  const Namespace front_end;
-  const test::Cable network = test::connect(front_end, inside);
-  const HttpModel model(inside, at("0.0.0.0", model_port));
-  const Inhabitant first(inside);
-  AgentProcess agent = agent_for(std::to_string(first.pid()));
-  ASSERT_TRUE(agent.steers()) << agent->err();
-  EXPECT_EQ(how_answered(front_end, at(network.second_ipv4, model_port)), "through the agent");
-}
-
-// A port that is published by a rule of the packet filter, as Docker does, never reaches a socket of the
-// host.
-TEST_F(Following, APublishedPortIsSteeredBehindItsTranslation) {
-  if (test::run_to_end({.command = {"sh", "-c", "command -v nft"}}).status != 0)
-    GTEST_SKIP() << "nft is not installed here";
-  const Namespace inside;
-  const test::Cable network = test::connect(host(), inside);
-  const std::string port = std::to_string(model_port);
-  const std::string rules =
-      "nft 'add table ip t; add chain ip t out { type nat hook output priority -100; }; "
-      "add rule ip t out tcp dport 8080 dnat to " +
-      network.second_ipv4 + ":" + port + "'";
-  ASSERT_EQ(test::run_to_end({.command = {"sh", "-c", rules}, .where = &host()}).status, 0);
-  const HttpModel model(inside, at("0.0.0.0", model_port));
-  const Inhabitant first(inside);
-  AgentProcess agent = agent_for(std::to_string(first.pid()));
-  ASSERT_TRUE(agent.steers()) << agent->err();
-  EXPECT_EQ(how_answered(host(), at(network.first_ipv4, 8080)), "through the agent");
+// An image of nothing but modelsim and the libraries that it takes.
+std::string import_image(const std::string& name) {
+  return R"(set -e; folder=$(mktemp -d); cd "$folder"; cp )" + test::program("modelsim") + R"( modelsim
+    for each in $(ldd modelsim | grep -o '/[^ ]*'); do cp --parents -L "$each" .; done
+    tar -cf - . | docker import - )" +
+         name + R"( >/dev/null; rm -r "$folder")";
 }
 
 TEST_F(Following, OfARealContainerIsDoneByItsName) {
-  const auto docker = [](const std::string& words) {
-    return test::run_to_end({.command = {"sh", "-c", "docker " + words}});
+  const auto done = [](const std::string& words) {
+    return test::run_to_end({.command = {"sh", "-c", words}}).status == 0;
   };
-  if (docker("info >/dev/null 2>&1").status != 0) GTEST_SKIP() << "no Docker engine runs here";
-  if (docker("image inspect python:3-slim >/dev/null 2>&1").status != 0 &&
-      docker("pull -q python:3-slim >/dev/null 2>&1").status != 0)
-    GTEST_SKIP() << "the image python:3-slim cannot be had here";
+  if (!done("docker info >/dev/null 2>&1")) GTEST_SKIP() << "no Docker engine runs here";
   const std::string name = "tasklane-test-" + std::to_string(::getpid());
   const std::string port = std::to_string(model_port);
-  ASSERT_EQ(
-      docker("run -d --rm=false --name " + name + " python:3-slim python -m http.server " + port).status, 0);
-  AgentProcess agent(Launch{}, R"({"version": 1, "netns": "container:)" + name +
+  ASSERT_TRUE(done(import_image(name)));
+  ASSERT_TRUE(done("docker run -d --name " + name + " " + name + " /modelsim --listen 0.0.0.0:" + port));
+  const auto answered = [&] {
+    return done("curl -sS -m 5 -D - http://$(docker inspect -f '{{.NetworkSettings.IPAddress}}' " + name +
+                "):" + port + "/api/version | grep -q ^X-Tasklane:");
+  };
+  AgentProcess agent(Launch{}, R"({"version": 1, "answer_header": true, "netns": "container:)" + name +
                                    R"(", "intercept": [{"port": )" + port + "}]}");
   EXPECT_TRUE(agent.steers()) << agent->err();
-  EXPECT_EQ(docker("restart -t 0 " + name).status, 0);
+  EXPECT_TRUE(eventually(answered)) << agent->err();
+  EXPECT_TRUE(done("docker restart -t 0 " + name));
   EXPECT_TRUE(eventually([&] { return netns_in_stats(agent)["entered"] == 2; })) << agent->err();
-  EXPECT_EQ(docker("rm -f " + name).status, 0);
+  EXPECT_TRUE(eventually(answered)) << agent->err();
+  EXPECT_TRUE(done("docker rm -f " + name));
   EXPECT_TRUE(eventually([&] { return netns_in_stats(agent)["now"] == ""; })) << agent->err();
+  EXPECT_TRUE(done("docker rmi " + name));
 }
 
 // What is routed elsewhere is dialled from where the agent was started; there, too, something may listen on

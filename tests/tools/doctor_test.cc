@@ -23,6 +23,19 @@ constexpr std::string_view rules = R"({
 
 Config config_of(std::string_view text) { return parse_config(text, "tasklane.json").value(); }
 
+Listener listening(const std::string& address, std::uint16_t port, const std::string& program, int process) {
+  Listener listener;
+  listener.address = address;
+  listener.port = port;
+  listener.program = program;
+  listener.process = process;
+  return listener;
+}
+
+Published translated(std::uint16_t port, const std::string& to_address, std::uint16_t to_port) {
+  return {port, to_address, to_port, false, 0};
+}
+
 // Ollama behind a running agent, and a task model on another machine.
 Seen well() {
   Seen seen;
@@ -35,7 +48,7 @@ Seen well() {
                   {"max_connections", 4096},
                   {"connections", {{"steered", 12}}}}},
                 {"memory", {{"held_bytes", 1000}, {"limit_bytes", 536870912}}}};
-  seen.listeners = {{"127.0.0.1", 11434, "ollama", 77, true, {}}};
+  seen.listeners = {listening("127.0.0.1", 11434, "ollama", 77)};
   seen.upstreams["task"] = {"", {"small:latest"}};
   return seen;
 }
@@ -74,6 +87,18 @@ void task_at(Seen& seen, const std::string& more) {
       R"({"version": 1, "intercept": [{"port": 11434}], "upstreams": {"model": {"address": "original"},
       "task": {"url": "http://127.0.0.1:11434", "model": "small")" +
       more + R"(}}, "packs": [], "rules": []})");
+}
+
+// The model, its port published as Docker does.
+void in_a_container(Seen& seen, std::uint16_t published) {
+  Listener model = listening("::", 11434, "ollama", 77);
+  model.here = false;
+  model.netns = 4711;
+  model.container = "ollama";
+  seen.listeners = {listening("0.0.0.0", published, "docker-proxy", 90), model};
+  seen.published = {{published, "172.17.0.2", 11434, false, 4711},
+                    {published, "172.17.0.2", 11434, true, 4711}};
+  seen.steered_netns = 4711;
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -127,11 +152,37 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"no-model", [](Seen& seen) { seen.listeners.clear(); }},
         Fault{"model-elsewhere", [](Seen& seen) { seen.listeners.front().here = false; }},
         Fault{"docker-proxy", [](Seen& seen) { seen.listeners.front().program = "docker-proxy"; }},
-        Fault{"redirected", [](Seen& seen) { seen.redirected_ports = {11434}; }},
-        Fault{"model-unshaped",
+        Fault{"redirected",
               [](Seen& seen) {
-                seen.listeners.push_back({"0.0.0.0", 8080, "llama-server", 78, true, {}});
+                seen.published = {{11434, "172.17.0.2", 11434, false, 0}};
               }},
+        Fault{"netns-gone",
+              [](Seen& seen) {
+                steering_says(seen, "netns", {{"wanted", "container:ollama"}, {"now", ""}});
+              }},
+        Fault{"engine-silent",
+              [](Seen& seen) {
+                seen.config->netns = parse_namespace_wish("container:ollama").value();
+                seen.engine_trouble = "cannot ask /run/docker.sock: Connection refused";
+              }},
+        Fault{"netns-absent",
+              [](Seen& seen) {
+                seen.config->netns = parse_namespace_wish("container:ollama").value();
+                seen.agent = AgentState::absent;
+              }},
+        Fault{"published-port-named",
+              [](Seen& seen) {
+                in_a_container(seen, 8080);
+                seen.config->netns = parse_namespace_wish("container:ollama").value();
+                seen.config->intercept.front().port = 8080;
+              }},
+        Fault{"model-unsteered",
+              [](Seen& seen) {
+                in_a_container(seen, 8080);
+                seen.listeners.push_back(listening("127.0.0.1", 11434, "ollama", 77));
+              }},
+        Fault{"model-unshaped",
+              [](Seen& seen) { seen.listeners.push_back(listening("0.0.0.0", 8080, "llama-server", 78)); }},
         Fault{"ollama-parallel",
               [](Seen& seen) { seen.listeners.front().environment["OLLAMA_NUM_PARALLEL"] = "4"; }},
         Fault{"ollama-one-loaded",
@@ -178,17 +229,61 @@ TEST(Doctor, ReadsWhoListensFromTheKernelsTable) {
 }
 
 TEST(Doctor, ReadsPublishedPortsFromBothKindsOfRules) {
-  EXPECT_THAT(redirected_ports_of(
-                  "  iifname != \"docker0\" tcp dport 11434 counter dnat to 172.17.0.2:11434\n"
-                  "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.3:80\n"
-                  "-A INPUT -p tcp --dport 22 -j ACCEPT\n"),
-              ElementsAre(8080, 11434));
+  EXPECT_THAT(
+      translations_of(
+          "  iifname != \"docker0\" tcp dport 11434 counter packets 0 bytes 0 dnat to 172.17.0.2:11434\n"
+          "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.3:80\n"
+          "  tcp dport 8081 dnat ip6 to [fd00::2]:81\n  tcp dport 8082 dnat ip to 10.0.0.7\n"
+          "-A OUTPUT -p tcp -m tcp --dport 8083 -j REDIRECT --to-ports 83\n  tcp dport 8084 redirect to :84\n"
+          "-A INPUT -p tcp --dport 22 -j ACCEPT\n"),
+      ElementsAre(translated(8080, "172.17.0.3", 80), translated(8081, "fd00::2", 81),
+                  translated(8082, "10.0.0.7", 8082), translated(8083, "", 83), translated(8084, "", 84),
+                  translated(11434, "172.17.0.2", 11434)));
+}
+
+TEST(Doctor, ReadsWhatDockersProxyIsFor) {
+  std::string line =
+      "/usr/bin/docker-proxy -proto tcp -host-ip :: -host-port 8080 -container-ip 172.17.0.2 -container-port "
+      "11434 ";
+  std::replace(line.begin(), line.end(), ' ', '\0');
+  EXPECT_EQ(published_by_proxy(line), (Published{8080, "172.17.0.2", 11434, true, 0}));
+  EXPECT_EQ(published_by_proxy("docker-proxy -proto udp -host-port 53 -container-port 53"), std::nullopt);
+}
+
+TEST(Doctor, KnowsContainersByTheirIdsAndAddresses) {
+  const std::string id(64, 'c');
+  EXPECT_EQ(container_id_of("3:memory:/docker/" + id + "\n0::/\n"), id);
+  EXPECT_EQ(container_id_of("0::/system.slice/docker-" + id + ".scope\n"), id);
+  EXPECT_EQ(container_id_of("0::/user.slice/" + id + "c\n0::/user.slice/x" + id), "");
+  constexpr std::string_view trie =
+      "  |-- 172.17.0.0\n     /16 link UNICAST\n  |-- 172.17.0.2\n     /32 host LOCAL\n";
+  EXPECT_TRUE(has_address(trie, "172.17.0.2"));
+  EXPECT_FALSE(has_address(trie, "172.17.0.0"));
+  EXPECT_FALSE(has_address(trie, "17.0.2"));
+}
+
+TEST(Doctor, SaysWhatToWriteForAPublishedPort) {
+  Seen seen = well();
+  in_a_container(seen, 8080);
+  seen.config->intercept.front().port = 8080;
+  EXPECT_THAT(
+      to_text(examine(seen)),
+      HasSubstr("problem  port 8080 is published for [::]:11434 (ollama, process 77, container ollama): it "
+                "is translated before it reaches a socket here, and not steered, but for what "
+                "docker-proxy answers (over loopback, and over IPv6)\n"
+                "         -> \"netns\": \"container:ollama\", \"intercept\": [{\"port\": 11434}]"));
+  seen.config->intercept.front().port = 11434;
+  seen.config->netns = parse_namespace_wish("container:ollama").value();
+  EXPECT_THAT(amiss(seen), IsEmpty());
+  EXPECT_THAT(to_text(examine(seen)),
+              HasSubstr("port 11434: new connections to [::]:11434 (ollama, process 77, container ollama) go "
+                        "through the agent, and those to the published port 8080\n"));
 }
 
 TEST(Doctor, ProposesAConfigurationForTheServersThatItSaw) {
   Seen seen = well();
-  seen.listeners.push_back({"0.0.0.0", 8080, "llama-server", 78, true, {}});
-  seen.listeners.push_back({"0.0.0.0", 22, "sshd", 79, true, {}});
+  seen.listeners.push_back(listening("0.0.0.0", 8080, "llama-server", 78));
+  seen.listeners.push_back(listening("0.0.0.0", 22, "sshd", 79));
   const Result<Config> proposed = parse_config(proposed_config(seen), "proposed");
   ASSERT_TRUE(proposed) << proposed.error().text();
   ASSERT_EQ(proposed->intercept.size(), 2u);
@@ -196,6 +291,19 @@ TEST(Doctor, ProposesAConfigurationForTheServersThatItSaw) {
   EXPECT_EQ(proposed->intercept[1].port, 11434);
   seen.listeners.clear();
   EXPECT_EQ(proposed_config(seen), "");
+}
+
+TEST(Doctor, ProposesTheContainerInWhichTheModelIs) {
+  Seen seen = well();
+  in_a_container(seen, 8080);
+  const Result<Config> proposed = parse_config(proposed_config(seen), "proposed");
+  ASSERT_TRUE(proposed) << proposed.error().text();
+  ASSERT_TRUE(proposed->netns);
+  EXPECT_EQ(proposed->netns->text, "container:ollama");
+  ASSERT_EQ(proposed->intercept.size(), 1u);
+  EXPECT_EQ(proposed->intercept[0].port, 11434);
+  seen.listeners.back().container.clear();
+  EXPECT_THAT(proposed_config(seen), HasSubstr("\"of-listener:11434\""));
 }
 
 TEST(Doctor, SaysTheSameAsJson) {

@@ -25,6 +25,18 @@ struct Listener {
   int process = 0;
   bool here = true;                                // in this network namespace
   std::map<std::string, std::string> environment;  // OLLAMA_... of its process
+  std::uint64_t netns = 0;                         // the number of its network namespace
+  std::string container;                           // as its engine calls it; empty: none that is known
+};
+
+// A port of this network namespace that a rule of the packet filter (DNAT) or docker-proxy passes on.
+struct Published {
+  std::uint16_t port = 0;
+  std::string to_address;  // empty: another port here
+  std::uint16_t to_port = 0;
+  bool by_proxy = false;
+  std::uint64_t netns = 0;  // whose address that is; 0: nobody's who was seen
+  auto operator<=>(const Published&) const = default;
 };
 
 enum class AgentState { answers, absent, dead, forbidden };
@@ -57,7 +69,9 @@ struct Seen {
   bool service_manager = true;                        // systemd runs here
 
   std::vector<Listener> listeners;
-  std::vector<std::uint16_t> redirected_ports;  // by nftables or iptables (DNAT), before they reach a socket
+  std::vector<Published> published;
+  std::optional<std::uint64_t> steered_netns;  // which one the rules' "netns" means; none: it is not there
+  std::string engine_trouble;                  // why a container engine could not tell which; empty: it could
   std::map<std::string, UpstreamSeen> upstreams;  // by name; what the rules name and is not the original
 };
 
@@ -72,7 +86,8 @@ struct Finding {
 
 std::vector<Finding> examine(const Seen& seen);
 
-// A configuration for the model servers that were seen here; empty: none was.
+// A configuration for the model servers that were seen: those here, else those of one other network
+// namespace; empty: none was.
 std::string proposed_config(const Seen& seen);
 
 // The machine as it is; `control`: the agent's socket, `config`: the rules, none: the usual ones.
@@ -80,8 +95,10 @@ Seen look(const std::string& control, const std::optional<std::string>& config);
 
 // Parts of looking that read a text.
 std::vector<Listener> listeners_of(std::string_view net_tcp, std::map<std::uint64_t, std::size_t>* by_inode);
-std::vector<std::uint16_t> redirected_ports_of(
-    std::string_view rules);  // `nft list ruleset`, `iptables-save`
+std::vector<Published> translations_of(std::string_view rules);  // `nft list ruleset`, `iptables-save`
+std::optional<Published> published_by_proxy(std::string_view command_line);  // words that end with zeros
+std::string container_id_of(std::string_view cgroup);  // proc(5); empty: no container's of an engine
+bool has_address(std::string_view fib_trie, const std::string& address);  // proc(5): /proc/net/fib_trie
 
 std::string to_text(const std::vector<Finding>& findings);
 nlohmann::json to_json(const std::vector<Finding>& findings);

@@ -2,26 +2,17 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <functional>
-#include <set>
 
-#include "tools/tasklane/doctor.h"
+#include "tools/tasklane/doctor_parts.h"
 
 namespace tasklane::doctor {
 namespace {
 
-using Findings = std::vector<Finding>;
 using Json = nlohmann::json;
 
 constexpr std::uint64_t accept_queue = 4096;              // as the agent asks for
 constexpr std::uint64_t descriptors_of_a_connection = 3;  // its own, its server's, a part of an idle one
 constexpr std::int64_t surely_past = 1767225600;          // 2026: no clock of today says less
-constexpr std::array<std::uint16_t, 4> usual_ports{11434, 8080, 8000, 1234};
-const std::set<std::string> model_servers{"ollama", "llama-server", "modelsim", "vllm", "lms", "koboldcpp"};
-
-void add(Findings& to, Level level, std::string id, std::string text, std::string remedy = {}) {
-  to.push_back({level, std::move(id), std::move(text), std::move(remedy)});
-}
 
 std::uint64_t number(const std::map<std::string, std::string>& settings, const std::string& name,
                      std::uint64_t otherwise) {
@@ -34,17 +25,6 @@ bool older_than(const std::string& kernel, int major, int minor) {
   int b = 0;
   if (std::sscanf(kernel.c_str(), "%d.%d", &a, &b) != 2) return false;
   return a < major || (a == major && b < minor);
-}
-
-bool on_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
-std::vector<std::uint16_t> steered_ports(const Seen& seen) {
-  std::vector<std::uint16_t> ports;
-  if (seen.config)
-    for (const Intercept& each : seen.config->intercept) ports.push_back(each.port);
-  return ports;
 }
 
 void kernel(const Seen& seen, Findings& to) {
@@ -141,7 +121,7 @@ void counters(const Json& steering, Findings& to) {
     if (const auto count = counts.value(name, 0u); count > 0)
       add(to, Level::hint, id, std::to_string(count) + " connections " + what, remedy);
   };
-  seen("passed_stale", "was-hung", "passed the agent by while it did not answer",
+  seen("passed_stale", "was-hung", "passed the agent by while it started, was suspended or did not answer",
        "journalctl -u tasklaned; is the machine out of CPU or memory?");
   seen("passed_full", "was-full", "passed the agent by for it had no room for them",
        "raise LimitNOFILE in the unit, and max_connections");
@@ -194,104 +174,6 @@ void agent(const Seen& seen, Findings& to) {
   if (to.empty() || to.back().level == Level::ok) add(to, Level::ok, "agent", "the agent runs");
 }
 
-std::string where(const Listener& each) {
-  const std::string host =
-      each.address.find(':') == std::string::npos ? each.address : "[" + each.address + "]";
-  const std::string who =
-      each.program.empty() ? "" : " (" + each.program + ", process " + std::to_string(each.process) + ")";
-  return host + ":" + std::to_string(each.port) + who;
-}
-
-void ollama(const Listener& server, const Seen& seen, Findings& to) {
-  const auto value = [&](const char* name) {
-    const auto found = server.environment.find(name);
-    return found == server.environment.end() ? std::string() : found->second;
-  };
-  const std::string edit = " (systemctl edit ollama)";
-  if (const std::string slots = value("OLLAMA_NUM_PARALLEL"); !slots.empty() && std::atoi(slots.c_str()) > 1)
-    add(to, Level::hint, "ollama-parallel",
-        "OLLAMA_NUM_PARALLEL=" + slots +
-            ": tasks slow the chat beside which they run, and each slot takes memory",
-        "Environment=OLLAMA_NUM_PARALLEL=1" + edit);
-  bool two_models = false;
-  if (seen.config)
-    for (const auto& [name, upstream] : seen.config->upstreams)
-      two_models |= upstream.model &&
-                    (upstream.original || (on_loopback(upstream.host) && upstream.port == server.port));
-  if (value("OLLAMA_MAX_LOADED_MODELS") == "1" && two_models)
-    add(to, Level::problem, "ollama-one-loaded",
-        "OLLAMA_MAX_LOADED_MODELS=1, and the rules ask a second model of the same server: each task unloads "
-        "the chat's model",
-        "Environment=OLLAMA_MAX_LOADED_MODELS=2" + edit);
-  const std::string context = value("OLLAMA_CONTEXT_LENGTH");
-  if (!context.empty() && std::atoi(context.c_str()) < 8192)
-    add(to, Level::hint, "ollama-context",
-        "OLLAMA_CONTEXT_LENGTH=" + context +
-            ": longer chats are cut silently, and their cache is lost each turn",
-        "Environment=OLLAMA_CONTEXT_LENGTH=16384" + edit);
-  if (value("OLLAMA_KEEP_ALIVE") == "0")
-    add(to, Level::hint, "ollama-unloads", "OLLAMA_KEEP_ALIVE=0: the model is loaded anew for each request",
-        "Environment=OLLAMA_KEEP_ALIVE=5m" + edit);
-}
-
-void one_port(const Seen& seen, std::uint16_t port, Findings& to) {
-  const Listener* here = nullptr;
-  const Listener* elsewhere = nullptr;
-  for (const Listener& each : seen.listeners)
-    if (each.port == port) (each.here ? here : elsewhere) = &each;
-  const std::string name = "port " + std::to_string(port);
-  const std::string of_listener =
-      "\"netns\": \"of-listener:" + std::to_string(port) + "\", or \"container:NAME\"";
-  if (seen.config && seen.config->netns)  // the agent says by itself what becomes of that
-    return add(to, Level::ok, "model-elsewhere-steered",
-               name + ": steered in the network namespace " + seen.config->netns->text);
-  if (std::count(seen.redirected_ports.begin(), seen.redirected_ports.end(), port) > 0)
-    add(to, Level::problem, "redirected",
-        name +
-            " is redirected before it reaches a socket (a container's published port): clients from "
-            "elsewhere pass the agent by",
-        of_listener);
-  if (here != nullptr && here->program == "docker-proxy")
-    add(to, Level::hint, "docker-proxy",
-        name +
-            " is answered by docker-proxy for a container: it is steered for clients on this machine alone",
-        "\"netns\": \"container:NAME\" (docker ps tells the name), and the container's own port in "
-        "\"intercept\"");
-  else if (here != nullptr)
-    add(to, Level::ok, "model", name + ": new connections to " + where(*here) + " go through the agent");
-  if (here != nullptr) return ollama(*here, seen, to);
-  if (elsewhere != nullptr)
-    return add(to, Level::problem, "model-elsewhere",
-               "the model on " + name + " listens in another network namespace: " + where(*elsewhere),
-               of_listener);
-  add(to, Level::hint, "no-model", "no model listens on " + name + "; one is steered as soon as it does",
-      "start the model server, or change \"intercept\"");
-}
-
-bool is_a_model(const Listener& each) {
-  return model_servers.contains(each.program) ||
-         (each.program.empty() && std::count(usual_ports.begin(), usual_ports.end(), each.port) > 0);
-}
-
-void models(const Seen& seen, Findings& to) {
-  const std::vector<std::uint16_t> ports = steered_ports(seen);
-  for (const std::uint16_t port : ports) one_port(seen, port, to);
-  std::set<std::uint16_t> asked(ports.begin(), ports.end());
-  if (seen.config)
-    for (const auto& [name, upstream] : seen.config->upstreams) asked.insert(upstream.port);
-  for (const Listener& each : seen.listeners)
-    if (each.here && model_servers.contains(each.program) && !asked.contains(each.port))
-      add(to, Level::hint, "model-unshaped", "a model server that no rule names: " + where(each),
-          "add {\"port\": " + std::to_string(each.port) + "} to \"intercept\"");
-  const auto foreign = std::count_if(seen.steering_programs.begin(), seen.steering_programs.end(),
-                                     [](const auto& name) { return name != "steer"; });
-  if (foreign > 0)
-    add(to, Level::hint, "another-steers",
-        std::to_string(foreign) +
-            " other program(s) of type sk_lookup are attached here, and may take the model's connections",
-        "bpftool link show");
-}
-
 void upstreams(const Seen& seen, Findings& to) {
   if (!seen.config) return;
   for (const auto& [name, found] : seen.upstreams) {
@@ -332,27 +214,12 @@ std::vector<Finding> examine(const Seen& seen) {
     add(all, Level::hint, "not-root",
         "without root not everything can be seen: other users' processes, their namespaces, redirections",
         "sudo tasklane doctor");
-  for (const auto& part : {kernel, settings, rules, agent, models, upstreams}) {
+  for (const auto& part : {kernel, settings, rules, agent, examine_models, upstreams}) {
     Findings found;
     part(seen, found);
     all.insert(all.end(), found.begin(), found.end());
   }
   return all;
-}
-
-std::string proposed_config(const Seen& seen) {
-  std::set<std::uint16_t> ports;
-  for (const Listener& each : seen.listeners)
-    if (is_a_model(each)) ports.insert(each.port);
-  if (ports.empty()) return {};
-  nlohmann::ordered_json config;
-  config["version"] = 1;
-  config["intercept"] = Json::array();
-  for (const std::uint16_t port : ports) config["intercept"].push_back({{"port", port}});
-  nlohmann::ordered_json profile = nlohmann::ordered_json::parse(default_profile());
-  for (const auto& [key, value] : profile.items())
-    if (!config.contains(key)) config[key] = value;
-  return config.dump(2) + "\n";
 }
 
 std::string to_text(const std::vector<Finding>& findings) {

@@ -18,8 +18,10 @@
 #include "shaper/classify/pack.h"
 #include "tools/tasklane/config_remarks.h"
 #include "tools/tasklane/control_client.h"
-#include "tools/tasklane/doctor.h"
+#include "tools/tasklane/doctor_parts.h"
 #include "userspace/steer/bpf_support.h"
+#include "userspace/steer/container_engine.h"
+#include "userspace/steer/namespace_finder.h"
 #include "userspace/steer/privilege.h"
 #include "userspace/steer/unique_fd.h"
 
@@ -138,12 +140,26 @@ std::map<std::string, std::string> environment_of(const fs::path& process) {
 
 // The listeners of one network namespace, by a process that is in it.
 struct Namespace {
+  std::string addresses;  // as proc(5) has them
   std::vector<Listener> listeners;
   std::map<std::uint64_t, std::size_t> by_inode;
 };
 
+// "net:[4026531840]"
+std::uint64_t number_of_namespace(const std::string& link) {
+  const auto digits = link.find('[');
+  return digits == std::string::npos ? 0 : std::strtoull(link.c_str() + digits + 1, nullptr, 10);
+}
+
 void look_at_process(Seen& seen, const fs::path& process, Namespace& where) {
-  const std::string program = line_of(process / "comm");
+  const std::string command = text_of(process / "cmdline");
+  std::string program = line_of(process / "comm");
+  // What Ollama starts for each model listens too, on a port of the moment.
+  if (program == "ollama" && command.find(std::string("\0runner\0", 8)) != std::string::npos)
+    program = "ollama runner";
+  if (program == "docker-proxy")
+    if (const std::optional<Published> passed_on = published_by_proxy(command))
+      seen.published.push_back(*passed_on);
   if (program == "tasklaned") look_at_limits(seen, process);
   std::error_code ignored;
   for (const auto& file : fs::directory_iterator(process / "fd", ignored)) {
@@ -170,11 +186,13 @@ void look_at_processes(Seen& seen) {
     const std::string name = link_of(process / "ns/net");
     if (name.empty()) continue;
     const auto [where, first] = namespaces.try_emplace(name);
+    if (first) where->second.addresses = text_of(process / "net/fib_trie");
     if (first)
       for (const char* table : {"net/tcp", "net/tcp6"}) {
         std::map<std::uint64_t, std::size_t> inodes;
         for (Listener& each : listeners_of(text_of(process / table), &inodes)) {
           each.here = name == own;
+          each.netns = number_of_namespace(name);
           where->second.listeners.push_back(std::move(each));
         }
         const std::size_t before = where->second.listeners.size() - inodes.size();
@@ -182,8 +200,36 @@ void look_at_processes(Seen& seen) {
       }
     look_at_process(seen, process, where->second);
   }
-  for (const auto& [name, found] : namespaces)
+  for (const auto& [name, found] : namespaces) {
     seen.listeners.insert(seen.listeners.end(), found.listeners.begin(), found.listeners.end());
+    for (Published& each : seen.published)
+      if (!each.to_address.empty() && has_address(found.addresses, each.to_address))
+        each.netns = number_of_namespace(name);
+  }
+}
+
+// Whose containers the listeners are, by their engine's name for them.
+void name_containers(Seen& seen) {
+  const std::vector<fs::path> engines = usual_container_engines();
+  std::map<std::string, std::string> names;
+  for (Listener& each : seen.listeners) {
+    const std::string id =
+        each.process == 0 ? ""
+                          : container_id_of(text_of("/proc/" + std::to_string(each.process) + "/cgroup"));
+    if (id.empty()) continue;
+    const auto [name, first] = names.try_emplace(id);
+    if (first) name->second = name_of_container(engines, id);
+    each.container = name->second;
+  }
+}
+
+// Which namespace the rules mean now.
+void find_steered_netns(Seen& seen) {
+  if (!seen.config || !seen.config->netns) return;
+  NamespaceFinder finder(*seen.config->netns);
+  const auto found = finder.find(false);
+  if (found && *found) seen.steered_netns = (*found)->id.inode;
+  seen.engine_trouble = found ? finder.trouble() : found.error().text();
 }
 
 // One GET by HTTP/1.0, at most a few seconds.
@@ -258,31 +304,18 @@ std::vector<Listener> listeners_of(std::string_view net_tcp, std::map<std::uint6
   return listeners;
 }
 
-// "tcp dport 11434 dnat to 172.17.0.2:11434", "-p tcp -m tcp --dport 11434 -j DNAT --to-destination ...".
-std::vector<std::uint16_t> redirected_ports_of(std::string_view rules) {
-  std::set<std::uint16_t> ports;
-  std::istringstream lines{std::string(rules)};
-  for (std::string line; std::getline(lines, line);) {
-    const auto port = line.find("dport ");
-    const bool turns =
-        line.find("dnat to") != std::string::npos || line.find("-j DNAT") != std::string::npos ||
-        line.find("redirect to") != std::string::npos || line.find("-j REDIRECT") != std::string::npos;
-    if (port != std::string::npos && turns)
-      ports.insert(static_cast<std::uint16_t>(std::strtoul(line.c_str() + port + 6, nullptr, 10)));
-  }
-  return {ports.begin(), ports.end()};
-}
-
 Seen look(const std::string& control, const std::optional<std::string>& config) {
   Seen seen;
   seen.root = ::geteuid() == 0;
   look_at_kernel(seen);
   look_at_rules(seen, config);
   look_at_agent(seen, control);
-  look_at_processes(seen);
   if (seen.root)
-    seen.redirected_ports =
-        redirected_ports_of(output_of("nft list ruleset 2>/dev/null; iptables-save -t nat 2>/dev/null"));
+    seen.published =
+        translations_of(output_of("nft list ruleset 2>/dev/null; iptables-save -t nat 2>/dev/null"));
+  look_at_processes(seen);
+  name_containers(seen);
+  find_steered_netns(seen);
   look_at_upstreams(seen);
   return seen;
 }

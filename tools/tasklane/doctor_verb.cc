@@ -23,6 +23,10 @@ ExitCode run_doctor(const DoctorOptions& options, const std::string& control) {
       return ExitCode::found;
     }
     std::cout << config;
+    if (config.find("\n  \"netns\"") != std::string::npos)
+      std::cerr
+          << "tasklane: the model is in another network namespace: what that takes of the service is in "
+             "config/README.md, \"Containers\" (tasklane-rules(5))\n";
     return ExitCode::done;
   }
   const std::vector<doctor::Finding> findings = doctor::examine(seen);

@@ -1,4 +1,4 @@
-// One question to a container engine: which process is a container's first.
+// Questions to a container engine: which process is a container's first, and how a container is called.
 #pragma once
 
 #include <sys/types.h>
@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shaper/base/result.h"
 
@@ -18,7 +19,15 @@ namespace tasklane {
 Result<std::optional<pid_t>> ask_container_engine(const std::filesystem::path& socket,
                                                   const std::string& container);
 
+// The sockets of Docker and podman where they usually are; before them the one that $DOCKER_HOST names. To be
+// asked before other threads may change the environment.
+std::vector<std::filesystem::path> usual_container_engines();
+
+// How a container is called, by its id; empty: these engines know none of that id.
+std::string name_of_container(const std::vector<std::filesystem::path>& engines, const std::string& id);
+
 // Of the engine's whole answer.
 Result<std::optional<pid_t>> process_in_answer(std::string_view answer);
+Result<std::string> name_in_answer(std::string_view answer);
 
 }  // namespace tasklane

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdlib>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -73,15 +72,6 @@ bool is_one_of(std::string_view component, std::string_view container) {
   return false;
 }
 
-std::vector<fs::path> usual_engines() {
-  std::vector<fs::path> sockets{"/run/docker.sock", "/run/podman/podman.sock"};
-  constexpr std::string_view scheme = "unix://";
-  const char* named = std::getenv("DOCKER_HOST");  // NOLINT: before any other thread
-  if (named != nullptr && std::string_view(named).starts_with(scheme))
-    sockets.insert(sockets.begin(), fs::path(std::string_view(named).substr(scheme.size())));
-  return sockets;
-}
-
 }  // namespace
 
 // What supervises a container from outside is no process of it: nspawn's own beside its payload.
@@ -102,7 +92,8 @@ bool is_cgroup_of(std::string_view cgroup, std::string_view container) {
   return false;
 }
 
-NamespaceFinder::NamespaceFinder(NamespaceWish wish) : wish_(std::move(wish)), engines_(usual_engines()) {
+NamespaceFinder::NamespaceFinder(NamespaceWish wish)
+    : wish_(std::move(wish)), engines_(usual_container_engines()) {
   if (wish_.kind == NamespaceWish::Kind::process) hold(static_cast<pid_t>(std::atoi(wish_.text.c_str())));
   if (const Result<UniqueFd> own = open_own_network_namespace())
     if (const Result<NamespaceId> id = id_of_namespace(own->get())) own_ = *id;
@@ -158,7 +149,9 @@ NamespaceFinder::Found NamespaceFinder::find_container() {
   if (!process)
     for (const pid_t each : all_processes())
       if (!process && is_cgroup_of(text_of(folder_of(each) / "cgroup"), wish_.name)) process = each;
-  if (!process && trouble) return *trouble;
+  // An engine that is still starting, or gone with its containers, is asked again.
+  if (!process && trouble && trouble->exit == ExitCode::not_permitted) return *trouble;
+  trouble_ = !process && trouble ? trouble->text() : std::string();
   if (!process) return std::optional<FoundNamespace>();
   hold(*process);
   return lives() ? of_process(*process) : std::optional<FoundNamespace>();

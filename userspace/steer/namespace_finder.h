@@ -7,6 +7,7 @@
 #include <chrono>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "shaper/base/namespace_wish.h"
@@ -34,6 +35,8 @@ class NamespaceFinder {
   Result<std::optional<FoundNamespace>> find(bool serves);
 
   [[nodiscard]] const NamespaceWish& wish() const { return wish_; }
+  // Why a container engine could not tell, where it was asked last; empty: it could, or was not asked.
+  [[nodiscard]] const std::string& trouble() const { return trouble_; }
   // A pidfd that it keeps; -1: none.
   [[nodiscard]] int descriptor() const { return alive_.get(); }
 
@@ -50,6 +53,7 @@ class NamespaceFinder {
   bool may_search();
 
   NamespaceWish wish_;
+  std::string trouble_;
   std::vector<std::filesystem::path> engines_;
   // The process by which the namespace was found. Its number may be another's later; the pidfd is not.
   pid_t process_ = 0;

@@ -49,6 +49,7 @@ an_agent_in_a_container() {
   printf '{"version": 1, "intercept": [{"port": 11434}], "answer_header": true, "packs": ["open-webui"]}\n' >/etc/tasklane/tasklane.json
   "$modelsim" --listen 0.0.0.0:11434 >/dev/null 2>&1 &
   model=$!
+  [[ $(<"$root_dir/README.md") == *"$(copied_from config/README.md "the host's models")"* ]] || fail "README.md has other lines than config/README.md"
   run_as_written "the host's models"
   check "a model on the host is shaped by it" shaped what_answers 127.0.0.1:11434
   check "for another machine too" shaped elsewhere what_answers 10.77.0.1:11434

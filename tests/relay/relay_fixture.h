@@ -333,6 +333,7 @@ class RelayTest : public ::testing::Test {
       acceptor_->finish();
       context_->own.pause(true);
       acceptor_->hang_up();
+      upstreams_->keep_none();
       guard_.reset();
     });
     thread_.join();
@@ -355,7 +356,7 @@ class RelayTest : public ::testing::Test {
                                     lanes_, Canonical(1, 2)});
     Result<Services> services = Services::of(*config_);
     ASSERT_TRUE(services.has_value()) << services.error().text();
-    context_->services = std::move(*services);
+    context_->services = std::make_shared<Services>(std::move(*services));
     rewarmer_ = std::make_unique<Rewarmer>(*context_, prewarm_pause);
     context_->rewarmer = rewarmer_.get();
     slot_probe_ = std::make_unique<SlotProbe>(*context_);

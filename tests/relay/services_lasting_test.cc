@@ -220,6 +220,38 @@ TEST_F(ServicesThatLast, OfTwoUpstreamsAtOneAddressTheOneThatFailsIsPassedOver) 
   }
 }
 
+TEST(AConnectionByTls, ToAServerThatStopsReadingLeavesNothingBehindOnceItGoes) {
+  const Authority authority;
+  const test::TemporaryFolder folder;
+  const std::string file = (folder.path() / "ca.pem").string();
+  authority.write(file);
+  SecureServer hosted(authority, {});
+  const Result<std::string> certificates = read_authorities(file);
+  ASSERT_TRUE(certificates.has_value()) << certificates.error().text();
+  const auto tls = TlsClient::make("localhost", TlsClient::Authorities{*certificates, file});
+  ASSERT_TRUE(tls.has_value()) << tls.error().text();
+  auto accepted =
+      std::async(std::launch::async, [&] { return std::make_unique<SecurePeer>(hosted.accept()); });
+  const std::string much(64U << 20, 'x');
+  asio::io_context io{1};
+  UpstreamConnections pool(io, Dialer(), std::chrono::seconds(2));
+  spawn(io, "a test", [&]() -> Awaitable<void> {
+    const auto port =
+        static_cast<std::uint16_t>(std::stoul(hosted.url().substr(hosted.url().rfind(':') + 1)));
+    Destination to{TcpEndpoint(asio::ip::address_v4::loopback(), port), {}, *tls};
+    const Result<UpstreamPtr> dialled = co_await pool.dial(std::move(to), false);
+    EXPECT_TRUE(dialled.has_value());
+    if (!dialled) co_return;
+    Timer patience(io.get_executor());
+    abort_after(patience, std::chrono::milliseconds(300), *dialled);
+    const bool sent = co_await send_all((*dialled)->socket(), much);
+    EXPECT_FALSE(sent) << "the server has not read it";
+  });
+  io.run_for(std::chrono::seconds(5));
+  EXPECT_TRUE(io.stopped()) << "something still waits for the server to read";
+  EXPECT_TRUE(accepted.get()->open());
+}
+
 TEST(ServerKeys, AreOneForAServerAndOneForEachAccountOutThere) {
   const Result<Config> config = parse_config(
       R"({"version": 1, "intercept": [{"port": 1}], "upstreams": {

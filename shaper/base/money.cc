@@ -34,11 +34,10 @@ Result<Money> parse_money(std::string_view text) {
   if (whole.size() + places.size() == 0 || whole.size() > 7 || places.size() > most_places ||
       !digits(whole) || !digits(places))
     return no_money(text);
-  std::int64_t picos = 0;
-  for (const char c : whole) {
-    picos = picos * 10 + (c - '0') * unit;
-    if (picos > most_units * unit) return no_money(text);  // before it runs over
-  }
+  std::int64_t units = 0;  // of at most seven digits
+  for (const char c : whole) units = units * 10 + (c - '0');
+  if (units > most_units) return no_money(text);
+  std::int64_t picos = units * unit;
   std::int64_t place = unit;
   for (const char c : places) picos += (c - '0') * (place /= 10);
   if (picos > most_units * unit) return no_money(text);

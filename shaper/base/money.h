@@ -19,6 +19,7 @@ struct Money {
     picos += other.picos;
     return *this;
   }
+  friend Money operator-(Money a, Money b) { return {a.picos - b.picos}; }
 };
 
 // "0.10", "2", ".0375": up to twelve places behind the point, from 0 to a million. Errors: anything else.

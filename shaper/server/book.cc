@@ -16,14 +16,9 @@ ModelPage& Book::model(const ModelKey& key) {
   return model.page;
 }
 
-const Health* Book::health_of(const ServerKey& server) const {
-  const auto page = pages_.find(server);
-  return page == pages_.end() ? nullptr : &page->second.health;
-}
-
-const Spending* Book::spending_of(const ServerKey& server) const {
-  const auto page = pages_.find(server);
-  return page == pages_.end() ? nullptr : &page->second.spending;
+const UpstreamPage* Book::known(const UpstreamKey& key) const {
+  const auto page = upstreams_.find(key);
+  return page == upstreams_.end() ? nullptr : &page->second;
 }
 
 void Book::drop_a_server() {
@@ -67,6 +62,7 @@ void Book::configuration_read_again() {
       model.page.constraints = {};
       model.page.slices.clear();
     }
+  for (auto& [name, page] : upstreams_) page.health = std::make_shared<Health>(page.health->openings());
 }
 
 std::size_t Book::models() const {

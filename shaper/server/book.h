@@ -1,13 +1,15 @@
 // What is known of each model server, in one place: a page for each, and on it one for each of its models.
 // Bounded: the pages that were not opened for longest go first, but for servers that the configuration names.
-// Takes the time as it is given; not thread-safe.
+// Beside them a page for each upstream that configurations have named: whether it is up, and what it has
+// cost. Takes the time as it is given; not thread-safe.
 //
-// A page may go whenever another is opened: keep the key, not the page.
+// A server's page may go whenever another is opened: keep the key, not the page. An upstream's stays.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +25,7 @@
 #include "shaper/server/server_key.h"
 #include "shaper/server/slice_worth.h"
 #include "shaper/server/spending.h"
+#include "shaper/server/upstream_key.h"
 
 namespace tasklane {
 
@@ -54,6 +57,12 @@ struct RewarmSeen {
   Time last_used{};              // by a chat or for its sake
 };
 
+// Of an upstream by itself, whatever server it is.
+struct UpstreamPage {
+  std::shared_ptr<Health> health = std::make_shared<Health>();
+  Spending spending{};
+};
+
 class Book {
  public:
   static constexpr std::size_t most_servers = 64;
@@ -63,11 +72,9 @@ class Book {
   SlotsSeen& slots(const ServerKey& server) { return open(server).slots; }
   RewarmSeen& rewarm(const ServerKey& server) { return open(server).rewarm; }
   OriginsSeen& origins(const ServerKey& server) { return open(server).origins; }
-  Health& health(const ServerKey& server) { return open(server).health; }
-  Spending& spending(const ServerKey& server) { return open(server).spending; }
+  UpstreamPage& upstream(const UpstreamKey& key) { return upstreams_[key]; }
   // Null: nothing is known of it. Opens no page.
-  [[nodiscard]] const Health* health_of(const ServerKey& server) const;
-  [[nodiscard]] const Spending* spending_of(const ServerKey& server) const;
+  [[nodiscard]] const UpstreamPage* known(const UpstreamKey& key) const;
   ModelPage& model(const ModelKey& key);
   SliceWorth& slices(const ModelKey& key, Dialect dialect) { return model(key).slices[dialect]; }
   GraftWorth& grafts(const ModelKey& key, Dialect dialect) { return model(key).grafts[dialect]; }
@@ -76,8 +83,8 @@ class Book {
   [[nodiscard]] std::vector<ServerKey> with_slots() const;
   // What the configuration said of slots no longer holds.
   void forget_wanted_slots();
-  // Whoever reads the configuration again may have changed a server too: constraints and slices are learnt
-  // anew.
+  // Whoever reads the configuration again may have changed a server too, or a key: constraints and slices are
+  // learnt anew, and what was down is tried. What is still on its way to it says nothing of that.
   void configuration_read_again();
 
   [[nodiscard]] std::size_t servers() const { return pages_.size(); }
@@ -92,8 +99,6 @@ class Book {
     SlotsSeen slots;
     RewarmSeen rewarm;
     OriginsSeen origins;
-    Health health;
-    Spending spending;
     std::map<std::string, Model> models;
     std::uint64_t opened = 0;
   };
@@ -102,6 +107,7 @@ class Book {
   void drop_a_model();
 
   std::map<ServerKey, Page> pages_;
+  std::map<UpstreamKey, UpstreamPage> upstreams_;
   std::uint64_t openings_ = 0;
 };
 

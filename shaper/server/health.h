@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -18,30 +19,64 @@ class Health {
   static constexpr Duration longest_pause = std::chrono::seconds(60);
   // As long as a server may ask for (RFC 9110 section 10.2.3); what it says beyond is not believed.
   static constexpr Duration longest_asked_for = std::chrono::hours(1);
-  // A trial that has not been heard of for so long holds nobody up any more.
-  static constexpr Duration trial_lasts = std::chrono::minutes(2);
 
   enum class State : std::uint8_t { closed, open, half_open };  // as breakers are called: closed serves
 
+  // One request on its way there, from before it is dialled. Behind a pause the first is the trial, and no
+  // other goes before it has ended. One that goes away without a word was stopped, or its answer says nothing
+  // of the upstream: then another may try.
+  class Attempt {
+   public:
+    Attempt(std::shared_ptr<Health> with, Time now);
+    Attempt(Attempt&&) = default;
+    Attempt(const Attempt&) = delete;
+    Attempt& operator=(const Attempt&) = delete;
+    Attempt& operator=(Attempt&&) = delete;
+    ~Attempt();
+
+    // What came of it; only the first word counts. `pause`: the server itself asks for it (Retry-After); then
+    // once is enough.
+    void worked();
+    void failed(Time now, std::optional<Duration> pause = std::nullopt);
+
+   private:
+    std::shared_ptr<Health> of_;  // null: it has had its word
+    std::uint64_t epoch_;
+    bool trial_;
+  };
+
+  // `openings`: of one that this comes in place of.
+  explicit Health(std::uint64_t openings = 0) : openings_(openings) {}
+
   [[nodiscard]] State state(Time now) const;
-  // Whether a request may go there now; of those behind a pause one alone, see trying().
+  // Whether a request may go there now; of those behind a pause one alone.
   [[nodiscard]] bool may_try(Time now) const;
-  // Before a request goes there.
-  void trying(Time now);
-  // What came of it. `pause`: the server itself asks for it (Retry-After); then once is enough.
-  void worked();
-  void failed(Time now, std::optional<Duration> pause = std::nullopt);
 
   [[nodiscard]] unsigned failures() const { return failures_; }  // in a row
   [[nodiscard]] std::uint64_t openings() const { return openings_; }
 
  private:
+  void close();
+  void open(Time until);
+
   unsigned failures_ = 0;
-  std::uint64_t openings_ = 0;
+  std::uint64_t openings_;
+  std::uint64_t epoch_ = 0;  // of each opening and closing: what began before one says nothing behind it
   Duration pause_ = first_pause;
   std::optional<Time> open_until_;
-  std::optional<Time> trial_;  // since when one is under way
+  bool on_trial_ = false;
 };
+
+// Whether an answer with this status is the upstream's own failure. Other errors are the request's; so are
+// refusals, where a client's own name and key went along (`own_account` false).
+constexpr bool speaks_against_upstream(int status, bool own_account) {
+  constexpr int unauthorized = 401;
+  constexpr int forbidden = 403;
+  constexpr int too_many = 429;
+  constexpr int server_error = 500;
+  const bool refusal = status == unauthorized || status == forbidden || status == too_many;
+  return status >= server_error || (own_account && refusal);
+}
 
 constexpr std::string_view to_text(Health::State state) {
   return state == Health::State::closed ? "up" : state == Health::State::open ? "down" : "on trial";

@@ -2,6 +2,7 @@
 // thread-safe. It is forgotten when the agent ends.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdlib>
@@ -13,6 +14,7 @@ namespace tasklane {
 
 class Spending {
  public:
+  // Below zero: what was charged too much before is given back.
   void spend(Time now, Money money) {
     Hour& hour = hours_.at(static_cast<std::size_t>(hour_of(now)) % hours_.size());
     if (hour.number != hour_of(now)) hour = {hour_of(now), {}};
@@ -23,7 +25,7 @@ class Spending {
     Money sum;
     for (const Hour& hour : hours_)
       if (hour_of(now) - hour.number < static_cast<std::int64_t>(hours_.size())) sum += hour.sum;
-    return sum;
+    return std::max(sum, Money());  // given back may be what an hour before the last 24 was charged
   }
   [[nodiscard]] Money all() const { return all_; }
 

@@ -147,8 +147,9 @@ void Life::stopped() {
 
 void Life::dialled(const std::optional<std::string>& problem, Time now) {
   if (!expect(Event::dialled)) return;
+  if (state_ != State::stopping && problem && attempt_) attempt_->failed(now);
+  if (state_ == State::stopping || problem) attempt_.reset();
   if (state_ == State::stopping) return stopped();
-  if (problem && !upstream().original) around_.book.health(hop().server).failed(now);
   if (problem)
     return fail(own_error(bad_gateway, "upstream '" + upstream().name + "' cannot be reached: " + *problem));
   state_ = prefill_.part ? State::prefilling : graft_ ? State::grafting : State::asking;
@@ -157,6 +158,9 @@ void Life::dialled(const std::optional<std::string>& problem, Time now) {
 
 void Life::replied(const Reply& reply, const AnswerAssembler& assembler, Time now) {
   if (!expect(Event::replied)) return;
+  settle(reply, assembler, now);
+  if (state_ != State::stopping && !reply.stale) judge_upstream(reply, assembler, now);
+  attempt_.reset();  // what was stopped says nothing
   if (state_ == State::stopping) return stopped();
   const State was = std::exchange(state_, State::due);
   if (reply.stale) {
@@ -185,7 +189,7 @@ Effect Life::next(Time now) {
     case State::prefilling:
     case State::asking:
     case State::grafting:
-      if (std::exchange(to_send_, false)) return send();
+      if (std::exchange(to_send_, false)) return send(now);
       return effect::Wait{};
     case State::stopping:
       if (std::exchange(stop_due_, false)) return effect::StopUpstream{};
@@ -216,52 +220,9 @@ Effect Life::end() {
   return effect::Done{last_error_->error};
 }
 
-// Why the upstream is not to be asked now.
-std::optional<std::string> Life::unfit(Time now) const {
-  if (upstream().original) return {};
-  const bool last = index_ + 1 == route_.size();
-  // The last one is asked all the same: there is nobody else.
-  if (!last && !around_.book.health(hop().server).may_try(now)) return "is down";
-  const std::optional<Service>& service = upstream().service;
-  if (!service) return {};
-  if (service->per_day && around_.book.spending(hop().server).last_day(now) >= *service->per_day)
-    return "has cost its budget of the day";
-  if (dialect() == Dialect::none) return "cannot be asked what came in this dialect";
-  if (const MadeBody made = body(); made.unsaid) return "cannot be asked: " + *made.unsaid;
-  return {};
-}
-
-// The next upstream that may be asked. Where the last may not be, the task is answered empty, or told why.
-Effect Life::pass_over(Time now) {
-  for (;;) {
-    const std::optional<std::string> problem = unfit(now);
-    if (!problem) return enter(now);
-    if (index_ + 1 < route_.size()) {
-      ++around_.statistics.row(plan_.ticket.request_class, upstream().name).failed_over;
-      ++index_;
-      may_share_ = true;
-      continue;
-    }
-    local_ = plan_.empty ? plan_.empty : own_error(not_now, "upstream '" + upstream().name + "' " + *problem);
-    state_ = State::answered;
-    return end();
-  }
-}
-
 // Waits for this upstream, or shares the answer of another who does.
-Effect Life::enter(Time now) {
-  const bool constrains = plan_.ticket.settings.constrain;
-  wanted_ = around_.book.model(model_key()).constraints.at(now);
-  if (!constrains) wanted_.schema = wanted_.cap = wanted_.no_thinking = false;
-  wanted_.schema = wanted_.schema && plan_.allowed.schema;
-  wanted_.cap = wanted_.cap && plan_.allowed.cap;
-  // The switches are local servers' own: what is hosted refuses some of them.
-  const bool hosted = upstream().service && upstream().service->off_host;
-  wanted_.no_thinking = wanted_.no_thinking && plan_.allowed.no_thinking && !hosted;
-  once_more_.reset();
-  never_graft_ = false;
-  prepared_ = false;
-  Ticket wish = ticket(now);
+Effect Life::enter(const MadeBody& made, Time now) {
+  Ticket wish = ticket(made, now);
   if (answered_from_cache(wish, now)) {
     state_ = State::answered;
     return end();
@@ -287,14 +248,14 @@ Dialect Life::dialect() const {
 ModelKey Life::model_key() const { return {hop().server, upstream().model.value_or(plan_.form.model)}; }
 
 // The key is that of the body as this upstream gets it: what rules change differently is not shared.
-Ticket Life::ticket(Time now) const {
+Ticket Life::ticket(const MadeBody& made, Time now) const {
   Ticket ticket = plan_.ticket;
   ticket.upstream = hop().server.name;
   ticket.compute = hop().compute;
   ticket.model = model_key().model;
   if (may_share_)
     ticket.canonical = around_.canonical.key_of(ticket.tenant, ticket.request_class, dialect(),
-                                                model_key().model, body().json);
+                                                model_key().model, made.json);
   if (!begun_once_) return ticket;
   ticket.rate_paid = true;
   const Duration waited = now - begun_;
@@ -319,6 +280,10 @@ bool Life::answered_from_cache(const Ticket& ticket, Time now) {
 }
 
 Effect Life::dial(Time now) {
+  if (const std::optional<std::string> problem = unavailable(now)) {
+    fail(own_error(not_now, "upstream '" + upstream().name + "' " + *problem));
+    return next(now);
+  }
   if (!std::exchange(prepared_, true)) prepare(now);
   if (costs_the_chat_its_prompt(now)) {
     around_.admission.not_asked(plan_.ticket.id);
@@ -326,13 +291,15 @@ Effect Life::dial(Time now) {
     state_ = State::answered;
     return end();
   }
-  if (!upstream().original) around_.book.health(hop().server).trying(now);
+  if (!upstream().original) attempt_.emplace(upstream_page().health, now);
   state_ = State::dialling;
   return effect::Dial{&hop(), !reconnects_};
 }
 
-Effect Life::send() {
+Effect Life::send(Time now) {
   asked_ = true;
+  if (upstream().service && upstream().service->price)
+    bill_.emplace(upstream_page().spending, *upstream().service->price, plan_.ticket.prompt_tokens, now);
   around_.admission.on_chats_prompt(plan_.ticket.id, graft_ ? OnPrompt::goes_on : OnPrompt::pushes_out);
   if (!prefill_.part && graft_) return effect::Send{to_wire_json(graft_->json), Keep::answer, dialect()};
   if (!prefill_.part) return effect::Send{plan_.body.text_of(made_), Keep::answer, dialect()};

@@ -9,6 +9,7 @@
 //                -> answered     with the other's answer
 //                -> next upstream  the other has failed: this one asks for itself
 //   due ----------> dialling     a connection for the next slice of the prompt, or for the whole
+//                -> next upstream  this one has gone down or over its budget while the task waited
 //   dialling -----> prefilling   a slice of a long prompt
 //                -> asking       the whole
 //                -> grafting     the whole on top of the chat that it quotes
@@ -50,6 +51,7 @@
 #include "shaper/admit/admission.h"
 #include "shaper/count/statistics.h"
 #include "shaper/dialect/assemble.h"
+#include "shaper/server/bill.h"
 #include "shaper/server/book.h"
 #include "shaper/task/answer_cache.h"
 #include "shaper/task/graft.h"
@@ -65,7 +67,7 @@ namespace tasklane {
 struct Hop {
   const Upstream* upstream = nullptr;
   ServerKey server;
-  std::string compute;  // the server on the same machine whose chats it would slow; may be empty
+  std::string compute{};  // the server on the same machine whose chats it would slow; may be empty
 };
 
 // What is to be done next. Each but Wait and Done is followed by the next one at once, unless it says else.
@@ -180,13 +182,14 @@ class Life {
   [[nodiscard]] Dialect dialect() const;
   [[nodiscard]] MadeBody body() const;
   [[nodiscard]] SliceWorth& slice_worth() const;
-  Effect enter(Time now);
+  void want(Time now);
+  Effect enter(const MadeBody& made, Time now);
   Effect pass_over(Time now);
   Effect go_on(Time now);
   Effect dial(Time now);
-  Effect send();
+  Effect send(Time now);
   Effect end();
-  [[nodiscard]] Ticket ticket(Time now) const;
+  [[nodiscard]] Ticket ticket(const MadeBody& made, Time now) const;
   bool answered_from_cache(const Ticket& ticket, Time now);
   void prepare(Time now);
   [[nodiscard]] std::optional<Graft> grafted(Time now) const;
@@ -207,9 +210,10 @@ class Life {
   void stop();
   void stopped();
   void fail(LocalAnswer error);
-  [[nodiscard]] std::optional<std::string> unfit(Time now) const;
+  [[nodiscard]] UpstreamPage& upstream_page() const;
+  [[nodiscard]] std::optional<std::string> unavailable(Time now) const;
   void judge_upstream(const Reply& reply, const AnswerAssembler& assembler, Time now);
-  void pay(const AnswerAssembler& assembler, Time now);
+  void settle(const Reply& reply, const AnswerAssembler& assembler, Time now);
   [[nodiscard]] LocalAnswer own_error(int status, const std::string& message) const;
   [[nodiscard]] LocalAnswer with_text(const std::string& text) const;
 
@@ -233,6 +237,8 @@ class Life {
   Prefill prefill_;
   bool reconnects_ = false;
   bool to_send_ = false;
+  std::optional<Health::Attempt> attempt_;  // while something is on its way to an upstream that has a name
+  std::optional<Bill> bill_;                // of what is on its way
 
   bool stop_due_ = false;
   bool turn_ = false;  // has come while something was being stopped

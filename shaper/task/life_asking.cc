@@ -3,7 +3,6 @@
 
 #include "shaper/dialect/contract.h"
 #include "shaper/dialect/suggestion.h"
-#include "shaper/dialect/token_estimate.h"
 #include "shaper/task/life.h"
 
 namespace tasklane {
@@ -12,10 +11,6 @@ namespace {
 constexpr int ok = 200;
 constexpr int bad_request = 400;
 constexpr int bad_gateway = 502;
-constexpr int unauthorized = 401;
-constexpr int forbidden = 403;
-constexpr int too_many = 429;
-constexpr int server_error = 500;
 
 }  // namespace
 
@@ -152,32 +147,7 @@ void Life::take_chat(std::size_t part, const UpstreamFigures& figures) {
   next_part();
 }
 
-// What the request itself is the cause of says nothing of the upstream.
-void Life::judge_upstream(const Reply& reply, const AnswerAssembler& assembler, Time now) {
-  if (upstream().original) return;
-  Health& health = around_.book.health(hop().server);
-  const bool answered = reply.status == ok && assembler.state() != StreamState::failed && reply.any_byte;
-  const bool refused = reply.status == unauthorized || reply.status == forbidden ||
-                       reply.status == too_many || reply.status >= server_error;
-  if (answered)
-    health.worked();
-  else if (refused || reply.status == ok || reply.status == 0)
-    health.failed(now, reply.retry_after);
-}
-
-void Life::pay(const AnswerAssembler& assembler, Time now) {
-  const std::optional<Service>& service = upstream().service;
-  if (!service || !service->price) return;
-  const UpstreamFigures& figures = assembler.figures();
-  const auto estimated = static_cast<std::uint64_t>(TokenEstimate().of(assembler.answer().content));
-  around_.book.spending(hop().server)
-      .spend(now, service->price->of(figures.prompt_tokens.value_or(plan_.ticket.prompt_tokens),
-                                     figures.generated_tokens.value_or(estimated)));
-}
-
 void Life::conclude(const Reply& reply, const AnswerAssembler& assembler, Time now) {
-  judge_upstream(reply, assembler, now);
-  if (reply.status == ok) pay(assembler, now);
   if (reply.status == ok) {
     judge_known(assembler.figures());
     slice_worth().whole(assembler.figures(), prefill_.tokens);

@@ -10,7 +10,9 @@
 #include <sstream>
 
 #include "tests/support/agent.h"
+#include "tests/support/authority.h"
 #include "tests/support/on_a_host.h"
+#include "tests/support/temporary_folder.h"
 
 namespace tasklane {
 namespace {
@@ -112,6 +114,22 @@ TEST_F(AnAgentsPrivilege, IsNotMissedWhenItReadsRulesThatOnlyRootMayRead) {
   EXPECT_EQ(broken.status, 1);
   EXPECT_THAT(broken.err, HasSubstr("tasklane.json"));
   EXPECT_THAT(agent->err(), HasSubstr("the running configuration stays"));
+}
+
+TEST_F(AnAgentsPrivilege, IsNotMissedWhenItReadsKeysAndAuthoritiesThatOnlyRootMayRead) {
+  const test::TemporaryFolder folder;
+  const std::string authorities = (folder.path() / "ca.pem").string();
+  const std::string key = folder.write("key", "sk-1\n");
+  Authority().write(authorities);
+  for (const std::string& file : {authorities, key}) ASSERT_EQ(::chmod(file.c_str(), 0600), 0);
+  const std::string config = R"({"version": 1, "intercept": [{"port": 11434}], "upstreams": {"hosted": {
+      "url": "https://localhost:1/v1", "model": "m", "api_key_file": ")" +
+                             key + R"(", "ca_file": ")" + authorities + "\"}}}";
+  AgentProcess agent(Launch{.command = {}, .where = &host()}, config, {"--user", "4711"});
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  const test::Finished reload = test::run_to_end(
+      {.command = {test::program("tasklane"), "--control", agent.control_socket(), "reload"}});
+  EXPECT_EQ(reload.status, 0) << reload.err;
 }
 
 // proc(5), net/tcp: state 01 is an established connection, and the eighth column the user of its socket.

@@ -57,7 +57,7 @@ void RelayTest::Relay::set_up(Duration prewarm_pause) {
       new RelayContext{io, config, *classifier, body_reader, statistics, *upstreams, lanes, Canonical(1, 2)});
   Result<Services> services = Services::of(*config);
   ASSERT_TRUE(services.has_value()) << services.error().text();
-  context->services = std::move(*services);
+  context->services = std::make_shared<Services>(std::move(*services));
   rewarmer = std::make_unique<Rewarmer>(*context, prewarm_pause);
   context->rewarmer = rewarmer.get();
   slot_probe = std::make_unique<SlotProbe>(*context);
@@ -126,6 +126,7 @@ void RelayTest::end() {
     relay_->acceptor->finish();
     relay_->context->own.pause(true);
     relay_->acceptor->hang_up();
+    relay_->upstreams->keep_none();
     relay_->guard.reset();
   });
   relay_->thread.join();

@@ -1,79 +1,11 @@
 // Tasks that are answered by a service of another dialect, by TLS and with a key: what it gets, what it does
 // not get, and who answers where it fails.
-#include <sys/stat.h>
-
 #include <functional>
 
-#include "relay/lanes_fixture.h"
-#include "relay/secure_server.h"
-#include "support/temporary_folder.h"
-#include "userspace/serve/services.h"
+#include "relay/service_fixture.h"
 
 namespace tasklane {
 namespace {
-
-using std::chrono::milliseconds;
-
-const std::string key = "sk-test-1234567890";
-const std::string hosted_title = R"({"title": "Cooking Rice"})";
-
-class AskingAService : public LanesOnTheWire {
- protected:
-  AskingAService() { authority_.write(ca_file()); }
-
-  [[nodiscard]] std::string ca_file() const { return (folder_.path() / "ca.pem").string(); }
-  [[nodiscard]] std::string key_file(mode_t mode = 0600) const {
-    const std::string file = folder_.write("key", key + "\n");
-    ::chmod(file.c_str(), mode);
-    return file;
-  }
-  // `more`: further members of the upstream, each with a comma in front.
-  [[nodiscard]] std::string with_service(const std::string& url, const std::string& more = "",
-                                         const std::string& route = R"(["hosted", "model"])") const {
-    const bool tls = url.starts_with("https");
-    return R"(, "packs": ["open-webui"], "upstreams": {"model": {"address": "original"}, "hosted": {"url": ")" +
-           url + R"(/v1", "model": "gpt-tiny")" +
-           (tls ? R"(, "ca_file": ")" + ca_file() + "\"" : R"(, "dialect": "openai")") + more +
-           R"(}}, "rules": [{"name": "tasks", "when": {"class": ["title", "tags"]}, "then": {"route": )" +
-           route + R"(, "lane": "background"}}])";
-  }
-  static std::string completion(const std::string& content = hosted_title, const std::string& fields = "") {
-    const Json piece{
-        {"id", "c1"},
-        {"object", "chat.completion.chunk"},
-        {"model", "gpt-tiny-0718"},
-        {"choices", {{{"index", 0}, {"delta", {{"content", content}}}, {"finish_reason", nullptr}}}}};
-    const Json end{{"id", "c1"},
-                   {"object", "chat.completion.chunk"},
-                   {"model", "gpt-tiny-0718"},
-                   {"choices", {{{"index", 0}, {"delta", Json::object()}, {"finish_reason", "stop"}}}},
-                   {"usage", {{"prompt_tokens", 100}, {"completion_tokens", 10}, {"total_tokens", 110}}}};
-    const std::string body = "data: " + piece.dump() + "\n\ndata: " + end.dump() + "\n\ndata: [DONE]\n\n";
-    return "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" + fields +
-           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-  }
-  struct Asked {
-    std::string head;
-    Json body;
-  };
-  static Asked asked(SecurePeer& service) {
-    Asked asked{service.until("\r\n\r\n"), {}};
-    const auto at = asked.head.find("Content-Length: ");
-    if (at != std::string::npos)
-      asked.body = Json::parse(service.receive(std::stoul(asked.head.substr(at + 16))));
-    return asked;
-  }
-  // The model server answers the one title that waits.
-  void model_answers(Peer& person) {
-    Peer server = model.accept();
-    EXPECT_EQ("big", receive_request(server)["model"]);
-    stream_answer(server, R"({"title": "From the model"})");
-    EXPECT_EQ(R"({"title": "From the model"})", content_of(receive_answer(person)));
-  }
-
-  Authority authority_;
-  test::TemporaryFolder folder_;
-};
 
 TEST_F(AskingAService, ATitleIsAskedInItsDialectWithTheKeyAndNothingOfTheClients) {
   SecureServer hosted(authority_, {});

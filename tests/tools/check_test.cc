@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -155,6 +156,93 @@ TEST_F(Check, TasksThatNoRuleNamesAreRemarked) {
           "hint: no rule names emoji, image_prompt, tool_selection, memory_review: to the model at once"));
   run_rules(R"([{"name": "a", "when": {"class": "embedding"}, "then": {}}])");
   EXPECT_THAT(out(), Not(HasSubstr("no rule names")));
+}
+
+// A service whose key or authorities are as a test wrote them.
+class CheckOfFiles : public Check {
+ protected:
+  void run_with(const std::string& members, bool json = false) {
+    run(R"({"version": 1, "intercept": [{"port": 11434}], "packs": ["open-webui"],
+            "upstreams": {"of/mine": {"url": "https://api.example.com/v1", "model": "m")" +
+            members + "}}, \"rules\": " + R"([{"name": "tasks", "when": {"class":
+  ["title", "tags", "follow_up", "emoji", "autocomplete", "query", "image_prompt", "tool_selection",
+   "memory_review", "task"]}, "then": {"lane": "background", "route": ["of/mine", "original"]}}])" +
+            "}",
+        json);
+  }
+  std::string key(const std::string& text, mode_t mode = 0600) {
+    const std::string file = folder_.write("key", text);
+    ::chmod(file.c_str(), mode);
+    return R"(, "api_key_file": ")" + file + "\"";
+  }
+  std::string authorities(const std::string& text) {
+    return R"(, "ca_file": ")" + folder_.write("ca.pem", text) + "\"";
+  }
+  void expect_fault(const std::string& member, const std::string& what) {
+    EXPECT_EQ(exit_, ExitCode::usage);
+    EXPECT_EQ(out(), "");
+    EXPECT_THAT(err_.str(), StartsWith(file_ + ": /upstreams/of~1mine/" + member + ": "));
+    EXPECT_THAT(err_.str(), HasSubstr(what));
+    EXPECT_THAT(err_.str(), Not(HasSubstr("sk-")));
+  }
+};
+
+TEST_F(CheckOfFiles, AKeyThatIsRightIsNoRemark) {
+  run_with(key("sk-1\n"));
+  EXPECT_EQ(exit_, ExitCode::done) << err_.str();
+  EXPECT_THAT(out(), Not(HasSubstr("api_key_file")));
+}
+
+TEST_F(CheckOfFiles, AKeyThatIsNotThereIsAMistake) {
+  run_with(R"(, "api_key_file": "/nowhere/key")");
+  expect_fault("api_key_file", "/nowhere/key: the key cannot be read: No such file");
+}
+
+TEST_F(CheckOfFiles, AKeyThatOthersCanReadIsAMistake) {
+  run_with(key("sk-1", 0604));
+  expect_fault("api_key_file", "everybody can read the key");
+}
+
+TEST_F(CheckOfFiles, AnEmptyKeyOrOneOfSeveralLinesIsAMistake) {
+  for (const char* const text : {"", " \n", "sk-1\nsk-2\n"}) {
+    run_with(key(text));
+    expect_fault("api_key_file", "holds no key");
+  }
+}
+
+TEST_F(CheckOfFiles, AKeyThatIsTooLongIsAMistakeAndNotCut) {
+  run_with(key("sk-" + std::string(4093, 'x')));
+  EXPECT_EQ(exit_, ExitCode::done) << err_.str();
+  run_with(key("sk-" + std::string(4094, 'x')));
+  expect_fault("api_key_file", "longer than 4096 bytes");
+}
+
+TEST_F(CheckOfFiles, AuthoritiesThatAreNoneAreAMistake) {
+  for (const char* const text : {"", "no certificate", "-----BEGIN PRIVATE KEY-----\n"}) {
+    run_with(authorities(text));
+    expect_fault("ca_file", "holds no certificate");
+  }
+  run_with(authorities("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"));
+  expect_fault("ca_file", "certificate");
+  run_with(R"(, "ca_file": "/nowhere/ca.pem")");
+  expect_fault("ca_file", "/nowhere/ca.pem: the authorities cannot be read: No such file");
+}
+
+TEST_F(CheckOfFiles, AProgramGetsAllOfThem) {
+  run_with(R"(, "api_key_file": "/nowhere/key", "ca_file": "/nowhere/ca.pem")", true);
+  EXPECT_EQ(exit_, ExitCode::usage);
+  const Json said = Json::parse(out());
+  EXPECT_EQ(said["ok"], false);
+  ASSERT_EQ(said["errors"].size(), 2u);
+  EXPECT_THAT(said["errors"][0].get<std::string>(), HasSubstr("/upstreams/of~1mine/api_key_file"));
+  EXPECT_THAT(said["errors"][1].get<std::string>(), HasSubstr("/upstreams/of~1mine/ca_file"));
+}
+
+TEST_F(CheckOfFiles, ACredentialIsTheAgentsAlone) {
+  run_with(R"(, "api_key_file": "hosted-key")");
+  EXPECT_EQ(exit_, ExitCode::done) << err_.str();
+  EXPECT_THAT(out(),
+              HasSubstr("hint: " + file_ + ": /upstreams/of~1mine/api_key_file: hosted-key: the key is a"));
 }
 
 }  // namespace

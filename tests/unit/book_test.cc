@@ -86,5 +86,28 @@ TEST(Book, WhatTheConfigurationSaysOfSlotsGoesBeforeWhatTheServerSays) {
   EXPECT_EQ(book.with_slots().size(), 1u);
 }
 
+TEST(Book, TwoUpstreamsAtOneServerAreUpAndPaidForEachByItself) {
+  Book book;
+  for (unsigned i = 0; i < Health::failures_to_open; ++i)
+    Health::Attempt(book.upstream({"dear"}).health, Time{}).failed(Time{});
+  book.upstream({"dear"}).spending.spend(Time{}, {5});
+  EXPECT_FALSE(book.upstream({"dear"}).health->may_try(Time{}));
+  EXPECT_TRUE(book.upstream({"cheap"}).health->may_try(Time{}));
+  EXPECT_EQ(0, book.upstream({"cheap"}).spending.all().picos);
+  EXPECT_EQ(nullptr, book.known({"unheard of"}));
+}
+
+TEST(Book, WhatWasDownIsTriedOnceTheConfigurationIsReadAgainButItsCostStays) {
+  Book book;
+  Health::Attempt before(book.upstream({"hosted"}).health, Time{});
+  Health::Attempt(book.upstream({"hosted"}).health, Time{}).failed(Time{}, std::chrono::hours(1));
+  book.upstream({"hosted"}).spending.spend(Time{}, {5});
+  book.configuration_read_again();
+  before.failed(Time{}, std::chrono::hours(1));
+  EXPECT_TRUE(book.upstream({"hosted"}).health->may_try(Time{})) << "with another key, perhaps";
+  EXPECT_EQ(1, book.upstream({"hosted"}).health->openings());
+  EXPECT_EQ(5, book.upstream({"hosted"}).spending.all().picos);
+}
+
 }  // namespace
 }  // namespace tasklane

@@ -39,6 +39,31 @@ TEST(Config, EveryFileInTheConfigFolderIsAcceptedByProgramAndSchema) {
   EXPECT_GE(read, 1);
 }
 
+// Whether text for a service at `url` leaves the host.
+bool leaves_the_host(const std::string& url) {
+  const auto config =
+      parse_config(R"({"version": 1, "intercept": [{"port": 1}], "upstreams": {"there": {"url": ")" + url +
+                       R"(", "model": "m"}}, "rules": [{"name": "a", "when": {"class": "title"},
+                                       "then": {"route": "there", "lane": "background"}}]})",
+                   "test");
+  EXPECT_TRUE(config.has_value()) << config.error().text();
+  if (!config) return false;
+  const bool said = !sent_off_host(*config).empty();
+  EXPECT_EQ(said, config->upstreams.at("there").service->off_host) << url;
+  return said;
+}
+
+TEST(Config, TextForThisHostDoesNotLeaveItAndForOneThatSoundsAlikeItDoes) {
+  for (const char* const here : {"https://localhost/v1", "https://localhost:8443", "https://127.0.0.1",
+                                 "https://127.1.2.3/v1", "https://[::1]:8443/v1"})
+    EXPECT_FALSE(leaves_the_host(here)) << here;
+  for (const char* const there :
+       {"https://localhost.evil.example", "https://127.0.0.1.nip.io/v1", "https://notlocalhost",
+        "https://127.evil", "https://127.0.0.1.evil.example:8443", "https://[2001:db8::1]",
+        "https://128.0.0.1", "https://1.127.0.1", "https://api.example.com/localhost"})
+    EXPECT_TRUE(leaves_the_host(there)) << there;
+}
+
 TEST(Config, TheExampleMeansWhatItSays) {
   const auto config = load_config(TASKLANE_SOURCE_DIR "/config/example.json");
   ASSERT_TRUE(config.has_value()) << config.error().text();

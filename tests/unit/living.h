@@ -145,12 +145,13 @@ class Living : public testing::Test {
     ASSERT_EQ("send", std::exchange(task(id).on_its_way, ""));
     AnswerAssembler assembler(Dialect::openai_chat);
     const bool aborted = std::exchange(task(id).aborted, false);
-    if (status == 200 && !aborted) {
+    const bool nothing = aborted && bytes.empty();
+    if (status == 200 && !nothing) {
       assembler.feed(bytes);
-      assembler.finish();
+      assembler.finish(!aborted);
     }
     const Reply reply{!bytes.empty(),       !aborted && !bytes.empty(), reused,
-                      aborted ? 0 : status, "application/json",         bytes};
+                      nothing ? 0 : status, "application/json",         bytes};
     task(id).life->replied(reply, assembler, now_);
     perform(task(id));
   }

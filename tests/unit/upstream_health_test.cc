@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "shaper/base/money.h"
+#include "shaper/server/bill.h"
 #include "shaper/server/health.h"
 #include "shaper/server/spending.h"
 
@@ -10,71 +11,156 @@ namespace {
 
 using namespace std::chrono_literals;
 using State = Health::State;
+using Attempt = Health::Attempt;
 
 constexpr Time start{1h};
 
-Health down(Time at) {
-  Health health;
-  for (unsigned i = 0; i < Health::failures_to_open; ++i) health.failed(at);
-  return health;
+class UpstreamHealth : public testing::Test {
+ protected:
+  [[nodiscard]] Attempt attempt(Time at) const { return {health_, at}; }
+  void fail(Time at, std::optional<Duration> pause = {}) const { attempt(at).failed(at, pause); }
+  void work(Time at) const { attempt(at).worked(); }
+  void go_down(Time at) const {
+    for (unsigned i = 0; i < Health::failures_to_open; ++i) fail(at);
+  }
+  [[nodiscard]] State state(Time at) const { return health_->state(at); }
+  [[nodiscard]] bool may_try(Time at) const { return health_->may_try(at); }
+
+  std::shared_ptr<Health> health_ = std::make_shared<Health>();
+};
+
+TEST_F(UpstreamHealth, OneFailureOrTwoSayNothing) {
+  fail(start);
+  fail(start);
+  EXPECT_TRUE(may_try(start));
+  work(start);
+  fail(start);
+  fail(start);
+  EXPECT_EQ(State::closed, state(start)) << "in a row, not in all";
 }
 
-TEST(Health, OneFailureOrTwoSayNothing) {
-  Health health;
-  health.failed(start);
-  health.failed(start);
-  EXPECT_TRUE(health.may_try(start));
-  health.worked();
-  health.failed(start);
-  health.failed(start);
-  EXPECT_EQ(State::closed, health.state(start)) << "in a row, not in all";
-}
-
-TEST(Health, BehindAPauseOneRequestTriesAndItsAnswerDecides) {
-  Health health = down(start);
-  EXPECT_EQ(State::open, health.state(start));
-  EXPECT_FALSE(health.may_try(start));
+TEST_F(UpstreamHealth, BehindAPauseOneRequestTriesAndItsAnswerDecides) {
+  go_down(start);
+  EXPECT_EQ(State::open, state(start));
+  EXPECT_FALSE(may_try(start));
   const Time later = start + Health::first_pause;
-  EXPECT_EQ(State::half_open, health.state(later));
-  ASSERT_TRUE(health.may_try(later));
-  health.trying(later);
-  EXPECT_FALSE(health.may_try(later)) << "one is enough";
-  health.worked();
-  EXPECT_EQ(State::closed, health.state(later));
-  EXPECT_TRUE(health.may_try(later));
+  EXPECT_EQ(State::half_open, state(later));
+  ASSERT_TRUE(may_try(later));
+  Attempt trial = attempt(later);
+  EXPECT_FALSE(may_try(later)) << "one is enough";
+  trial.worked();
+  EXPECT_EQ(State::closed, state(later));
+  EXPECT_TRUE(may_try(later));
 }
 
-TEST(Health, ThePauseGrowsWithEachTrialThatFailsToABound) {
-  Health health = down(start);
+TEST_F(UpstreamHealth, ThePauseGrowsWithEachTrialThatFailsToABound) {
+  go_down(start);
   Time now = start;
   Duration pause = Health::first_pause;
   for (int i = 0; i < 10; ++i) {
     now += pause;
-    ASSERT_TRUE(health.may_try(now));
-    health.trying(now);
-    health.failed(now);
+    ASSERT_TRUE(may_try(now));
+    fail(now);
     pause = std::min(2 * pause, Health::longest_pause);
-    EXPECT_FALSE(health.may_try(now + pause - 1ms));
+    EXPECT_FALSE(may_try(now + pause - 1ms));
   }
   EXPECT_EQ(Health::longest_pause, pause);
-  EXPECT_EQ(1, health.openings()) << "it was never up in between";
+  EXPECT_EQ(1, health_->openings()) << "it was never up in between";
 }
 
-TEST(Health, ATrialThatIsNeverHeardOfHoldsNobodyUp) {
-  Health health = down(start);
+TEST_F(UpstreamHealth, ATrialThatEndsWithoutAWordIsGivenBackAtOnce) {
+  go_down(start);
   const Time later = start + Health::first_pause;
-  health.trying(later);
-  EXPECT_FALSE(health.may_try(later + Health::trial_lasts));
-  EXPECT_TRUE(health.may_try(later + Health::trial_lasts + 1ms));
+  {
+    const Attempt trial = attempt(later);
+    EXPECT_FALSE(may_try(later + 1h)) << "however long it takes, there is one";
+  }
+  EXPECT_TRUE(may_try(later));
+  EXPECT_EQ(State::half_open, state(later));
 }
 
-TEST(Health, WhoAsksForAPauseGetsItAtOnceButNoLongerThanAnHour) {
-  Health health;
-  health.failed(start, 30s);
-  EXPECT_FALSE(health.may_try(start + 29s));
-  EXPECT_TRUE(health.may_try(start + 30s));
-  health.failed(start, 1000h);
-  EXPECT_TRUE(health.may_try(start + Health::longest_asked_for));
+TEST_F(UpstreamHealth, WhatWasOnItsWayWhenItWentDownIsNoFailedTrial) {
+  Attempt before = attempt(start);
+  Attempt during_the_trial = attempt(start);
+  go_down(start);
+  before.failed(start + 1s);
+  const Time later = start + Health::first_pause;
+  ASSERT_TRUE(may_try(later)) << "the first pause is no longer for it";
+  Attempt trial = attempt(later);
+  during_the_trial.failed(later);
+  EXPECT_FALSE(may_try(later)) << "and the trial goes on";
+  trial.worked();
+  EXPECT_EQ(State::closed, state(later));
+}
+
+TEST_F(UpstreamHealth, WhatBeganBeforeItWentDownSaysNothingOnceItIsUpAgain) {
+  std::vector<Attempt> before;
+  for (unsigned i = 0; i < Health::failures_to_open; ++i) before.push_back(attempt(start));
+  go_down(start);
+  const Time later = start + Health::first_pause;
+  work(later);
+  for (Attempt& each : before) each.failed(later);
+  EXPECT_EQ(State::closed, state(later));
+  EXPECT_EQ(0, health_->failures());
+}
+
+TEST_F(UpstreamHealth, AnAnswerToWhatBeganBeforeItWentDownDoesNotBringItBack) {
+  Attempt before = attempt(start);
+  go_down(start);
+  before.worked();
+  EXPECT_EQ(State::open, state(start));
+}
+
+TEST_F(UpstreamHealth, WhoAsksForAPauseGetsItAtOnceButNoLongerThanAnHour) {
+  fail(start, 30s);
+  EXPECT_FALSE(may_try(start + 29s));
+  EXPECT_TRUE(may_try(start + 30s));
+  fail(start + 30s, 1000h);
+  EXPECT_TRUE(may_try(start + 30s + Health::longest_asked_for));
+}
+
+TEST_F(UpstreamHealth, NoLaterFailureShortensThePauseThatWasAskedFor) {
+  std::vector<Attempt> others;
+  for (int i = 0; i < 5; ++i) others.push_back(attempt(start));
+  fail(start, 600s);
+  others[0].failed(start, 5s);
+  for (Attempt& each : others) each.failed(start);
+  EXPECT_FALSE(may_try(start + 599s));
+  EXPECT_TRUE(may_try(start + 600s));
+}
+
+TEST_F(UpstreamHealth, WhoeverWasAskedBecauseNobodyElseIsLeftShowsThatItIsUpAgain) {
+  go_down(start);
+  fail(start);
+  EXPECT_FALSE(may_try(start + Health::first_pause - 1ms));
+  EXPECT_TRUE(may_try(start + Health::first_pause)) << "that was no trial";
+  work(start);
+  EXPECT_EQ(State::closed, state(start));
+}
+
+TEST(Bill, IsChargedWhenTheRequestGoesAndCorrectedByWhatTheServerTells) {
+  Spending spending;
+  const Price price{*parse_money("1"), *parse_money("10")};
+  Bill bill(spending, price, 2'000'000, start);
+  EXPECT_EQ("2", to_text(spending.all()));
+  Answer answer;
+  answer.figures.prompt_tokens = 1'000'000;
+  answer.figures.generated_tokens = 100'000;
+  bill.settle(answer, start);
+  EXPECT_EQ("2", to_text(spending.last_day(start)));
+  bill.waive(start);
+  EXPECT_EQ("0", to_text(spending.last_day(start)));
+}
+
+TEST(Bill, CountsWhatHasComeOfAnAnswerThatTellsNoUsage) {
+  Spending spending;
+  const Price price{*parse_money("0"), *parse_money("1000000")};
+  Answer answer;
+  answer.content = "four and four more";  // 18 bytes
+  answer.thinking = "so it is";           // 8
+  answer.tool_calls.push_back({"", "look", "{}"});
+  Bill(spending, price, 100, start).settle(answer, start);
+  EXPECT_EQ("8", to_text(spending.all())) << "a quarter of 32 bytes";
 }
 
 TEST(Money, IsReadAsPriceListsHaveIt) {
@@ -96,6 +182,12 @@ TEST(Money, IsReadAsPriceListsHaveIt) {
 TEST(Money, IsWrittenWithoutZerosAtTheEnd) {
   for (const char* const text : {"0", "2", "0.1", "0.0375", "12.000000000001"})
     EXPECT_EQ(text, to_text(*parse_money(text)));
+}
+
+TEST(Money, WhatIsTooLargeForItsTypeIsNoAmount) {
+  for (const char* const text : {"9999999", "9300000", "9223373", "1000000.000000000001"})
+    EXPECT_FALSE(parse_money(text).has_value()) << text;
+  EXPECT_EQ("1000000", to_text(*parse_money("1000000")));
 }
 
 TEST(Money, TokensCostByTheMillion) {

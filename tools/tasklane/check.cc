@@ -10,6 +10,7 @@
 #include "shaper/classify/pack.h"
 #include "shaper/decide/config.h"
 #include "tools/tasklane/config_remarks.h"
+#include "userspace/serve/services.h"
 
 namespace tasklane {
 namespace {
@@ -32,6 +33,7 @@ std::string line_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+// A line of the error's text is a mistake.
 ExitCode refuse(const CheckOptions& options, const Error& error, std::ostream& out, std::ostream& err) {
   if (!options.json) {
     err << error.text() << "\n";
@@ -44,6 +46,26 @@ ExitCode refuse(const CheckOptions& options, const Error& error, std::ostream& o
   return error.exit;
 }
 
+// What the agent would trip over in the files of keys and certificates. What only it can look at is a remark.
+std::vector<Error> faults_of_files(const std::string& file, const Config& config,
+                                   std::vector<std::string>& remarks) {
+  ServiceFiles files;
+  files.key = [](const std::filesystem::path& key) -> Result<std::string> {
+    if (!key.is_relative() || key.has_parent_path()) return read_key(key);
+    return Error{"the key is a credential, which the service manager hands to the agent alone", key.string(),
+                 "not looked at", ExitCode::not_permitted};
+  };
+  std::vector<Error> faults;
+  for (Error& fault : Services::faults_of_files(config, files)) {
+    fault.where.insert(0, file + ": ");
+    if (fault.exit == ExitCode::not_permitted)
+      remarks.push_back(fault.text());
+    else
+      faults.push_back(std::move(fault));
+  }
+  return faults;
+}
+
 std::string counted(std::size_t count, const std::string& noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
@@ -53,7 +75,12 @@ std::string counted(std::size_t count, const std::string& noun) {
 ExitCode run_check(const CheckOptions& options, std::ostream& out, std::ostream& err) {
   const Result<Config> config = load(options.file);
   if (!config) return refuse(options, config.error(), out, err);
-  const std::vector<std::string> remarks = remarks_on(*config);
+  std::vector<std::string> remarks = remarks_on(*config);
+  if (const std::vector<Error> faults = faults_of_files(options.file, *config, remarks); !faults.empty()) {
+    Error all{"", "", "", faults.front().exit};
+    for (const Error& fault : faults) all.what += (all.what.empty() ? "" : "\n") + fault.text();
+    return refuse(options, all, out, err);
+  }
   if (options.json) {
     out << line_of({{"ok", true},
                     {"rules", config->rules.size()},

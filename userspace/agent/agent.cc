@@ -74,7 +74,7 @@ Result<void> Agent::Parts::listen() {
                                                     config->limits.connect_timeout);
   relay.reset(new RelayContext{io, config, *classifier, body_reader, statistics, *upstreams, lanes,
                                Canonical(drawn(), drawn())});  // NOLINT: an aggregate that stays in its place
-  relay->services = std::move(services);
+  relay->services = std::make_shared<Services>(std::move(services));
   relay->steering = steering.get();
   rewarmer = std::make_unique<Rewarmer>(*relay);
   relay->rewarmer = rewarmer.get();
@@ -105,9 +105,13 @@ Result<void> Agent::Parts::give_up_privilege() {
     duties.endpoints = steering ? steering->give_up_privilege() : nullptr;
     duties.account = *account;
     duties.files = {config_file(options)};
-    for (const auto& [name, upstream] : config->upstreams)
-      if (upstream.service && !upstream.service->key_file.empty())
-        duties.files.push_back(key_path(upstream.service->key_file));
+    for (const auto& [name, upstream] : config->upstreams) {
+      if (!upstream.service) continue;
+      if (const std::string& key = upstream.service->key_file; !key.empty())
+        duties.files.push_back(key_path(key));
+      if (const std::string& authorities = upstream.service->ca_file; !authorities.empty())
+        duties.files.emplace_back(authorities);
+    }
     duties.folders = pack_folders(options);
     duties.control_socket = config->control_socket;
     auto started = Helper::start(std::move(duties));

@@ -37,12 +37,27 @@ Result<Config> config_of(const AgentOptions& options, Helper* helper) {
   return parse_config(**text, file.string());
 }
 
-// What this process may not read others may not either.
-Result<std::string> key_of(const std::filesystem::path& file, Helper* helper) {
-  if (helper == nullptr || !takes_privilege(file)) return read_key(file);
-  const Result<std::optional<std::string>> text = helper->read(file);
-  if (!text) return text.error();
-  return key_in(file, text->value_or(std::string()));
+ServiceFiles service_files(Helper* helper) {
+  const auto read = [helper](const std::filesystem::path& file) -> Result<std::string> {
+    Result<std::optional<std::string>> text = helper->read(file);
+    if (!text) return text.error();
+    if (*text) return Result<std::string>(boost::system::in_place_value, std::move(**text));
+    return Error{"this user may not read it, and it was not named when the agent was started", file.string(),
+                 "let the user tasklane read it, or start the agent anew"};
+  };
+  ServiceFiles files;
+  if (helper == nullptr) return files;
+  // A key that this process may not read, others may not either.
+  files.key = [read](const std::filesystem::path& file) -> Result<std::string> {
+    if (!takes_privilege(file)) return read_key(file);
+    const Result<std::string> text = read(file);
+    if (!text) return text.error();
+    return key_in(file, *text);
+  };
+  files.authorities = [read](const std::filesystem::path& file) {
+    return takes_privilege(file) ? read(file) : read_authorities(file);
+  };
+  return files;
 }
 
 // Where only the helper can look there may be the pack or not; one that it cannot read is none.

@@ -45,12 +45,12 @@ Result<void> Agent::Parts::reload() {
         loaded->source, "these take a restart; nothing of the file was applied"};
   Result<std::vector<std::shared_ptr<const Pack>>> packs = packs_of(*loaded, options, helper.get());
   if (!packs) return packs.error();
-  Result<Services> known =
-      Services::of(*loaded, [this](const std::filesystem::path& file) { return key_of(file, helper.get()); });
+  Result<Services> known = Services::of(*loaded, service_files(helper.get()));
   if (!known) return known.error();
   classifier->use_packs(std::move(*packs));
   config = std::make_shared<const Config>(std::move(*loaded));
   relay->use(config, std::move(*known));
+  upstream_health.clear();
   tell_what_leaves();
   upstreams->set_connect_timeout(config->limits.connect_timeout);
   slot_probe->configure();
@@ -104,9 +104,8 @@ Awaitable<void> Agent::Parts::wind_down() {
   ended = true;
   next_beat.cancel();
   signals.cancel();
-  upstreams->keep_at_most(0);
-  upstreams->sweep(now() + std::chrono::hours(1));  // one by TLS would keep the event loop turning
-  if (upstreams->resolving() > 0) io.stop();        // nobody waits for it any more
+  upstreams->keep_none();                     // one by TLS would keep the event loop turning
+  if (upstreams->resolving() > 0) io.stop();  // nobody waits for it any more
 }
 
 // Told to end a second time: at once.

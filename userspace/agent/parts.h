@@ -31,8 +31,8 @@ namespace tasklane {
 Result<Config> config_of(const AgentOptions& options, Helper* helper = nullptr);
 Result<std::vector<std::shared_ptr<const Pack>>> packs_of(const Config& config, const AgentOptions& options,
                                                           Helper* helper = nullptr);
-// A service's key: see read_key().
-Result<std::string> key_of(const std::filesystem::path& file, Helper* helper);
+// The keys and authorities of services, likewise. `helper` must outlive the reading.
+ServiceFiles service_files(Helper* helper);
 // 64 random bits.
 std::uint64_t drawn();
 

@@ -16,15 +16,13 @@ std::vector<UpstreamState> Agent::Parts::upstream_states() const {
   std::vector<UpstreamState> states;
   for (const auto& [name, upstream] : config->upstreams) {
     if (upstream.original) continue;
-    const ServerKey key{upstream.authority};
-    const Health* const health = relay->book.health_of(key);
-    UpstreamState state{
-        name, std::string(to_text(health == nullptr ? Health::State::closed : health->state(now())))};
-    if (health != nullptr) state.openings = health->openings();
+    UpstreamState state{name, std::string(to_text(Health::State::closed))};
     if (upstream.service) state.price = upstream.service->price;
-    if (const Spending* const spending = relay->book.spending_of(key)) {
-      state.paid_last_day = spending->last_day(now());
-      state.paid = spending->all();
+    if (const UpstreamPage* const page = relay->book.known({name})) {
+      state.health = to_text(page->health->state(now()));
+      state.openings = page->health->openings();
+      state.paid_last_day = page->spending.last_day(now());
+      state.paid = page->spending.all();
     }
     if (const auto left = leaves.find(name); left != leaves.end()) state.sent_off_host = left->second;
     states.push_back(std::move(state));

@@ -109,16 +109,19 @@ Awaitable<void> Connection::run(bool pass_through) {
   }
   while (!pass_through) {
     std::shared_ptr<const Config> config = context_.config;
+    std::shared_ptr<const Services> services = context_.services;
     RequestReader reader(
         socket_, *input_, read_limits(config->limits, context_.memory), [&](const ReceivedRequest& head) {
           config = context_.config;  // it may have been read again while the connection was idle
+          services = context_.services;
           return wants_body(head, *config);
         });
     ReadOutcome outcome = co_await reader.read(deadline_);
     deadline_ = Time::max();
     serving_ = true;
     if (auto* received = std::get_if<ReceivedRequest>(&outcome)) {
-      Request request{std::move(*received), ++context_.last_request_id, std::move(config)};
+      Request request{std::move(*received), ++context_.last_request_id, std::move(config),
+                      std::move(services)};
       const bool keep = co_await forward(request);
       serving_ = false;
       idle_since_ = now();
@@ -335,7 +338,7 @@ std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const Bo
 
 Awaitable<bool> Connection::run_exchange(Request& request, Reading& reading,
                                          const Classification& classification, const Decision& decision) {
-  std::vector<Outgoing> outgoing = co_await outgoing_for(request, decision, reading, context_.services);
+  std::vector<Outgoing> outgoing = co_await outgoing_for(request, decision, reading);
   const BodyFacts* body = reading.body();
   const RequestClass request_class = classification.request_class;
   const std::string first = decision.route.front()->name;
@@ -386,7 +389,7 @@ Awaitable<bool> Connection::run_held(Request& request, Reading& reading, const C
   const bool untouched = power.may(May::wait) && !power.may(May::redirect);
   const Decision as_it_came = pass_untouched(*request.config);
   const Decision& taken = untouched ? as_it_came : decision;
-  std::vector<Outgoing> outgoing = co_await outgoing_for(request, taken, reading, context_.services);
+  std::vector<Outgoing> outgoing = co_await outgoing_for(request, taken, reading);
   const RequestClass request_class = classification.request_class;
   const std::string first = taken.route.front()->name;
   Row& row = context_.statistics.row(request_class, first);

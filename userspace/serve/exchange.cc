@@ -44,23 +44,19 @@ Outgoing outgoing_bytes(const Request& request, const Upstream& upstream,
 }
 
 // A service gets the body alone.
-Outgoing outgoing_to_service(const Request& request, const Upstream& upstream, const Services& services,
-                             std::string_view body, bool model_replaced) {
+Outgoing outgoing_to_service(const Request& request, const Upstream& upstream, std::string_view body,
+                             bool model_replaced) {
   Outgoing out;
   out.model_replaced = model_replaced;
-  out.changed = services.head(upstream, request.endpoint.dialect, body.size()).append(body);
+  out.changed = request.services->head(upstream, request.endpoint.dialect, body.size()).append(body);
   return out;
 }
 
 }  // namespace
 
 Awaitable<std::vector<Outgoing>> outgoing_for(const Request& request, const Decision& decision,
-                                              Reading& reading, const Services& services) {
+                                              Reading& reading) {
   std::vector<Outgoing> all;
-  // What is written beside the event loop must not see a configuration that is read again meanwhile.
-  const bool any = std::any_of(decision.route.begin(), decision.route.end(),
-                               [](const Upstream* each) { return each->service.has_value(); });
-  const Services known = any ? services : Services();
   const auto write = [&] {
     const BodyFacts* const body = reading.body();
     std::vector<std::optional<std::string>> changed(decision.route.size());
@@ -70,8 +66,8 @@ Awaitable<std::vector<Outgoing>> outgoing_for(const Request& request, const Deci
       const Upstream& upstream = *decision.route[i];
       const bool model_replaced = changed[i] && upstream.model && *upstream.model != body->model;
       if (upstream.service)
-        all.push_back(outgoing_to_service(request, upstream, known, changed[i] ? *changed[i] : body->json,
-                                          model_replaced));
+        all.push_back(
+            outgoing_to_service(request, upstream, changed[i] ? *changed[i] : body->json, model_replaced));
       else
         all.push_back(outgoing_bytes(request, upstream, changed[i], model_replaced));
     }
@@ -206,17 +202,42 @@ void Exchange::keep_connection() {
     context_.upstreams.keep_idle(upstream_, *sent, *report_.answer.spent, now());
 }
 
+// What the client ended, or is at fault for, says nothing of the upstream.
+void Exchange::judge(Health::Attempt& attempt, const Upstream& upstream) const {
+  constexpr int first_error = 400;
+  const AnswerReport& answer = report_.answer;
+  const bool whole = answer.end == AnswerEnd::complete;
+  if (answer.end == AnswerEnd::client_gone || report_.ambiguous || (client_has_left() && !whole)) return;
+  const bool broke = answer.end == AnswerEnd::no_answer || answer.end == AnswerEnd::unreadable ||
+                     answer.end == AnswerEnd::broken;
+  if (broke || speaks_against_upstream(answer.status, upstream.service.has_value()))
+    attempt.failed(now(), answer.retry_after);
+  else if (answer.status < first_error)
+    attempt.worked();
+}
+
+// Where another upstream is left, one that is down is not asked.
+bool Exchange::is_passed_over(std::size_t index) const {
+  const Upstream& upstream = *decision_.route[index];
+  return !upstream.original && index + 1 < decision_.route.size() &&
+         !context_.book.upstream({upstream.name}).health->may_try(now());
+}
+
 Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
   const bool last = index + 1 == decision_.route.size();
-  report_.upstream = decision_.route[index]->name;
+  const Upstream& upstream = *decision_.route[index];
+  report_.upstream = upstream.name;
+  std::optional<Health::Attempt> to_named;
+  if (!upstream.original) to_named.emplace(context_.book.upstream({upstream.name}).health, now());
   for (bool allow_idle = may_reuse();; allow_idle = false) {
     dialling_ = std::make_shared<Dialling>();
     input_->when_closed([this] { client_closed(); });
     if (input_->closed()) client_closed();
     const ReachWishes wishes{
-        .allow_idle = allow_idle, .patient = last && !decision_.route[index]->service, .dialling = dialling_};
-    Target target = context_.services.target_of(origin_, *decision_.route[index]);
+        .allow_idle = allow_idle, .patient = last && !upstream.service, .dialling = dialling_};
+    Target target = request_.services->target_of(origin_, upstream);
     Result<UpstreamPtr> reached = co_await reach(context_.upstreams, std::move(target), wishes);
+    const bool given_up = dialling_->given_up();
     dialling_.reset();
     input_->when_closed(nullptr);
     report_.dialled = reached ? Result<void>() : Result<void>(reached.error());
@@ -226,14 +247,15 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
       report_.gave_way = true;
       co_return true;
     }
+    if (!reached && to_named && !given_up) to_named->failed(now());
     if (!reached) co_return false;
     // A kept connection that the server had closed meanwhile: not the server's word on this request.
     const bool stale = report_.answer.end == AnswerEnd::no_answer && upstream_->reused();
     if (!stale || !may_ask_again_ || client_has_left()) break;
     ++context_.statistics.relay().upstream_reconnects;
-    if (context_.slot_probe != nullptr)
-      context_.slot_probe->lost(server_key(origin_, *decision_.route[index]));
+    if (context_.slot_probe != nullptr) context_.slot_probe->lost(server_key(origin_, upstream));
   }
+  if (to_named) judge(*to_named, upstream);
   const AnswerEnd end = report_.answer.end;
   if (end == AnswerEnd::complete) keep_connection();
   if (end == AnswerEnd::upgraded) report_.connection = std::move(upstream_);
@@ -246,6 +268,10 @@ Awaitable<Exchange::Report> Exchange::run(std::vector<Outgoing> outgoing) {
   report_.gave_way = gave_way_;
   for (std::size_t index = 0; index < decision_.route.size() && !report_.gave_way; ++index) {
     Row& row = context_.statistics.row(class_, decision_.route[index]->name);
+    if (is_passed_over(index)) {
+      ++row.failed_over;
+      continue;
+    }
     if (!decision_.route[index]->original) ++row.redirected;
     row.bytes_up += outgoing[index].bytes(request_).size();
     if (co_await attempt(index, outgoing[index])) break;

@@ -31,7 +31,7 @@ struct Outgoing {
 // The request as each upstream of the decision's route shall get it; its body is read once. A request that
 // nothing changes stays byte for byte. Takes long only for a large body that is changed.
 Awaitable<std::vector<Outgoing>> outgoing_for(const Request& request, const Decision& decision,
-                                              Reading& reading, const Services& services);
+                                              Reading& reading);
 
 class Exchange {
  public:
@@ -63,6 +63,8 @@ class Exchange {
   Awaitable<AnswerReport> talk(const Outgoing& outgoing, bool last);
   [[nodiscard]] AnswerWishes wishes_for(const Outgoing& outgoing, bool last) const;
   void keep_connection();
+  void judge(Health::Attempt& attempt, const Upstream& upstream) const;
+  [[nodiscard]] bool is_passed_over(std::size_t index) const;
   void client_closed();
   [[nodiscard]] bool client_has_left() const;
   void leave_dial();

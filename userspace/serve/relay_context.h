@@ -30,7 +30,7 @@ class Steering;
 
 struct RelayContext {
   asio::io_context& io;
-  std::shared_ptr<const Config> config;  // replaced whole on reload; a request keeps the one it began with
+  std::shared_ptr<const Config> config;  // replaced on reload with its services; a request keeps both
   Classifier& classifier;
   BodyReader& body_reader;
   Statistics& statistics;
@@ -44,7 +44,7 @@ struct RelayContext {
   SampleCollector samples{};
   MemoryBudget memory{config->limits.memory.bytes};  // for requests and answers
   OwnRequests own{};
-  Services services{};  // those of `config`
+  std::shared_ptr<const Services> services = std::make_shared<Services>();  // those of `config`
   bool ending = false;  // no more requests are taken, but those that come on connections that stand
   bool bypass = false;  // everything passes untouched; see set_bypass()
   RequestId last_request_id = 0;
@@ -56,7 +56,7 @@ struct RelayContext {
 
   void use(std::shared_ptr<const Config> read_again, Services of_it) {
     config = std::move(read_again);
-    services = std::move(of_it);
+    services = std::make_shared<Services>(std::move(of_it));
     memory.set_limit(config->limits.memory.bytes);
     book.configuration_read_again();
   }

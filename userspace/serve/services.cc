@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "shaper/base/trimmed.h"
@@ -17,18 +18,52 @@ namespace tasklane {
 namespace {
 
 constexpr std::size_t longest_key = 4096;
+constexpr std::size_t longest_authorities = 16U << 20;  // the system's own are a fortieth of it
 
-Error unreadable(const std::filesystem::path& file, int number) {
-  return {"the key cannot be read: " + std::generic_category().message(number), file.string(),
-          "a file of the user tasklane (mode 0400), or a systemd credential named without a folder"};
+Error unreadable(const std::string& what, const std::filesystem::path& file, const std::string& hint) {
+  const int number = errno;
+  const bool refused = number == EACCES || number == EPERM;
+  return {what + " cannot be read: " + std::generic_category().message(number), file.string(), hint,
+          refused ? ExitCode::not_permitted : ExitCode::usage};
 }
 
-// A request may hold an upstream of a configuration from before: what belongs to another of its name is not
-// for it.
-std::string called(const Upstream& upstream) { return upstream.name + ' ' + upstream.authority; }
+Error too_long(const std::filesystem::path& file, std::size_t longest) {
+  return {"the file is longer than " + std::to_string(longest) + " bytes", file.string(), ""};
+}
+
+struct ReadWish {
+  std::string what;
+  std::size_t longest = 0;
+  bool secret = false;
+  std::string hint;
+};
+
+Result<std::string> read_whole(const std::filesystem::path& file, const ReadWish& wish) {
+  const UniqueFd in(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  struct stat about {};
+  if (!in || ::fstat(in.get(), &about) != 0) return unreadable(wish.what, file, wish.hint);
+  if (!S_ISREG(about.st_mode)) return Error{"it is no file", file.string(), wish.hint};
+  if (wish.secret && (about.st_mode & S_IRWXO) != 0)
+    return Error{"everybody can read the key", file.string(), "chmod 0600 " + file.string()};
+  std::string text;
+  std::array<char, 4096> part{};
+  for (ssize_t count = 0; (count = ::read(in.get(), part.data(), part.size())) != 0;) {
+    if (count < 0) return unreadable(wish.what, file, wish.hint);
+    text.append(part.data(), static_cast<std::size_t>(count));
+    if (text.size() > wish.longest) return too_long(file, wish.longest);
+  }
+  return Result<std::string>(boost::system::in_place_value, std::move(text));
+}
 
 Error of_upstream(const std::string& name, const Error& error) {
   return {"upstream '" + name + "': " + error.what, error.where, error.hint, error.exit};
+}
+
+// The file is named in the words: its place in the configuration is `where`.
+Error at_member(const std::string& upstream, const std::string& member, const Error& error) {
+  const auto pointer = nlohmann::json::json_pointer("/upstreams") / upstream / member;
+  return {(error.where.empty() ? "" : error.where + ": ") + error.what, pointer.to_string(), error.hint,
+          error.exit};
 }
 
 }  // namespace
@@ -41,6 +76,7 @@ std::filesystem::path key_path(const std::string& written) {
 
 // What RFC 9110 section 5.5 lets stand in a field.
 Result<std::string> key_in(const std::filesystem::path& file, std::string_view text) {
+  if (text.size() > longest_key) return too_long(file, longest_key);
   const std::string_view key = trimmed(text);
   const bool usable =
       !key.empty() && std::all_of(key.begin(), key.end(), [](char c) { return c > 32 && c < 127; });
@@ -49,49 +85,64 @@ Result<std::string> key_in(const std::filesystem::path& file, std::string_view t
 }
 
 Result<std::string> read_key(const std::filesystem::path& file) {
-  const UniqueFd in(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  if (!in) return unreadable(file, errno);
-  struct stat about {};
-  if (::fstat(in.get(), &about) != 0) return unreadable(file, errno);
-  if (!S_ISREG(about.st_mode)) return Error{"the key's file is no file", file.string(), ""};
-  if ((about.st_mode & S_IRWXO) != 0)
-    return Error{"everybody can read the key", file.string(), "chmod 0600 " + file.string()};
-  std::array<char, longest_key> text{};
-  const ssize_t count = ::read(in.get(), text.data(), text.size());
-  if (count < 0) return unreadable(file, errno);
-  return key_in(file, {text.data(), static_cast<std::size_t>(count)});
+  const Result<std::string> text = read_whole(
+      file, {"the key", longest_key, true,
+             "a file of the user tasklane (mode 0400), or a systemd credential named without a folder"});
+  if (!text) return text.error();
+  return key_in(file, *text);
 }
 
-Result<Services> Services::of(const Config& config, const ReadKey& read) {
+Result<std::string> read_authorities(const std::filesystem::path& file) {
+  return read_whole(file, {"the authorities", longest_authorities, false, "a file of certificates in PEM"});
+}
+
+Result<std::string> Services::key_of(const Upstream& upstream, const ServiceFiles& files) {
+  if (upstream.service->key_file.empty()) return Result<std::string>(boost::system::in_place_value);
+  return files.key(key_path(upstream.service->key_file));
+}
+
+Result<std::shared_ptr<TlsClient>> Services::tls_of(const Upstream& upstream, const ServiceFiles& files) {
+  if (!upstream.service->tls) return std::shared_ptr<TlsClient>();
+  std::optional<TlsClient::Authorities> authorities;
+  if (const std::string& file = upstream.service->ca_file; !file.empty()) {
+    Result<std::string> text = files.authorities(file);
+    if (!text) return text.error();
+    authorities = {std::move(*text), file};
+  }
+  return TlsClient::make(upstream.host, authorities);
+}
+
+Result<Services> Services::of(const Config& config, const ServiceFiles& files) {
   Services services;
   for (const auto& [name, upstream] : config.upstreams) {
     if (!upstream.service) continue;
-    Access access;
-    if (!upstream.service->key_file.empty()) {
-      Result<std::string> key = read(key_path(upstream.service->key_file));
-      if (!key) return of_upstream(name, key.error());
-      access.key = std::move(*key);
-    }
-    if (upstream.service->tls) {
-      auto tls = TlsClient::make(upstream.host, upstream.service->ca_file);
-      if (!tls) return of_upstream(name, tls.error());
-      access.tls = std::move(*tls);
-    }
-    services.by_name_.emplace(called(upstream), std::move(access));
+    Result<std::string> key = key_of(upstream, files);
+    if (!key) return of_upstream(name, key.error());
+    Result<std::shared_ptr<TlsClient>> tls = tls_of(upstream, files);
+    if (!tls) return of_upstream(name, tls.error());
+    services.by_name_.emplace(name, Access{std::move(*key), std::move(*tls)});
   }
   return services;
+}
+
+std::vector<Error> Services::faults_of_files(const Config& config, const ServiceFiles& files) {
+  std::vector<Error> faults;
+  for (const auto& [name, upstream] : config.upstreams) {
+    if (!upstream.service) continue;
+    if (const auto key = key_of(upstream, files); !key)
+      faults.push_back(at_member(name, "api_key_file", key.error()));
+    if (const auto tls = tls_of(upstream, files); !tls)
+      faults.push_back(at_member(name, upstream.service->ca_file.empty() ? "url" : "ca_file", tls.error()));
+  }
+  return faults;
 }
 
 Target Services::target_of(const Target& origin, const Upstream& upstream) const {
   Target target = tasklane::target_of(origin, upstream);
   if (!upstream.service || !upstream.service->tls) return target;
-  if (const auto found = by_name_.find(called(upstream)); found != by_name_.end())
+  if (const auto found = by_name_.find(upstream.name); found != by_name_.end())
     target.tls = found->second.tls;
-  if (target.tls) return target;
-  auto made = TlsClient::make(upstream.host, upstream.service->ca_file);
-  if (made)
-    target.tls = std::move(*made);
-  else
+  if (!target.tls)
     target.host = "without-tls.invalid";  // never in clear: such a name is nowhere (RFC 6761 section 6.4)
   return target;
 }
@@ -105,8 +156,7 @@ std::string Services::head(const Upstream& upstream, Dialect dialect, std::size_
   // Some refuse a name with its own port (RFC 9110 section 7.2 leaves it out where it is the scheme's).
   head += usual_port ? (host.find(':') == std::string::npos ? host : "[" + host + "]") : upstream.authority;
   head += "\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n";
-  if (const auto found = by_name_.find(called(upstream));
-      found != by_name_.end() && !found->second.key.empty())
+  if (const auto found = by_name_.find(upstream.name); found != by_name_.end() && !found->second.key.empty())
     head += "Authorization: Bearer " + found->second.key + "\r\n";
   head += "Content-Length: " + std::to_string(body_bytes) + "\r\n\r\n";
   return head;

@@ -101,7 +101,7 @@ Awaitable<void> TaskRun::event() {
 
 std::string TaskRun::wire(std::string_view body, Dialect dialect) const {
   if (life_.upstream().service)
-    return context_.services.head(life_.upstream(), dialect, body.size()).append(body);
+    return request_.services->head(life_.upstream(), dialect, body.size()).append(body);
   HeadChanges changes;
   if (!life_.upstream().original) changes.host = life_.upstream().authority;
   changes.content_length = body.size();
@@ -115,7 +115,7 @@ Awaitable<void> TaskRun::dial(effect::Dial wish) {
   if (!asked_at_) asked_at_ = now();
   dialling_ = std::make_shared<Dialling>();
   const ReachWishes wishes{.allow_idle = wish.may_reuse, .dialling = dialling_};
-  Target target = context_.services.target_of(origin_, *wish.hop->upstream);
+  Target target = request_.services->target_of(origin_, *wish.hop->upstream);
   Result<UpstreamPtr> reached = co_await reach(context_.upstreams, std::move(target), wishes);
   dialling_.reset();
   on_its_way_ = false;

@@ -6,8 +6,9 @@
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <charconv>
 #include <utility>
+
+#include "shaper/http/retry_after.h"
 
 namespace tasklane {
 namespace {
@@ -20,13 +21,6 @@ constexpr int steps_for_the_end = 4;
 
 // As received, and as it is put together.
 constexpr std::uint64_t copies_of_an_answer = 2;
-
-std::optional<Duration> seconds_in(std::string_view text) {
-  std::uint32_t seconds = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc() || stop != text.data() + text.size()) return std::nullopt;
-  return std::chrono::seconds(seconds);
-}
 
 class Collection {
  public:
@@ -110,7 +104,7 @@ class Collection {
     const RequestHead& head = scanner_->head();
     if (const std::string* server = head.field("Server")) collected_.server = *server;
     if (const std::string* type = head.field("Content-Type")) collected_.content_type = *type;
-    if (const std::string* pause = head.field("Retry-After")) collected_.retry_after = seconds_in(*pause);
+    collected_.retry_after = retry_after_in(head);
     collected_.spent = ReadWhole::of(*scanner_, pending_);
     if (collected_.status == ok) {
       assembler_.finish(at_its_end);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "shaper/http/cross_origin.h"
+#include "shaper/http/retry_after.h"
 
 namespace tasklane {
 namespace {
@@ -101,6 +102,7 @@ Awaitable<bool> AnswerRelay::take_head() {
     report_.status = scanner_->status();
     if (const std::string* server = scanner_->head().field("Server")) report_.server = *server;
     report_.cross_origin = cross_origin_fields(scanner_->head().fields);
+    report_.retry_after = retry_after_in(scanner_->head());
     const bool interim = report_.status / 100 == 1 && report_.status != 101;
     if (!interim) co_return true;
     if (!co_await take_interim()) co_return false;

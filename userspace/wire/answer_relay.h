@@ -50,6 +50,7 @@ struct AnswerReport {
   int status = 0;
   std::string server;                     // the answer's Server field
   std::vector<HeaderField> cross_origin;  // its fields of pages of another origin
+  std::optional<Duration> retry_after;    // its Retry-After, in seconds
   std::string problem;                    // why it was unreadable
   bool begun = false;                     // bytes of the final answer have gone to the client
   bool reset = false;  // it ended by a reset, or so that only a reset shows the client that it was cut

@@ -1,6 +1,8 @@
 #include "userspace/wire/tls_client.h"
 
+#include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
@@ -27,10 +29,35 @@ struct FreeSession {
 };
 using Session = std::unique_ptr<SSL_SESSION, FreeSession>;
 
+struct FreeBio {
+  void operator()(BIO* bio) const { BIO_free(bio); }
+};
+struct FreeCertificate {
+  void operator()(X509* certificate) const { X509_free(certificate); }
+};
+
 constexpr std::size_t piece = 16U << 10U;  // a TLS record's most (RFC 8446 section 5.1)
 
 Error tls_error(const std::string& host, const std::string& what) {
   return {what, host, "", ExitCode::found};
+}
+
+// Asio's own reader takes a text without any certificate for one with none to add.
+Result<void> trust(SSL_CTX* context, const TlsClient::Authorities& authorities) {
+  const std::string& text = authorities.certificates;
+  const std::unique_ptr<BIO, FreeBio> in(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+  const auto next = [&in] {
+    return std::unique_ptr<X509, FreeCertificate>(PEM_read_bio_X509_AUX(in.get(), nullptr, nullptr, nullptr));
+  };
+  ERR_clear_error();
+  unsigned count = 0;
+  for (auto certificate = next(); certificate; certificate = next(), ++count)
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate.get());
+  const bool at_the_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  if (count > 0 && at_the_end) return {};
+  return Error{count == 0 ? "the file holds no certificate" : "a certificate of the file cannot be read",
+               authorities.file, "it holds the authorities' certificates in PEM"};
 }
 
 // The plain end and the end that the pumps hold.
@@ -149,23 +176,24 @@ struct TlsClient::State {
 TlsClient::TlsClient(std::unique_ptr<State> state) : state_(std::move(state)) {}
 TlsClient::~TlsClient() = default;
 
-Result<std::shared_ptr<TlsClient>> TlsClient::make(const std::string& host, const std::string& ca_file) {
+Result<std::shared_ptr<TlsClient>> TlsClient::make(const std::string& host,
+                                                   const std::optional<Authorities>& authorities) {
   auto state = std::make_unique<State>(host);
   error_code error;
   state->context.set_verify_mode(asio::ssl::verify_peer, error);
   SSL_CTX_set_min_proto_version(state->context.native_handle(), TLS1_2_VERSION);
   SSL_CTX_set_options(state->context.native_handle(), SSL_OP_NO_RENEGOTIATION);
-  if (!error && ca_file.empty()) state->context.set_default_verify_paths(error);
-  if (!error && !ca_file.empty()) state->context.load_verify_file(ca_file, error);
-  if (error)
-    return Error{"the authorities cannot be read: " + error.message(), ca_file,
-                 "name a file of certificates in PEM"};
+  if (!error && !authorities) state->context.set_default_verify_paths(error);
+  if (error) return Error{"the system's authorities cannot be read: " + error.message(), host, ""};
+  if (authorities)
+    if (const Result<void> trusted = trust(state->context.native_handle(), *authorities); !trusted)
+      return trusted.error();
   state->remember_sessions();
   return std::shared_ptr<TlsClient>(new TlsClient(std::move(state)));  // NOLINT: the constructor is private
 }
 
-Awaitable<Result<TcpSocket>> TlsClient::open(std::shared_ptr<TlsClient> self, TcpSocket socket,
-                                             std::function<void(std::function<void()>)> ends_it) {
+Awaitable<Result<PlainEnd>> TlsClient::open(std::shared_ptr<TlsClient> self, TcpSocket socket,
+                                            std::function<void(std::function<void()>)> ends_it) {
   const Executor executor = socket.get_executor();
   auto tls = std::make_unique<TlsStream>(std::move(socket), self->state_->context);
   if (const Result<void> expected = self->state_->expect_host(*tls); !expected) co_return expected.error();
@@ -186,7 +214,11 @@ Awaitable<Result<TcpSocket>> TlsClient::open(std::shared_ptr<TlsClient> self, Tc
   const auto pipe = std::make_shared<Pipe>(self, std::move(tls), std::move(pair->second));
   spawn(executor, "what goes out by TLS", [pipe]() -> Awaitable<void> { return pump_out(pipe); });
   spawn(executor, "what comes in by TLS", [pipe]() -> Awaitable<void> { return pump_in(pipe); });
-  co_return Result<TcpSocket>(std::move(pair->first));
+  std::function<void()> end = [pumps = std::weak_ptr<Pipe>(pipe)] {
+    if (const auto open = pumps.lock()) open->end();
+  };
+  PlainEnd plain{std::move(pair->first), std::move(end)};
+  co_return Result<PlainEnd>(std::move(plain));
 }
 
 }  // namespace tasklane

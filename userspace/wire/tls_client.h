@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "shaper/base/result.h"
@@ -12,20 +13,33 @@
 
 namespace tasklane {
 
+// What is written and read in clear.
+struct PlainEnd {
+  TcpSocket socket;
+  // Ends the connection at once, whatever of it is still on its way: a server that reads no more would keep
+  // it for ever. To be called when the socket goes.
+  std::function<void()> end;
+};
+
 class TlsClient {
  public:
-  // `host`: as the url has it, a name or an address. `ca_file`: the authorities that may vouch for it, in
-  // PEM; empty: the system's. Error: they cannot be read.
-  static Result<std::shared_ptr<TlsClient>> make(const std::string& host, const std::string& ca_file);
+  // Certificates in PEM, and the file that they are of, for messages.
+  struct Authorities {
+    std::string certificates;
+    std::string file;
+  };
+  // `host`: as the url has it, a name or an address. `authorities`: those that may vouch for it; none: the
+  // system's. Error: they cannot be read, or there is no certificate among them.
+  static Result<std::shared_ptr<TlsClient>> make(const std::string& host,
+                                                 const std::optional<Authorities>& authorities);
   ~TlsClient();
   TlsClient(const TlsClient&) = delete;
   TlsClient& operator=(const TlsClient&) = delete;
 
-  // Shakes hands on a connected socket; a session from before is resumed. The plain end: what it is closed
-  // by ends the connection. `ends_it` is given what ends the handshake early, and an empty one behind it.
-  // Error: in OpenSSL's words, or the certificate's fault.
-  static Awaitable<Result<TcpSocket>> open(std::shared_ptr<TlsClient> self, TcpSocket socket,
-                                           std::function<void(std::function<void()>)> ends_it);
+  // Shakes hands on a connected socket; a session from before is resumed. `ends_it` is given what ends the
+  // handshake early, and an empty one behind it. Error: in OpenSSL's words, or the certificate's fault.
+  static Awaitable<Result<PlainEnd>> open(std::shared_ptr<TlsClient> self, TcpSocket socket,
+                                          std::function<void(std::function<void()>)> ends_it);
 
  private:
   struct State;

@@ -45,6 +45,7 @@ Error dial_error(const TcpEndpoint& to, const error_code& error) {
 void UpstreamConnection::abort() {
   error_code ignored;
   socket_.close(ignored);
+  if (const std::function<void()> end = std::exchange(end_, nullptr)) end();
 }
 
 void UpstreamConnection::half_close() {
@@ -127,12 +128,12 @@ Result<OwnDial> UpstreamConnections::socket_for(const Destination& to, bool stee
   return dialer_.local_socket(there.address.family);
 }
 
-Awaitable<Result<TcpSocket>> UpstreamConnections::begin_tls(std::shared_ptr<TlsClient> tls, TcpSocket socket,
-                                                            std::shared_ptr<Dialling> dialling) {
+Awaitable<Result<PlainEnd>> UpstreamConnections::begin_tls(std::shared_ptr<TlsClient> tls, TcpSocket socket,
+                                                           std::shared_ptr<Dialling> dialling) {
   std::function<void(std::function<void()>)> ends_it = [dialling](std::function<void()> ends) {
     dialling->ends_it_ = std::move(ends);
   };
-  Result<TcpSocket> plain = co_await TlsClient::open(std::move(tls), std::move(socket), std::move(ends_it));
+  Result<PlainEnd> plain = co_await TlsClient::open(std::move(tls), std::move(socket), std::move(ends_it));
   co_return plain;
 }
 
@@ -165,19 +166,22 @@ Awaitable<Result<UpstreamPtr>> UpstreamConnections::dial(Destination to, bool st
     co_await socket.async_connect(to.endpoint, asio::redirect_error(use_await, error));
     dialling->ends_it_ = nullptr;
     Result<void> secured;
+    std::function<void()> end;
     if (!error && to.tls) {
-      Result<TcpSocket> plain = co_await begin_tls(to.tls, std::move(socket), dialling);
-      if (plain)
-        socket = std::move(*plain);
-      else
+      Result<PlainEnd> plain = co_await begin_tls(to.tls, std::move(socket), dialling);
+      if (plain) {
+        socket = std::move(plain->socket);
+        end = std::move(plain->end);
+      } else {
         secured = plain.error();
+      }
     }
     timer.cancel();
     if (dialling->expired_) error = asio::error::timed_out;
     if (dialling->given_up()) error = asio::error::operation_aborted;
     if (!error && secured.has_error()) co_return secured.error();
     if (!error) {
-      auto connection = std::make_shared<UpstreamConnection>(std::move(socket), to);
+      auto connection = std::make_shared<UpstreamConnection>(std::move(socket), to, std::move(end));
       connection->socket().non_blocking(true, error);
       co_return Result<UpstreamPtr>(std::move(connection));
     }

@@ -31,6 +31,7 @@ struct Stead {
 };
 
 class TlsClient;
+struct PlainEnd;
 
 // What a connection is to. One that was verified for one name serves no other.
 struct Destination {
@@ -45,8 +46,10 @@ struct Destination {
 // One connection to a model server; closes when it goes.
 class UpstreamConnection {
  public:
-  UpstreamConnection(TcpSocket socket, Destination place)
-      : socket_(std::move(socket)), destination_(std::move(place)) {}
+  // `end`: what of the connection lies behind the socket is to end with it; empty: nothing does.
+  UpstreamConnection(TcpSocket socket, Destination place, std::function<void()> end = {})
+      : socket_(std::move(socket)), destination_(std::move(place)), end_(std::move(end)) {}
+  ~UpstreamConnection() { abort(); }
   UpstreamConnection(const UpstreamConnection&) = delete;
   UpstreamConnection& operator=(const UpstreamConnection&) = delete;
 
@@ -77,6 +80,7 @@ class UpstreamConnection {
  private:
   TcpSocket socket_;
   Destination destination_;
+  std::function<void()> end_;
   std::unique_ptr<char[]> landing_;
   bool reused_ = false;
   bool half_closed_ = false;
@@ -131,6 +135,11 @@ class UpstreamConnections {
                                                       std::shared_ptr<Dialling> dialling = nullptr);
   // Names for which the system is still asked, also those that nobody waits for any more.
   [[nodiscard]] std::size_t resolving() const { return *resolving_; }
+  // At the end: closes what is idle, and keeps nothing from here on.
+  void keep_none() {
+    most_idle_ = idle_count_ = 0;
+    idle_.clear();
+  }
   // Closes what has been idle too long. Called about once a second.
   void sweep(Time at);
   // From here on steered clients' servers are in another network namespace, in which `maker` makes sockets
@@ -154,8 +163,8 @@ class UpstreamConnections {
   Dialer dialer_;
   Duration connect_timeout_;
   Result<OwnDial> socket_for(const Destination& to, bool steered) const;
-  Awaitable<Result<TcpSocket>> begin_tls(std::shared_ptr<TlsClient> tls, TcpSocket socket,
-                                         std::shared_ptr<Dialling> dialling);
+  Awaitable<Result<PlainEnd>> begin_tls(std::shared_ptr<TlsClient> tls, TcpSocket socket,
+                                        std::shared_ptr<Dialling> dialling);
   std::uint64_t place_ = 0;
   void drop_oldest();
 

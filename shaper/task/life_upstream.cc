@@ -1,0 +1,87 @@
+// Which upstream of its route a task asks, what is learnt of it, and what it is paid.
+#include "shaper/task/life.h"
+
+namespace tasklane {
+namespace {
+
+constexpr int ok = 200;
+constexpr int not_now = 503;
+
+}  // namespace
+
+UpstreamPage& Life::upstream_page() const { return around_.book.upstream({upstream().name}); }
+
+// Why the upstream is not to be asked at this time.
+std::optional<std::string> Life::unavailable(Time now) const {
+  if (upstream().original) return {};
+  const UpstreamPage& page = upstream_page();
+  const bool last = index_ + 1 == route_.size();
+  // The last one is asked all the same: there is nobody else.
+  if (!last && !page.health->may_try(now)) return "is down";
+  const std::optional<Service>& service = upstream().service;
+  if (service && service->per_day && page.spending.last_day(now) >= *service->per_day)
+    return "has cost its budget of the day";
+  return {};
+}
+
+// The next upstream that may be asked. Where the last may not be, the task is answered empty, or told why.
+Effect Life::pass_over(Time now) {
+  for (;;) {
+    want(now);
+    MadeBody made;
+    std::optional<std::string> problem = unavailable(now);
+    if (!problem && dialect() == Dialect::none) problem = "cannot be asked what came in this dialect";
+    if (!problem) made = body();
+    if (made.unsaid) problem = "cannot be asked: " + *made.unsaid;
+    if (!problem) return enter(made, now);
+    if (index_ + 1 < route_.size()) {
+      ++around_.statistics.row(plan_.ticket.request_class, upstream().name).failed_over;
+      ++index_;
+      may_share_ = true;
+      continue;
+    }
+    local_ = plan_.empty ? plan_.empty : own_error(not_now, "upstream '" + upstream().name + "' " + *problem);
+    state_ = State::answered;
+    return end();
+  }
+}
+
+// What is to be changed of the body for this upstream, as far as is known now.
+void Life::want(Time now) {
+  const bool constrains = plan_.ticket.settings.constrain;
+  wanted_ = around_.book.model(model_key()).constraints.at(now);
+  if (!constrains) wanted_.schema = wanted_.cap = wanted_.no_thinking = false;
+  wanted_.schema = wanted_.schema && plan_.allowed.schema;
+  wanted_.cap = wanted_.cap && plan_.allowed.cap;
+  // The switches are local servers' own: what is hosted refuses some of them.
+  const bool hosted = upstream().service && upstream().service->off_host;
+  wanted_.no_thinking = wanted_.no_thinking && plan_.allowed.no_thinking && !hosted;
+  once_more_.reset();
+  never_graft_ = false;
+  prepared_ = false;
+}
+
+// What the request itself is the cause of says nothing of the upstream; nor does a slice without an answer,
+// which may never have been sent: the whole is asked next.
+void Life::judge_upstream(const Reply& reply, const AnswerAssembler& assembler, Time now) {
+  if (!attempt_ || (state_ == State::prefilling && !reply.any_byte)) return;
+  const bool answered = reply.status == ok && assembler.state() != StreamState::failed && reply.any_byte;
+  if (answered)
+    attempt_->worked();
+  else if (speaks_against_upstream(reply.status, upstream().service.has_value()) || reply.status == ok ||
+           reply.status == 0)
+    attempt_->failed(now, reply.retry_after);
+}
+
+// However it ended: what was stopped, broke off or came too late was computed all the same.
+void Life::settle(const Reply& reply, const AnswerAssembler& assembler, Time now) {
+  if (!bill_) return;
+  const bool refused = reply.status != ok && reply.status != 0;
+  if (refused || reply.stale)
+    bill_->waive(now);
+  else
+    bill_->settle(assembler.answer(), now);
+  bill_.reset();
+}
+
+}  // namespace tasklane

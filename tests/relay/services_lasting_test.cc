@@ -3,8 +3,8 @@
 #include <future>
 
 #include "relay/service_fixture.h"
-#include "userspace/serve/services.h"
 #include "userspace/serve/target.h"
+#include "userspace/wire/spawn.h"
 
 namespace tasklane {
 namespace {

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "relay/service_fixture.h"
+#include "userspace/serve/services.h"
 
 namespace tasklane {
 namespace {

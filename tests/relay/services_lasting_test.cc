@@ -3,8 +3,10 @@
 #include <future>
 
 #include "relay/service_fixture.h"
+#include "userspace/serve/services.h"
 #include "userspace/serve/target.h"
 #include "userspace/wire/spawn.h"
+#include "userspace/wire/tls_client.h"
 
 namespace tasklane {
 namespace {

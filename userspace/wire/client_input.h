@@ -38,8 +38,8 @@ class ClientInput : public std::enable_shared_from_this<ClientInput> {
   [[nodiscard]] bool closed() const { return closed_; }  // FIN, RST or stopped
   [[nodiscard]] bool reset() const { return reset_; }    // not by a FIN
 
-  // Called once, from the event loop, when the client closes while nobody waits in more_than(); set anew after a
-  // FIN, once more for a reset or hang_up(). Empty: nobody cares.
+  // Called once, from the event loop, when the client closes while nobody waits in more_than(); set anew
+  // after a FIN, once more for a reset or hang_up(). Empty: nobody cares.
   void when_closed(std::function<void()> action) { when_closed_ = std::move(action); }
   void start() { arm(); }
   // Ends the wait; more_than() returns false. The owner calls it before the socket goes.

@@ -231,15 +231,15 @@ class Life {
   std::optional<Trouble> once_more_;  // asked as the client sent it, for this reason
   Constraints applied_before_ = no_constraints;
   MadeBody made_;
-  bool prepared_ = false;
   std::optional<Graft> graft_;  // none: it is asked by its own prompt
-  bool never_graft_ = false;    // it was tried, in vain
   Prefill prefill_;
-  bool reconnects_ = false;
-  bool to_send_ = false;
   std::optional<Health::Attempt> attempt_;  // while something is on its way to an upstream that has a name
   std::optional<Bill> bill_;                // of what is on its way
 
+  bool never_graft_ = false;  // it was tried, in vain
+  bool reconnects_ = false;
+  bool to_send_ = false;
+  bool prepared_ = false;
   bool stop_due_ = false;
   bool turn_ = false;  // has come while something was being stopped
   bool gone_ = false;

@@ -58,7 +58,7 @@ an_agent_in_a_container() {
   "$modelsim" --listen 0.0.0.0:11434 >/dev/null 2>&1 &
   model=$!
   check "a model that is started behind it too" shaped what_answers 127.0.0.1:11434
-  docker exec tasklane tasklane doctor >"$stage/doctor.said" 2>&1 || fail "the doctor in its container finds a problem"
+  eventually doctor_in_container || fail "the doctor in its container finds a problem"
   ok "the doctor in its container finds nothing wrong"
   docker exec tasklane sh -c 'for each in /proc/[0-9]*; do case $(cat $each/comm) in tasklane*) grep -H ^Uid: $each/status;; esac; done' >"$stage/users.said"
   [ "$(grep -cE ':Uid:([[:space:]]+[1-9][0-9]*){4}' "$stage/users.said") of $(wc -l <"$stage/users.said")" = "2 of 2" ] || fail "an agent or helper is root in its container"
@@ -79,7 +79,7 @@ an_agent_in_a_container() {
   check "a model in another container is shaped by it" shaped what_answers "$(address_of ollama):11434"
   docker restart -t 0 ollama >/dev/null
   check "and followed when it is started anew" shaped what_answers "$(address_of ollama):11434"
-  docker exec tasklane tasklane doctor >"$stage/doctor.said" 2>&1 || fail "the doctor in its container finds a problem"
+  eventually doctor_in_container || fail "the doctor in its container finds a problem"
   ok "the doctor in its container finds nothing wrong"
   docker stop tasklane >/dev/null
   check "stopped, traffic is direct" direct what_answers "$(address_of ollama):11434"
@@ -123,7 +123,7 @@ a_published_port() {
   front_end_in webui --add-host host.docker.internal:host-gateway
   check "$1: asked from another container by the host's published port" shaped inside webui host.docker.internal:8080
   doctor_says 'port 11434: .* container ollama\) go through the agent.*published.*8080.*'
-  doctor || fail "the doctor finds a problem"
+  eventually doctor || fail "the doctor finds a problem"
   stop_agent KILL
   check "$1: the agent killed, traffic is direct" direct elsewhere what_answers 10.77.0.1:8080
   doctor --fix || fail "doctor --fix"
@@ -142,7 +142,7 @@ the_hosts_network() {
   agent "" 11434
   check "asked over loopback" shaped what_answers 127.0.0.1:11434
   check "asked from another machine" shaped elsewhere what_answers 10.77.0.1:11434
-  doctor || fail "the doctor finds a problem"
+  eventually doctor || fail "the doctor finds a problem"
   doctor_says 'port 11434: new connections to 0.0.0.0:11434 \(modelsim, process [0-9]+, container ollama\) go through the agent'
   docker restart -t 0 ollama >/dev/null
   check "and when it is started anew" shaped what_answers 127.0.0.1:11434
@@ -195,7 +195,7 @@ in_one_network() {
   stop_agent
   agent "container:$ollama" 11434
   check "container:$ollama: the front end's requests are shaped" shaped inside "$webui" ollama:11434
-  doctor || fail "the doctor finds a problem"
+  eventually doctor || fail "the doctor finds a problem"
   followed "docker restart" docker restart -t 0 "$ollama"
   followed "docker stop, docker start" sh -c "docker stop -t 0 $ollama && docker start $ollama"
   followed "recreated" up --force-recreate

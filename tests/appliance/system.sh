@@ -39,6 +39,13 @@ install_debian() {
   echo "$wanted" >"$tree.ready"
 }
 
+# boot_debian_12 DEB: one that has what the package needs and recommends: apt would fetch it, and the system has no way out.
+boot_debian_12() {
+  install_debian bookworm debian-12 "$(dpkg-deb -f "$1" Depends), $(dpkg-deb -f "$1" Recommends), libfaketime"
+  boot "$appliance_cache/debian-12"
+  cp "$1" "$stage/root/root/tasklane.deb"
+}
+
 # boot TREE: a copy of it. Behind this, inside runs commands there and beside runs the host's in its network alone.
 stage=$(mktemp -d)
 leader=

@@ -23,6 +23,12 @@ std::shared_ptr<const Pack> as_if_shipped(const Pack& pack) {
   return copy;
 }
 
+Result<Config> configured(const std::string& original, const std::string& more) {
+  const std::string text =
+      R"({"version": 1, "listen": [{"address": "127.0.0.1:1", "to": ")" + original + "\"}]" + more + "}";
+  return parse_config(text, "test");
+}
+
 }  // namespace
 
 struct RelayTest::Relay {
@@ -80,16 +86,6 @@ void RelayTest::Relay::run_to_its_end() {
       ++escaped;
     }
 }
-
-namespace {
-
-Result<Config> configured(const std::string& original, const std::string& more) {
-  const std::string text =
-      R"({"version": 1, "listen": [{"address": "127.0.0.1:1", "to": ")" + original + "\"}]" + more + "}";
-  return parse_config(text, "test");
-}
-
-}  // namespace
 
 RelayTest::RelayTest() : relay_(std::make_unique<Relay>()) {}
 RelayTest::~RelayTest() = default;

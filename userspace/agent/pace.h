@@ -17,10 +17,10 @@ class Pace {
  public:
   // What is due at a beat, beside the sign of life.
   struct Due {
-    bool
-        resources;  // what the system leaves, and room: while nobody is connected the agent itself takes none
-    bool models;    // who listens
-    bool sweep;     // what has been kept for too long
+    // What the system leaves, and room: while nobody is connected the agent itself takes none.
+    bool resources;
+    bool models;  // who listens
+    bool sweep;   // what has been kept for too long
   };
   Due beat(Time at, bool connected);
 

@@ -28,7 +28,8 @@ Error unreadable(const std::string& what, const std::filesystem::path& file, con
 }
 
 Error too_long(const std::filesystem::path& file, std::size_t longest) {
-  return {"the file is longer than " + std::to_string(longest) + " bytes", file.string(), ""};
+  return {"the file is longer than " + std::to_string(longest) + " bytes", file.string(),
+          "name the file that holds this alone"};
 }
 
 struct ReadWish {

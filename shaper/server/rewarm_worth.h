@@ -1,6 +1,8 @@
 // Whether asking a chat's prompt again pays on a server. What such a request itself had to wait for its token
 // is what the chat's next turn is spared; a server that has it ready at once is then asked only now and then,
-// and so is one that takes too long for it, or whose next turns are seen to have been spared nothing.
+// and so is one that takes too long for it, or whose next turns are seen to have been spared nothing. Where a
+// server has several slots, one that is ready at once is of use all the same: llama-server gives the slot away
+// that was used longest ago, and behind it that is not the chat's.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +19,12 @@ enum class RewarmOf : std::uint8_t { answer, lost_prompt };
 class RewarmWorth {
  public:
   // Called on each occasion: behind a turn, and behind a re-warm whether there shall be another.
-  [[nodiscard]] bool pays(RewarmOf what) {
+  [[nodiscard]] bool pays(RewarmOf what, bool several_slots = false) {
     Seen& seen = of(what);
     if (in_vain_ >= enough) return ++seen.passed_over % probe_every == 0;
     if (seen.spared.size() < enough) return true;
     for (const Duration spared : seen.spared)
-      if (spared >= worthwhile && spared <= longest) return true;
+      if ((several_slots || spared >= worthwhile) && spared <= longest) return true;
     return ++seen.passed_over % probe_every == 0;
   }
 

@@ -19,13 +19,17 @@ std::optional<bool> in_cache(const UpstreamFigures& turn, Duration rewarm) {
 
 }  // namespace
 
+bool Rewarming::pays(const ServerKey& server, RewarmSeen& seen, RewarmOf what) const {
+  return seen.worth.pays(what, admission_.slots(server.name) > 1);
+}
+
 bool Rewarming::chat_answered(const ServerKey& server, RequestId id, const Conversation& chat,
                               const UpstreamFigures& figures, bool wanted, Time now) {
   RewarmSeen& seen = book_.rewarm(server);
   seen.last_used = now;
   if (admission_.behind_rewarm(server.name, id))
     if (const auto found = in_cache(figures, seen.last_took)) seen.worth.found(*found);
-  if (!wanted || !tells_its_time(figures) || !seen.worth.pays(RewarmOf::answer)) return false;
+  if (!wanted || !tells_its_time(figures) || !pays(server, seen, RewarmOf::answer)) return false;
   seen.next = RewarmOf::answer;
   admission_.can_rewarm(server.name, chat, now + KeptChats::oldest);
   return true;
@@ -37,7 +41,7 @@ void Rewarming::answered(const ServerKey& server, const KeptChat& chat, const Up
   RewarmSeen& seen = book_.rewarm(server);
   seen.last_took = took;
   seen.worth.measured(std::exchange(seen.next, RewarmOf::lost_prompt), took);
-  if (!seen.worth.pays(RewarmOf::lost_prompt)) admission_.can_rewarm(server.name, chat.chat, {});
+  if (!pays(server, seen, RewarmOf::lost_prompt)) admission_.can_rewarm(server.name, chat.chat, {});
 }
 
 }  // namespace tasklane

@@ -29,6 +29,8 @@ class Rewarming {
   void answered(const ServerKey& server, const KeptChat& chat, const UpstreamFigures& figures, Duration took);
 
  private:
+  [[nodiscard]] bool pays(const ServerKey& server, RewarmSeen& seen, RewarmOf what) const;
+
   Book& book_;
   Admission& admission_;
 };

@@ -36,6 +36,13 @@ TEST(RewarmWorth, AServerThatKeepsPromptsIsAskedNowAndThen) {
   EXPECT_EQ(2, occasions_taken(worth, 32));
 }
 
+TEST(RewarmWorth, AServerWithSeveralSlotsThatKeepsPromptsIsAskedEachTimeSoThatTheChatsSlotIsNotGivenAway) {
+  RewarmWorth worth = after(milliseconds(30));
+  for (int i = 0; i < 32; ++i) EXPECT_TRUE(worth.pays(RewarmOf::lost_prompt, true));
+  for (int i = 0; i < 3; ++i) worth.measured(RewarmOf::lost_prompt, milliseconds(40000));
+  EXPECT_FALSE(worth.pays(RewarmOf::lost_prompt, true));
+}
+
 TEST(RewarmWorth, AServerThatTakesSoLongThatChatsWouldWaitIsAskedNowAndThen) {
   RewarmWorth worth = after(milliseconds(40000));
   EXPECT_EQ(2, occasions_taken(worth, 32));

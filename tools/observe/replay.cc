@@ -119,6 +119,7 @@ ReplayResult Host::run() {
     if (fate.id != 0) result.fates.push_back(std::move(fate));
   result.lanes = desk_.admission().counters();
   result.rewarm = desk_.admission().rewarm_counters();
+  result.grafted = statistics_.relay().grafted;
   for (const auto& [name, server] : servers_) {
     result.requests_at[name] = server.server->requests();
     result.computed_tokens_at[name] = server.server->prompt_tokens();

@@ -44,7 +44,6 @@ class Shaped::Task : public simulate::Task {
  private:
   sim::Work work_of(sim::GenerationRequest& request) override {
     request.work.answer.assign(asked_.answer_tokens, "word ");
-    request.work.model = "model";
     return request.work;
   }
   [[nodiscard]] std::string content() const override {
@@ -114,7 +113,6 @@ void Shaped::ask_chat(Chat chat, Done done) {
   sim::Work work = read_by_server(chat.kept.body).work;
   sim::append_tokens(work.quoted, words_of(chat.asked.answer));
   work.answer.assign(chat.asked.answer_tokens, "word ");
-  work.model = "model";
   model_.submit(std::move(work),
                 {[this, watch] { watch->token(world_.now()); },
                  [this, watch, chat = std::move(chat), done = std::move(done)](const sim::Usage& usage) {

@@ -33,10 +33,6 @@ std::string_view braced(std::string_view text) {
   return text.substr(open, close - open + 1);
 }
 
-std::string to_wire_json(const OrderedJson& json) {
-  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
-}
-
 const OrderedJson* member(const OrderedJson& object, std::string_view key) {
   const auto found = object.find(key);
   return found == object.end() || found->is_null() ? nullptr : &*found;

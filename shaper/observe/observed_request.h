@@ -12,6 +12,7 @@
 #include "shaper/dialect/figures.h"
 #include "shaper/observe/http_flows.h"
 #include "shaper/observe/prompt_print.h"
+#include "shaper/observe/quoted_lines.h"
 
 namespace tasklane::observe {
 
@@ -59,6 +60,7 @@ struct ObservedRequest {
   bool has_format = false;
   std::optional<double> token_limit;
   PromptPrint prompt;
+  std::vector<QuotedLine> quotes;  // of a chat, in the last user message
   std::uint64_t load_options = 0;  // a hash
   TypedSoFar typed;
 

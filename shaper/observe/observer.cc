@@ -81,6 +81,7 @@ void Observer::read_body(const HttpExchange& exchange, ObservedRequest& request)
     request.token_limit = body->token_limit;
     request.load_options = hash_of(hasher_, body->load_options);
     request.prompt = print_of(hasher_, *body);
+    request.quotes = quoted_lines(hasher_, prompt_text(*body));
     read_typed(*body, request);
     doctor_.asked(request);
   }

@@ -47,6 +47,25 @@ TEST(Observer, TellsAChatAndItsTaskApart) {
   EXPECT_EQ(seen.observation.observer().classes()[RequestClass::title].answered, 1u);
 }
 
+TEST(Observer, TellsWhichMessagesATaskQuotes) {
+  const TextHasher hasher(1, 2);
+  const std::string prompt =
+      "Look:\nUSER: an example\n<chat_history>\nUSER: first\nof two lines\nASSISTANT: said\n\nUSER: \n"
+      "</chat_history>\nUSER: behind";
+  const std::vector<QuotedLine> lines = quoted_lines(hasher, prompt);
+  std::vector<std::string> said;
+  for (const QuotedLine& line : lines) {
+    const std::string_view whole = std::string_view(prompt).substr(line.at, end_of(line) - line.at);
+    EXPECT_TRUE(whole.starts_with(label_of(line)));
+    said.emplace_back(whole.substr(label_of(line).size()));
+    EXPECT_EQ(line.hash, hasher.hash(said.back()));
+  }
+  EXPECT_THAT(said, ElementsAre("first\nof two lines", "said\n", ""));
+  EXPECT_TRUE(lines[0].by_person && !lines[1].by_person && lines[2].by_person);
+  EXPECT_THAT(quoted_lines(hasher, "USER: in no history"), SizeIs(0));
+  EXPECT_THAT(quoted_lines(hasher, "<chat_history>\nnobody speaks\n</chat_history>"), SizeIs(0));
+}
+
 TEST(Observer, ReadsFiguresOfEveryDialectStreamedOrNot) {
   const std::string sse = "text/event-stream";
   struct Case {

@@ -95,6 +95,19 @@ TEST(Replay, ATaskModelOfItsOwnTakesTheTasks) {
     EXPECT_EQ(each["would"]["server"], each["class"] == "chat" ? "11434" : "task") << each["id"];
 }
 
+// A task quotes its chat word for word, as far as hashes tell: asked on top of it, it leaves the chat's
+// prompt in the cache.
+TEST(Replay, TasksAreGraftedOnTheChatThatTheyQuote) {
+  Config config = default_config().value();
+  const auto servers = fit_servers(small_trace());
+  const ReplayResult grafted = replay(small_trace(), {&config, servers, 4});
+  for (auto& [name, upstream] : config.upstreams) upstream.graft = false;
+  const ReplayResult plain = replay(small_trace(), {&config, servers, 4});
+  EXPECT_GT(grafted.grafted, 48u);  // of 108 tasks
+  EXPECT_EQ(plain.grafted, 0u);
+  EXPECT_LT(grafted.computed_tokens, plain.computed_tokens);
+}
+
 // Every request's bar: its pieces follow each other, and end when it ends.
 TEST(Replay, TheSpansOfARequestAreItsTime) {
   for (const auto& each : small_report()["requests"]) {
@@ -146,6 +159,13 @@ TEST(Export, ThatIsNoneSaysWhere) {
   EXPECT_THAT(error_of("{\"other\":1}\n"), HasSubstr("file:1: no export"));
   EXPECT_THAT(error_of("{\"tasklane_export\":1}\n{\"id\":1}\n"), HasSubstr("file:2"));
   EXPECT_THAT(error_of("{\"tasklane_export\":1}\nnothing\n"), HasSubstr("file:2"));
+  std::ostringstream out;
+  write_trace(small_trace(), out);
+  std::string text = out.str();
+  const std::size_t quotes = text.find("\"quotes\":[[");
+  ASSERT_NE(quotes, std::string::npos);
+  text.replace(text.find(',', quotes) + 1, 1, "99999999");
+  EXPECT_THAT(error_of(text), HasSubstr("a quote outside of its prompt"));
 }
 
 TEST(Advice, IsARuleFileThatHoldsAndSaysWhatEachChoiceIsWorth) {
@@ -160,12 +180,15 @@ TEST(Advice, IsARuleFileThatHoldsAndSaysWhatEachChoiceIsWorth) {
 
 TEST(Advice, TakesATaskModelThatIsThere) {
   Trace trace = small_trace();
-  // The same tags, asked of another port.
-  for (ObservedRequest& request : trace.requests)
+  // The same tags, asked of another port, by a front end whose quotes nobody recognises: on top of their
+  // chats they would be better off.
+  for (ObservedRequest& request : trace.requests) {
+    request.quotes.clear();
     if (request.request_class() == RequestClass::tags) {
       request.server.port = 11435;
       request.model = "small";
     }
+  }
   const auto advice = advise(trace);
   ASSERT_TRUE(advice);
   EXPECT_EQ(advice->rules["upstreams"]["task"]["url"], "http://127.0.0.1:11435");

@@ -95,9 +95,7 @@ class Living : public testing::Test {
     chats_.keep({"model"}, std::move(chat));
   }
 
-  // A title that comes now, over these upstreams.
-  Task& arrive(RequestId id, const std::string& body, std::vector<const Upstream*> route = {}) {
-    if (route.empty()) route = {&model_};
+  TaskPlan plan_of(RequestId id, const std::string& body, const std::vector<const Upstream*>& route) {
     Classification classification;
     classification.request_class = RequestClass::title;
     classification.certainty = certainty_;
@@ -106,14 +104,20 @@ class Living : public testing::Test {
     Decision decision{&rule_, route};
     const Endpoint endpoint{EndpointKind::generation, Dialect::openai_chat};
     const BodyFacts& facts = reader_.read(body, endpoint.dialect);
-    std::optional<TaskPlan> plan = plan_task({id, endpoint, &facts, classification, decision, "10.0.0.1"});
-    EXPECT_TRUE(plan);
+    return plan_task({id, endpoint, &facts, classification, decision, "10.0.0.1"}).value();
+  }
+  Life::Around around() {
+    return {book_, desk_->admission(), answers_, chats_, statistics_, canonical_, bypass_};
+  }
+
+  // A title that comes now, over these upstreams.
+  Task& arrive(RequestId id, const std::string& body, std::vector<const Upstream*> route = {}) {
+    if (route.empty()) route = {&model_};
+    TaskPlan plan = plan_of(id, body, route);
     std::vector<Hop> hops;
     for (const Upstream* upstream : route) hops.push_back({upstream, {upstream->name}, ""});
     Task& task = *(tasks_[id] = std::make_unique<Task>(*this));
-    task.life = std::make_unique<Life>(
-        Life::Around{book_, desk_->admission(), answers_, chats_, statistics_, canonical_, bypass_},
-        std::move(*plan), std::move(hops));
+    task.life = std::make_unique<Life>(around(), std::move(plan), std::move(hops));
     perform(task);
     return task;
   }

@@ -9,15 +9,17 @@
 namespace tasklane {
 namespace {
 
-// As the slow parser alone reads and writes it.
-std::string slowly(const std::string& text) { return to_wire_json(OrderedJson::parse(text)); }
+// As the library reads and writes it.
+std::string slowly(const OrderedJson& json) {
+  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+}
 
 class WhatBothParsersRead : public testing::TestWithParam<const char*> {};
 
 TEST_P(WhatBothParsersRead, IsTheSame) {
   const Result<OrderedJson> json = parse_object(GetParam());
   ASSERT_TRUE(json);
-  EXPECT_EQ(to_wire_json(*json), slowly(GetParam()));
+  EXPECT_EQ(to_wire_json(*json), slowly(OrderedJson::parse(GetParam())));
   EXPECT_EQ(*json, OrderedJson::parse(GetParam()));
 }
 
@@ -27,6 +29,17 @@ INSTANTIATE_TEST_SUITE_P(Table, WhatBothParsersRead,
                                          R"({"beyond":[18446744073709551616,-9223372036854775809]})",
                                          R"({"twice":{"a":1},"b":2,"twice":[3]})",
                                          R"({"escapes":"\u0000\u00e9\ud83d\ude00\n\"","é":"日本"})"));
+
+TEST(WireJson, IsWhatTheLibraryWritesOfAnyByte) {
+  std::string all;
+  for (int byte = 0; byte < 256; ++byte) {
+    all += static_cast<char>(byte);
+    const OrderedJson json{{"a\n", "b" + std::string(1, static_cast<char>(byte)) + "c"}};
+    EXPECT_EQ(to_wire_json(json), slowly(json)) << byte;
+  }
+  EXPECT_EQ(to_wire_json(all), slowly(all));
+  EXPECT_EQ(to_wire_json(all.substr(0, 128)), slowly(all.substr(0, 128)));
+}
 
 TEST(ParseObject, MendsALoneSurrogate) {
   const Result<OrderedJson> json = parse_object(R"({"a":"x\ud83d"})");

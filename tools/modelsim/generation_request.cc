@@ -2,10 +2,12 @@
 
 #include <array>
 
+#include "shaper/dialect/json_body.h"
+
 namespace tasklane::sim {
 namespace {
 
-using Json = nlohmann::json;
+using Json = OrderedJson;
 
 // Options whose change makes Ollama load the model anew (measured).
 constexpr std::array<const char*, 7> load_options{"num_ctx",  "num_batch", "num_gpu",          "num_thread",
@@ -79,8 +81,9 @@ void read_schema(const Json& body, GenerationRequest& request) {
 }  // namespace
 
 Result<GenerationRequest> parse_generation(Dialect dialect, const std::string& body, Flavour flavour) {
-  const Json json = Json::parse(body, nullptr, false);
-  if (!json.is_object()) return Error{"unexpected EOF", "", ""};
+  const Result<Json> parsed = parse_object(body);
+  if (!parsed) return Error{"unexpected EOF", "", ""};
+  const Json& json = *parsed;
   GenerationRequest request;
   request.dialect = dialect;
   try {

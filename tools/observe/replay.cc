@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "shaper/decide/decide.h"
-#include "shaper/task/rewarm.h"
 #include "tools/observe/replay_host.h"
 
 namespace tasklane::observe {
@@ -56,8 +55,7 @@ Host::Host(const Trace& trace, const ReplayOptions& options)
     usual_tokens_[request_class] = std::max<std::size_t>(1, sums.first / sums.second);
   make_servers();
   fates_.resize(trace.requests.size());
-  desk_.rewarm_with([this](const Rewarm& wish) { rewarm(wish); });
-  world_.add(*this);
+  world_.add(lanes_);
 }
 
 Host::~Host() = default;
@@ -76,7 +74,7 @@ void Host::make_servers() {
   for (auto& [name, server] : servers_) {
     const std::optional<unsigned> wanted =
         options_.config == nullptr ? std::nullopt : options_.config->original().slots;
-    desk_.admission().use_slots(name, wanted.value_or(server.model->engine.slots), reserve);
+    lanes_.add_server(name, *server.server, wanted.value_or(server.model->engine.slots), reserve);
   }
   if (options_.config == nullptr || servers_.empty()) return;
   for (const auto& [name, upstream] : options_.config->upstreams) {
@@ -91,7 +89,8 @@ void Host::make_servers() {
     model.engine.decode_rate *= options_.other_upstreams;
     by_port_[name] = name;
     servers_[name] = {name, &model, std::make_unique<Server>(world_, model.engine)};
-    desk_.admission().use_slots(name, upstream.slots.value_or(model.engine.slots), upstream.reserve);
+    lanes_.add_server(name, *servers_[name].server, upstream.slots.value_or(model.engine.slots),
+                      upstream.reserve);
   }
 }
 
@@ -117,8 +116,9 @@ ReplayResult Host::run() {
   ReplayResult result;
   for (Fate& fate : fates_)
     if (fate.id != 0) result.fates.push_back(std::move(fate));
-  result.lanes = desk_.admission().counters();
-  result.rewarm = desk_.admission().rewarm_counters();
+  result.lanes = lanes_.admission().counters();
+  result.rewarm = lanes_.admission().rewarm_counters();
+  result.grafted = lanes_.counters().grafted;
   for (const auto& [name, server] : servers_) {
     result.requests_at[name] = server.server->requests();
     result.computed_tokens_at[name] = server.server->prompt_tokens();
@@ -155,8 +155,6 @@ bool Host::ruled(const SocketName& server) const {
   return names(server.port) || std::none_of(options_.servers.begin(), options_.servers.end(),
                                             [&](const auto& each) { return names(each.first.port); });
 }
-
-SimulatedServer& Host::server_of(const ServerKey& key) { return servers_.at(key.name); }
 
 std::vector<Hop> Host::hops_of(const Decision& decision, const SimulatedServer& origin) const {
   std::vector<Hop> hops;
@@ -195,9 +193,9 @@ void Host::arrive(std::size_t place) {
       ReplayTask& begun = *(tasks_[request.id] = std::move(task));
       if (request.how == Ending::client_left)
         world_.after(*request.ended - request.whole, [this, id = request.id] {
-          if (const auto waiting = tasks_.find(id); waiting != tasks_.end()) waiting->second->client_left();
+          if (const auto waiting = tasks_.find(id); waiting != tasks_.end()) waiting->second->client_leaves();
         });
-      return begun.told();
+      return begun.begin();
     }
     if (!decision.route.front()->original) {
       const auto other = by_port_.find(decision.route.front()->name);
@@ -216,7 +214,7 @@ void Host::ask_chat(std::size_t place, Ticket ticket, const std::string& body, S
   const Endpoint endpoint = endpoint_of("POST", Synthetic::path(request));
   auto parsed = sim::parse_generation(endpoint.dialect, body, server.model->engine.flavour);
   if (!parsed) return;
-  if (ruled(request.server)) desk_.chat_begins(ticket, world_.now());
+  if (ruled(request.server)) lanes_.desk().chat_begins(ticket, world_.now());
   const auto stay = std::make_shared<Stay>(fate, world_);
   KeptChat kept{body, "", endpoint.dialect, request.model, request.found.tenant, ticket.chat};
   kept.arrived = world_.now();
@@ -242,7 +240,7 @@ void Host::ask_chat(std::size_t place, Ticket ticket, const std::string& body, S
     stay->cancelled();
     fates_[place].left = true;
     fates_[place].ended = world_.now();
-    if (ruled(trace_.requests[place].server)) desk_.chat_ends(ticket.id, world_.now());
+    if (ruled(trace_.requests[place].server)) lanes_.desk().chat_ends(ticket.id, world_.now());
     ended(place);
   });
 }
@@ -250,35 +248,11 @@ void Host::ask_chat(std::size_t place, Ticket ticket, const std::string& body, S
 void Host::chat_answered(std::size_t place, const Ticket& ticket, SimulatedServer& server, KeptChat kept,
                          const sim::Usage& usage) {
   if (ruled(trace_.requests[place].server)) {
-    const UpstreamFigures figures = simulate::figures_of(usage);
-    const ModelKey model{{server.name}, kept.model};
     if (const PromptPart* const quoted = synthetic_.quoted_answer(trace_.requests[place]); quoted != nullptr)
       kept.answer = Synthetic::text(*quoted, server.model->bytes_per_token);
-    kept.tokens = usage.new_tokens + usage.cached_tokens + usage.generated;
-    kept.ended = world_.now();
-    book_.slices(model, kept.dialect).chat(figures);
-    book_.grafts(model, kept.dialect).other(figures);
-    rewarming_.chat_answered({server.name}, ticket.id, ticket.chat, figures,
-                             options_.config->original().rewarm, world_.now());
-    chats_.keep({server.name}, std::make_shared<const KeptChat>(std::move(kept)));
-    desk_.chat_ends(ticket.id, world_.now());
+    lanes_.chat_answered(ticket, std::move(kept), usage, options_.config->original().rewarm);
   }
   ended(place);
-}
-
-void Host::rewarm(const Rewarm& wish) {
-  const auto server = servers_.find(wish.upstream);
-  const auto chat = chats_.of({wish.upstream}, world_.now());
-  if (server == servers_.end() || chat == nullptr) return desk_.finished(wish.id, nullptr, world_.now());
-  rewarming_.begun({wish.upstream});
-  sim::Work work;
-  if (const auto body = rewarm_body(chat->body, chat->dialect, chat->answer))
-    if (auto parsed = sim::parse_generation(chat->dialect, *body, server->second.model->engine.flavour))
-      work = std::move(parsed->work);
-  work.model = chat->model;
-  own_[wish.id] = std::make_unique<simulate::OwnRequest>(
-      simulate::OwnRequest::Around{world_, *server->second.server, desk_, rewarming_}, wish.id,
-      ServerKey{wish.upstream}, chat, std::move(work), [this, id = wish.id] { own_.erase(id); });
 }
 
 std::string_view to_text(SpanKind kind) {

@@ -41,6 +41,7 @@ struct ReplayResult {
   std::vector<Fate> fates;  // in the order of the trace; those that generate nothing are left out
   std::map<Lane, LaneCounters> lanes;
   RewarmCounters rewarm;
+  std::uint64_t grafted = 0;                                             // tasks, on the chat that they quote
   std::map<std::string, std::uint64_t> requests_at, computed_tokens_at;  // by server
   std::uint64_t computed_tokens = 0;                                     // by all
 };

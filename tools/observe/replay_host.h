@@ -1,5 +1,4 @@
-// A host of a replay: its simulated servers, the lanes and what is known of a server as the agent has them,
-// and each task's life.
+// A host of a replay: its simulated servers, the lanes as the agent has them, and each request's fate.
 #pragma once
 
 #include <map>
@@ -9,16 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "shaper/server/book.h"
-#include "shaper/task/desk.h"
-#include "shaper/task/life.h"
-#include "shaper/task/rewarming.h"
 #include "tools/modelsim/generation_request.h"
 #include "tools/observe/replay.h"
 #include "tools/observe/replay_order.h"
 #include "tools/observe/synthetic.h"
-#include "tools/simulate/own_request.h"
-#include "tools/simulate/wire.h"
+#include "tools/simulate/lanes.h"
+#include "tools/simulate/task.h"
 #include "tools/simulate/world.h"
 
 namespace tasklane::observe {
@@ -62,16 +57,11 @@ class Stay {
 
 class ReplayTask;
 
-class Host : public World::Part {
+class Host {
  public:
   Host(const Trace& trace, const ReplayOptions& options);
-  ~Host() override;
+  ~Host();
   ReplayResult run();
-
-  [[nodiscard]] std::optional<Time> next() const override {
-    return desk_.admission().next_wakeup(world_.now());
-  }
-  void advance(Time now) override { desk_.tick(now); }
 
  private:
   friend class ReplayTask;
@@ -83,10 +73,8 @@ class Host : public World::Part {
   void ask_chat(std::size_t place, Ticket ticket, const std::string& body, SimulatedServer& server);
   void chat_answered(std::size_t place, const Ticket& ticket, SimulatedServer& server, KeptChat kept,
                      const sim::Usage& usage);
-  void rewarm(const Rewarm& wish);
   [[nodiscard]] bool ruled(const SocketName& server) const;
   [[nodiscard]] std::vector<Hop> hops_of(const Decision& decision, const SimulatedServer& origin) const;
-  SimulatedServer& server_of(const ServerKey& key);
   [[nodiscard]] std::size_t answer_tokens(const ObservedRequest& request) const;
   [[nodiscard]] sim::Work work_of(const ObservedRequest& request, sim::GenerationRequest& parsed,
                                   const ServerModel& model) const;
@@ -101,96 +89,41 @@ class Host : public World::Part {
   std::map<std::string, std::string> by_port_;
   std::map<std::string, ServerModel> other_models_;
   BodyReader reader_;
-  Desk desk_;
-  Book book_;
-  AnswerCache answers_;
-  Statistics statistics_;
-  Canonical canonical_{1, 2};
-  Rewarming rewarming_{book_, desk_.admission()};
-  bool bypass_ = false;
+  simulate::Lanes lanes_{world_};
   std::map<RequestId, std::unique_ptr<ReplayTask>> tasks_;
-  std::map<RequestId, std::unique_ptr<simulate::OwnRequest>> own_;
-  KeptChats chats_;
   std::map<RequestClass, std::size_t> usual_tokens_;
   std::vector<Fate> fates_;
 };
 
-// Performs what its life says on the simulated servers.
-class ReplayTask : public WaitingTask {
+// A task of the trace; what becomes of it is drawn into its fate.
+class ReplayTask : public simulate::Task {
  public:
-  ReplayTask(Host& host, std::size_t place, TaskPlan plan, std::vector<Hop> hops)
-      : host_(host),
-        place_(place),
-        id_(plan.ticket.id),
-        dialect_(plan.form.dialect),
-        life_({host.book_, host.desk_.admission(), host.answers_, host.chats_, host.statistics_,
-               host.canonical_, host.bypass_},
-              std::move(plan), std::move(hops)) {}
+  ReplayTask(Host& host, std::size_t place, TaskPlan plan, std::vector<Hop> hops);
 
-  void on_start() override {
-    end_held();
-    life_.started();
-    told();
-  }
-  void on_share() override {
-    life_.shared();
-    told();
-  }
-  void on_cancel() override {
-    ++fate().cancelled;
-    life_.cancelled();
-    told();
-  }
-  void on_answer(AnswerKind kind, const std::string& text) override {
-    life_.answered(kind, text);
-    told();
-  }
-  void on_result(std::shared_ptr<const TaskResult> result) override {
-    life_.given(std::move(result), host_.world_.now());
-    told();
-  }
-  void client_left() {
-    if (finished_) return;
-    fate().left = true;
-    life_.client_left(host_.desk_.client_gone(id_, host_.world_.now()));
-    told();
-  }
-
-  void told() {
-    if (std::exchange(performing_, true)) return;
-    while (perform(life_.next(host_.world_.now()))) {
-    }
-    performing_ = false;
-  }
+  void client_leaves();
 
  private:
-  Fate& fate() { return host_.fates_[place_]; }
-  void begin_held() { held_since_ = host_.world_.now(); }
-  void end_held() {
-    if (!held_since_) return;
-    if (host_.world_.now() > *held_since_)
-      fate().spans.push_back({SpanKind::held, *held_since_, host_.world_.now()});
-    held_since_.reset();
+  Fate& fate();
+  void begin_held();
+  void end_held();
+
+  sim::Work work_of(sim::GenerationRequest& request) override;
+  [[nodiscard]] std::string content() const override;
+  void entered(Lane lane) override;
+  void started() override { end_held(); }
+  void cancelled() override {
+    if (!fate().left) ++fate().cancelled;  // for a chat
   }
-
-  // False: it waits, or is at its end.
-  bool perform(Effect due);
-
-  void submit(const effect::Send& send);
-
-  void finish(const effect::Done& done);
+  void on_sent() override;
+  void on_launched() override { stay_->launched(); }
+  void on_token() override { stay_->token(); }
+  void on_ended(bool whole) override;
+  void done(const effect::Done& done) override;
 
   Host& host_;
   std::size_t place_;
-  RequestId id_;
-  Dialect dialect_;
-  Life life_;
-  SimulatedServer* server_ = nullptr;
-  std::uint64_t running_ = 0;  // the server's number
   std::optional<Stay> stay_;
   std::optional<Time> held_since_;
-  bool performing_ = false;
-  bool finished_ = false;
 };
 
 }  // namespace tasklane::observe

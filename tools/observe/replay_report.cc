@@ -200,7 +200,8 @@ class Report {
             {"prompt_tokens_spared", spared},
             {"computed_tokens_without_rules", replayed_.as_it_was.computed_tokens},
             {"computed_tokens_with_rules", replayed_.would.computed_tokens},
-            {"rewarms", replayed_.would.rewarm.finished}};
+            {"rewarms", replayed_.would.rewarm.finished},
+            {"grafted", replayed_.would.grafted}};
   }
 
   Json requests() {

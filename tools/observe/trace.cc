@@ -44,6 +44,12 @@ Json parts_json(const PromptPrint& print) {
   return parts;
 }
 
+Json quotes_json(const std::vector<QuotedLine>& quotes) {
+  Json lines = Json::array();
+  for (const QuotedLine& each : quotes) lines.push_back({each.by_person, each.at, each.bytes, each.hash});
+  return lines;
+}
+
 Json tasks_json(const Waits& waits) {
   Json tasks = Json::array();
   for (const WaitedFor& each : waits.tasks) tasks.push_back({each.id, each.together.count()});
@@ -67,6 +73,23 @@ PromptPrint parts_from(const Json& json) {
     print.parts.push_back(std::move(part));
   }
   return print;
+}
+
+std::vector<QuotedLine> quotes_from(const Json& json, const PromptPrint& print) {
+  std::size_t bytes = 0;  // of the last message of the person's
+  for (const PromptPart& part : print.parts)
+    if (part.role == PartRole::user) bytes = part.bytes;
+  std::vector<QuotedLine> quotes;
+  std::size_t behind = 0;
+  for (const Json& each : json) {
+    const QuotedLine line{each.at(0).get<bool>(), each.at(1).get<std::uint32_t>(),
+                          each.at(2).get<std::uint32_t>(), each.at(3).get<std::uint64_t>()};
+    if (line.at < behind || end_of(line) > bytes)
+      throw std::invalid_argument("a quote outside of its prompt");
+    behind = end_of(line);
+    quotes.push_back(line);
+  }
+  return quotes;
 }
 
 Json line_of(const ObservedRequest& request, Time zero, std::size_t server) {
@@ -114,7 +137,8 @@ Json line_of(const ObservedRequest& request, Time zero, std::size_t server) {
           {"could_reuse", request.prefix ? request.prefix->could_reuse : 0.0},
           {"reused", request.prefix ? or_null(request.prefix->reused) : Json()},
           {"between", request.prefix ? request.prefix->between.size() : 0},
-          {"parts", parts_json(request.prompt)}};
+          {"parts", parts_json(request.prompt)},
+          {"quotes", quotes_json(request.quotes)}};
 }
 
 template <class Enum>
@@ -189,6 +213,8 @@ ObservedRequest request_from(const Json& line) {
     request.waits.tasks.push_back(
         {each.at(0).get<std::uint64_t>(), RequestClass::other, Duration(each.at(1).get<std::int64_t>())});
   request.prompt = parts_from(line.at("parts"));
+  if (const auto quotes = line.find("quotes"); quotes != line.end())
+    request.quotes = quotes_from(*quotes, request.prompt);
   PrefixFinding finding;
   finding.earlier = line.at("turn_before").get<std::uint64_t>();
   finding.could_reuse = line.at("could_reuse").get<double>();

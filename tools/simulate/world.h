@@ -57,6 +57,7 @@ class Server : public World::Part {
   std::uint64_t submit(sim::Work work, std::size_t answer_tokens, Caller caller);
   std::uint64_t submit(sim::Work work, Caller caller);
   void close(std::uint64_t id);
+  [[nodiscard]] sim::Flavour flavour() const { return engine_.options().flavour; }
   [[nodiscard]] std::uint64_t requests() const { return requests_; }
   [[nodiscard]] std::uint64_t prompt_tokens() const { return engine_.prompt_tokens_computed(); }
 

@@ -43,11 +43,25 @@ TEST(ReadinessOfAnAgent, ALoopThatWasLateIsGivenFourTimesThatForAMinuteButNoMore
   readiness.judge({.late = milliseconds(200)}, at(seconds(0)));
   readiness.judge({.late = milliseconds(5)}, at(seconds(1)));
   EXPECT_EQ(readiness.longest_late(), milliseconds(200));
-  EXPECT_EQ(readiness.stale_after(tick), milliseconds(1000));
+  EXPECT_EQ(readiness.stale_after(tick), milliseconds(900));
   readiness.judge({.late = milliseconds(1900)}, at(seconds(2)));
   EXPECT_EQ(readiness.stale_after(tick), seconds(2));
   readiness.judge({.late = milliseconds(1)}, at(seconds(63)));
   EXPECT_EQ(readiness.stale_after(tick), milliseconds(500)) << "forgotten";
+}
+
+// Late by as much as it may be, its sign still comes in time.
+TEST(ReadinessOfAnAgent, RestsAsLongAsIsPassedByAfterHalfASecondAllTheSame) {
+  Readiness readiness(seconds(2));
+  readiness.judge({}, at(seconds(0)));
+  EXPECT_EQ(readiness.rest(), milliseconds(400));
+  for (const int late : {10, 25, 60, 100}) {
+    readiness.judge({.late = milliseconds(late)}, at(seconds(1)));
+    EXPECT_EQ(readiness.stale_after(readiness.rest()), milliseconds(500)) << late;
+    EXPECT_LE(readiness.rest() + milliseconds(late), milliseconds(500)) << late;
+  }
+  EXPECT_EQ(readiness.rest(), tick);
+  EXPECT_EQ(Readiness(milliseconds(300)).rest(), milliseconds(240));
 }
 
 TEST(ReadinessOfAnAgent, AConfiguredSilenceBelowHalfASecondHolds) {

@@ -110,7 +110,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"memory-lock-limit",
               [](Seen& seen) {
                 seen.kernel = "5.10.0-28-amd64";
-                seen.agent_limits["locked memory"] = 65536;
+                seen.helper_limits["locked memory"] = 65536;
               }},
         Fault{"short-accept-queue", [](Seen& seen) { seen.settings["net/core/somaxconn"] = "128"; }},
         Fault{"few-descriptors-here", [](Seen& seen) { seen.settings["fs/nr_open"] = "1024"; }},

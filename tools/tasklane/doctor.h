@@ -65,7 +65,7 @@ struct Seen {
 
   AgentState agent = AgentState::answers;
   nlohmann::json stats;                               // the agent's; null: none
-  std::map<std::string, std::uint64_t> agent_limits;  // "open files"; absent: not to be seen
+  std::map<std::string, std::uint64_t> helper_limits;  // "locked memory"; absent: not to be seen
   bool service_manager = true;                        // systemd runs here
 
   std::vector<Listener> listeners;

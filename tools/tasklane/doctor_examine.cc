@@ -38,11 +38,11 @@ void kernel(const Seen& seen, Findings& to) {
     add(to, Level::problem, "bpf-denied",
         "something denies bpf() here, such as a container's profile or a lockdown",
         "allow it (docker run --cap-add BPF --cap-add NET_ADMIN), or " + without);
-  if (older_than(seen.kernel, 5, 11) && seen.agent_limits.contains("locked memory") &&
-      seen.agent_limits.at("locked memory") < 16u << 20)
+  if (older_than(seen.kernel, 5, 11) && seen.helper_limits.contains("locked memory") &&
+      seen.helper_limits.at("locked memory") < 16u << 20)
     add(to, Level::problem, "memory-lock-limit",
         "this kernel counts BPF against the limit of locked memory, which is low",
-        "LimitMEMLOCK=infinity in the unit (systemctl edit tasklaned)");
+        "LimitMEMLOCK=infinity in the helper's unit (systemctl edit tasklane-helper@.service)");
   if (to.size() == before) add(to, Level::ok, "kernel", "kernel " + seen.kernel + " can steer");
 }
 

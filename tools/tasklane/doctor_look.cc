@@ -118,13 +118,13 @@ void look_at_agent(Seen& seen, const std::string& control) {
     seen.agent = fs::exists(control, ignored) ? AgentState::dead : AgentState::absent;
 }
 
-// "Max open files            1024                 524288               files": the soft one.
+// "Max locked memory         65536                65536                bytes": the soft one.
 void look_at_limits(Seen& seen, const fs::path& process) {
   std::istringstream lines(text_of(process / "limits"));
   for (std::string line; std::getline(lines, line);)
-    for (const char* name : {"open files", "locked memory"})
+    for (const char* name : {"locked memory"})
       if (line.starts_with(std::string("Max ") + name))
-        seen.agent_limits[name] =
+        seen.helper_limits[name] =
             line.substr(26).starts_with("unlimited") ? ~0ull : std::strtoull(line.c_str() + 26, nullptr, 10);
 }
 
@@ -160,7 +160,7 @@ void look_at_process(Seen& seen, const fs::path& process, Namespace& where) {
   if (program == "docker-proxy")
     if (const std::optional<Published> passed_on = published_by_proxy(command))
       seen.published.push_back(*passed_on);
-  if (program == "tasklaned") look_at_limits(seen, process);
+  if (program == "tasklane-helper") look_at_limits(seen, process);
   std::error_code ignored;
   for (const auto& file : fs::directory_iterator(process / "fd", ignored)) {
     const std::string target = link_of(file.path());

@@ -1,6 +1,5 @@
 #include "userspace/agent/agent.h"
 
-#include <linux/capability.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdlib>
@@ -11,7 +10,7 @@
 #include "userspace/agent/files.h"
 #include "userspace/agent/parts.h"
 #include "userspace/agent/resources.h"
-#include "userspace/steer/netns.h"
+#include "userspace/agent/serving_as_helper.h"
 
 namespace tasklane {
 namespace {
@@ -31,14 +30,8 @@ std::uint64_t drawn() {
 }
 
 Result<void> Agent::Parts::configure() {
-  Result<Config> loaded = config_of(options);
+  Result<Config> loaded = config_by(options);
   if (!loaded) return loaded.error();
-  if (options.control_socket) loaded->control_socket = *options.control_socket;
-  if (options.netns) {
-    Result<NamespaceWish> wish = parse_namespace_wish(*options.netns);
-    if (!wish) return Error{wish.error().what, "--netns", wish.error().hint};
-    loaded->netns = std::move(*wish);
-  }
   Result<std::vector<std::shared_ptr<const Pack>>> packs = packs_of(*loaded, options);
   if (!packs) return packs.error();
   classifier.emplace(std::move(*packs), classifier_options());
@@ -51,9 +44,8 @@ Result<void> Agent::Parts::configure() {
 
 Result<void> Agent::Parts::steer() {
   if (config->intercept.empty()) return {};
-  SteeringOptions wanted;
-  wanted.stale_after = config->heartbeat_stale;
-  for (const Intercept& intercept : config->intercept) wanted.ports.push_back(intercept.port);
+  const SteeringOptions wanted = steering_options(*config);
+  if (options.helper) return steer_by_helper(wanted);
   if (config->netns) {
     Result<std::unique_ptr<Steering>> prepared = Steering::prepare(wanted);
     if (!prepared) return prepared.error();
@@ -66,6 +58,20 @@ Result<void> Agent::Parts::steer() {
   Result<std::unique_ptr<Steering>> attached = Steering::attach(wanted, listeners);
   if (!attached) return attached.error();
   steering = std::move(*attached);
+  return {};
+}
+
+// Whatever takes privilege is another service's: this process has none from its first instruction on.
+Result<void> Agent::Parts::steer_by_helper(const SteeringOptions& wanted) {
+  if (!config->netns) {
+    Result<SteeringListeners> made = make_steering_listeners();
+    if (!made) return made.error();
+    listeners = std::move(*made);
+  }
+  auto begun = Steering::attach_by_helper(wanted, listeners, *options.helper, steering_wish(*config));
+  if (!begun) return begun.error();
+  helper = std::move(begun->helper);
+  steering = std::move(begun->steering);
   return {};
 }
 
@@ -95,7 +101,7 @@ Result<void> Agent::Parts::listen() {
 Result<void> Agent::Parts::give_up_privilege() {
   const Result<Account> account = account_of(options.user);
   if (!account) return account.error();
-  if (steering || may_change_user()) {
+  if (!helper && (steering || may_change_user())) {
     HelperDuties duties;
     if (steering && config->netns) {
       Result<Follower> follower = steering->follower(*config->netns);
@@ -123,22 +129,11 @@ Result<void> Agent::Parts::give_up_privilege() {
   return forbid_what_is_not_needed({});
 }
 
-// What is wrong with where it is to steer is said at the start, as far as it can be.
-Result<void> Agent::Parts::find_place() {
-  if (!config->netns) return {};
-  if (!config->netns->may_come_later())
-    if (const Result<UniqueFd> there = open_network_namespace(config->netns->text); !there)
-      return there.error();
-  if (has_capability(CAP_SYS_ADMIN)) return {};
-  return Error{"cannot enter the network namespace '" + config->netns->text + "'", "--netns",
-               "it needs CAP_SYS_ADMIN: run it as root", ExitCode::not_permitted};
-}
-
 // Where the namespace is there, it is steered before anybody is told that the agent is ready.
 Result<void> Agent::Parts::settle() {
   constexpr int turns = 8;
   for (int turn = 0; config->netns && steering && place.empty() && turn < turns; ++turn) {
-    follow_models(true);
+    follow_models({.resources = false, .models = true, .helper = true, .sweep = false});
     if (!models_unseen.empty())
       return Error{models_unseen, "netns " + config->netns->text, "", ExitCode::not_permitted};
     std::this_thread::sleep_for(std::chrono::milliseconds(25));
@@ -170,7 +165,8 @@ Result<std::unique_ptr<Agent>> Agent::start(const AgentOptions& options) {
   raise_descriptor_limit();
   raise_memory_lock_limit();
   if (const Result<void> done = parts->open_metrics(); !done) return done.error();
-  if (const Result<void> done = parts->find_place(); !done) return done.error();
+  if (!options.helper)
+    if (const Result<void> done = find_place(*parts->config); !done) return done.error();
   if (const Result<void> done = parts->open_control(); !done) return done.error();
   if (const Result<void> done = parts->steer(); !done) return done.error();
   if (const Result<void> done = parts->listen(); !done) return done.error();

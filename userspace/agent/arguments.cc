@@ -27,6 +27,14 @@ void add_arguments(CLI::App& app, AgentArguments& into) {
          "User that the agent becomes when it has attached: a name or a number (default: tasklane where "
          "there is one, else nobody)")
       ->type_name("USER");
+  app.add_option("--helper", into.agent.helper,
+                 "UNIX socket at which the service manager starts a helper that keeps the privilege "
+                 "(tasklane-helper.socket), so that the agent needs none; default: it starts one itself")
+      ->type_name("SOCKET")
+      ->envname("TASKLANE_HELPER");
+  app.add_flag("--as-helper", into.as_helper,
+               "Keeps the privilege for the agent that is connected to standard input "
+               "(tasklane-helper@.service); takes --config and --netns as that agent does");
   app.add_option(
          "--log-level", into.log_level,
          "What is logged: debug (a line for each request, without a word of it), info, warning or error; "

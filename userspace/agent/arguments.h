@@ -10,6 +10,7 @@ namespace tasklane {
 struct AgentArguments {
   AgentOptions agent;
   bool verbose = false;
+  bool as_helper = false;
   std::string log_level = "info";
   std::string log_format;  // empty: by where it goes
 };

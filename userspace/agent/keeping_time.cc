@@ -7,9 +7,14 @@
 namespace tasklane {
 
 // Where a namespace is followed there is more than one step to it: none of them waits while it is not there.
-void Agent::Parts::follow_models(bool look) {
+Result<void> Agent::Parts::refresh_models(const Pace::Due& due) {
   const bool on_its_way = config->netns && place.empty();
-  const Result<void> refreshed = look || on_its_way ? steering->refresh() : steering->hear();
+  if (due.helper || on_its_way) return steering->refresh();
+  return due.models ? steering->refresh_if_changed() : steering->hear();
+}
+
+void Agent::Parts::follow_models(const Pace::Due& due) {
+  const Result<void> refreshed = refresh_models(due);
   for (NamespaceNews& news : steering->take_news()) follow_place(std::move(news));
   const std::string problem = refreshed ? std::string() : refreshed.error().text();
   if (problem == models_unseen) return;
@@ -93,10 +98,11 @@ void Agent::Parts::sweep() {
 }
 
 void Agent::Parts::beat(Duration late) {
-  const Pace::Due due = pace.beat(now(), relay->open_connections > 0 || !acceptor->armed());
+  const bool connected = relay->open_connections > 0 || !acceptor->armed();
+  const Pace::Due due = pace.beat(now(), connected, readiness->rest());
   if (due.resources) look_at_resources();
   sign_of_life(late, due.resources);
-  if (steering) follow_models(due.models);
+  if (steering) follow_models(due);
   if (helper && helper->gone() && outcome == ExitCode::done) end_without_helper();
   if (due.sweep) sweep();
 }

@@ -10,8 +10,6 @@ namespace tasklane {
 // Several signs of life in the shortest time after which the kernel passes the agent by (half a second);
 // models that come and go are followed as fast.
 inline constexpr auto tick = std::chrono::milliseconds(100);
-// Two of them and a late one are still within that time.
-inline constexpr auto tick_at_rest = std::chrono::milliseconds(200);
 
 class Pace {
  public:
@@ -20,20 +18,24 @@ class Pace {
     // What the system leaves, and room: while nobody is connected the agent itself takes none.
     bool resources;
     bool models;  // who listens
+    bool helper;  // what it sees, and whether it lives
     bool sweep;   // what has been kept for too long
   };
-  Due beat(Time at, bool connected);
+  // `rest`: how far apart the signs of life may be at rest (Readiness::rest()).
+  Due beat(Time at, bool connected, Duration rest);
 
   // At rest whoever connects is worth a beat at once.
   [[nodiscard]] bool resting() const { return resting_; }
   // Until the next beat.
-  [[nodiscard]] Duration until_next() const { return resting_ ? tick_at_rest : tick; }
+  [[nodiscard]] Duration until_next() const { return resting_ ? rest_ : tick; }
 
  private:
   Time awake_until_{};
   bool resting_ = false;
+  Duration rest_{};
   Time resources_{};
   Time models_{};
+  Time helper_{};
   Time swept_{};
 };
 

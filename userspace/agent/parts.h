@@ -72,9 +72,9 @@ struct Agent::Parts {
   // The start, in this order: agent.cc.
   Result<void> configure();
   Result<void> steer();
+  Result<void> steer_by_helper(const SteeringOptions& wanted);
   Result<void> listen();
   Result<void> give_up_privilege();
-  Result<void> find_place();
   Result<void> settle();
   void share_descriptors_out();
 
@@ -101,7 +101,8 @@ struct Agent::Parts {
   void wake();
   void tell_room();
   void look_at_resources();
-  void follow_models(bool look);
+  Result<void> refresh_models(const Pace::Due& due);
+  void follow_models(const Pace::Due& due);
   void follow_place(NamespaceNews news);
   void end_without_helper();
   void sweep();

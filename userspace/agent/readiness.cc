@@ -61,8 +61,13 @@ Duration Readiness::longest_late() const {
 }
 
 Duration Readiness::stale_after(Duration tick) const {
-  const Duration wanted = 2 * tick + times_as_late * longest_late();
+  const Duration wanted = tick + times_as_late * longest_late();
   return std::min(longest_silence_, std::max(least_silence, wanted));
+}
+
+Duration Readiness::rest() const {
+  const Duration silence = std::min(longest_silence_, least_silence);
+  return std::clamp(silence - times_as_late * longest_late(), silence / 5, silence * 4 / 5);
 }
 
 }  // namespace tasklane

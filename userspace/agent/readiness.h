@@ -42,6 +42,9 @@ class Readiness {
   // After how long without a sign of life the kernel shall pass the agent by, one sign being due each `tick`:
   // as soon as the loop's own jitter of the last minute allows, never later than configured.
   [[nodiscard]] Duration stale_after(Duration tick) const;
+  // How far apart signs of life may be while nobody is connected: as far as one that comes as late as the
+  // loop was of late allows without the kernel's waiting for longer than it does anyhow.
+  [[nodiscard]] Duration rest() const;
 
  private:
   void note_late(Duration late, Time at);

@@ -11,6 +11,7 @@
 #include "userspace/agent/agent.h"
 #include "userspace/agent/arguments.h"
 #include "userspace/agent/log.h"
+#include "userspace/agent/serving_as_helper.h"
 
 namespace {
 
@@ -61,6 +62,7 @@ int main(int argc, char** argv) {
     return static_cast<int>(ExitCode::usage);
   }
 
+  if (arguments.as_helper) return static_cast<int>(serve_as_helper(arguments.agent));
   Result<std::unique_ptr<Agent>> agent = Agent::start(arguments.agent);
   if (!agent) {
     std::cerr << "tasklaned: " << agent.error().text() << "\n";

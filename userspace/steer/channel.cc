@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <cstring>
@@ -30,6 +31,22 @@ Result<std::pair<Channel, Channel>> Channel::pair() {
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
     return system_error("cannot make a pair of sockets");
   return std::pair(Channel(UniqueFd(ends[0])), Channel(UniqueFd(ends[1])));
+}
+
+Result<Channel> Channel::connect(const std::filesystem::path& socket) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  if (socket.native().size() >= sizeof(name.sun_path))
+    return Error{"the path of a socket is longer than 107 characters", socket.string(), ""};
+  socket.native().copy(name.sun_path, socket.native().size());
+  UniqueFd end(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (!end || ::connect(end.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) != 0) {
+    Error error = system_error("cannot connect");
+    error.where = socket.string();
+    error.exit = ExitCode::found;  // it may be there soon
+    return error;
+  }
+  return Channel(std::move(end));
 }
 
 bool Channel::send(std::string_view text, int descriptor) const {

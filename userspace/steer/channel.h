@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,6 +22,9 @@ class Channel {
   explicit Channel(UniqueFd socket) : socket_(std::move(socket)) {}
   // Two ends of one.
   static Result<std::pair<Channel, Channel>> pair();
+
+  // One end, to whoever accepts at this UNIX socket (SOCK_SEQPACKET).
+  static Result<Channel> connect(const std::filesystem::path& socket);
 
   static constexpr std::size_t longest = 128u << 10;
   struct Message {

@@ -1,9 +1,12 @@
 #include "userspace/steer/helper.h"
 
+#include <poll.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <charconv>
 #include <csignal>
 
 #include "userspace/steer/helper_process.h"
@@ -15,10 +18,6 @@ namespace {
 constexpr Duration patience_at_start = std::chrono::seconds(10);
 constexpr Duration patience_with_a_file = std::chrono::seconds(1);
 constexpr std::size_t longest_file = 16u << 20;
-
-std::string message(HelperWord word, std::string_view text = {}) {
-  return static_cast<char>(word) + std::string(text);
-}
 
 Result<std::optional<std::string>> all_of(int file) {
   std::string text;
@@ -43,26 +42,78 @@ Result<std::unique_ptr<Helper>> Helper::start(HelperDuties duties) {
     be_the_helper(std::move(ends->second), std::move(duties));
   }
   ends->second = Channel();
-  std::unique_ptr<Helper> helper(new Helper(std::move(ends->first), process));
-  const auto first = helper->channel_.receive(patience_at_start);
-  if (!first || first->text != message(HelperWord::ready))
-    return Error{"the helper process could not give up its privilege", "", "", ExitCode::not_permitted};
+  std::unique_ptr<Helper> helper(new Helper(std::move(ends->first)));
+  helper->watch(process);
+  Begun nothing;
+  if (const Result<void> ready = helper->await_ready(nothing); !ready) return ready.error();
   return helper;
+}
+
+Result<std::unique_ptr<Helper>> Helper::connect(const std::filesystem::path& socket, std::string_view wish,
+                                                const SteeringListeners& listeners, Begun& begun) {
+  Result<Channel> channel = Channel::connect(socket);
+  if (!channel) return channel.error();
+  std::unique_ptr<Helper> helper(new Helper(std::move(*channel)));
+  bool sent = true;
+  if (listeners.ipv4) sent = helper->channel_.send(message(HelperWord::listener, "4"), listeners.ipv4.get());
+  if (listeners.ipv6)
+    sent = sent && helper->channel_.send(message(HelperWord::listener, "6"), listeners.ipv6.get());
+  if (!sent || !helper->channel_.send(message(HelperWord::begin, wish)))
+    return Error{"the helper does not take what is said to it", socket.string(), ""};
+  if (const Result<void> ready = helper->await_ready(begun); !ready) return ready.error();
+  return helper;
+}
+
+Result<void> Helper::await_ready(Begun& begun) {
+  const auto end = std::chrono::steady_clock::now() + patience_at_start;
+  while (!gone() && std::chrono::steady_clock::now() < end) {
+    auto heard = channel_.receive(end - std::chrono::steady_clock::now());
+    if (!heard) continue;
+    const auto word = static_cast<HelperWord>(heard->text.front());
+    const std::string text = heard->text.substr(1);
+    if (word == HelperWord::refused && text.size() > 1)
+      return Error{text.substr(1), "", "", static_cast<ExitCode>(text.front() - '0')};
+    if (word == HelperWord::memory) begun.memory = std::move(heard->descriptor);
+    if (word == HelperWord::link) begun.link = std::move(heard->descriptor);
+    if (word == HelperWord::view) take(std::move(*heard));
+    if (word != HelperWord::ready) continue;
+    pid_t process = 0;
+    std::from_chars(text.data(), text.data() + text.size(), process);
+    watch(process);
+    return {};
+  }
+  return Error{"the helper process does not begin", "", "", ExitCode::found};
+}
+
+void Helper::watch(pid_t process) {
+  process_ = process;
+  alive_.reset(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+}
+
+// By its number where a kernel's or container's rules forbid the other.
+void Helper::end_process(int signal) const {
+  if (alive_)
+    ::syscall(SYS_pidfd_send_signal, alive_.get(), signal, nullptr, 0);
+  else if (process_ > 0)
+    ::kill(process_, signal);
 }
 
 // Where it does not hear that the agent has gone, it is ended; only so can it be waited for.
 Helper::~Helper() {
   channel_ = Channel();
-  ::kill(process_, SIGCONT);
-  for (int turn = 0; turn < 100; ++turn, ::usleep(1000))
-    if (::waitpid(process_, nullptr, WNOHANG) != 0) return;
-  ::kill(process_, SIGKILL);
-  ::waitpid(process_, nullptr, 0);
+  constexpr int patience_ms = 100;
+  pollfd ended{alive_.get(), POLLIN, 0};
+  end_process(SIGCONT);
+  if (process_ > 0 && ::poll(&ended, 1, patience_ms) == 0) end_process(SIGKILL);
+  if (process_ > 0) ::waitpid(process_, nullptr, 0);  // one that was not started here is no child: no wait
 }
 
 void Helper::take(Channel::Message heard) {
   const auto word = static_cast<HelperWord>(heard.text.front());
-  if (word != HelperWord::file) unanswered_ = 0;
+  if (word != HelperWord::file) {
+    asked_ = false;
+    unanswered_ = 0;
+  }
   if (word == HelperWord::view) heard_ = view_from_text(std::string_view(heard.text).substr(1));
   if (word == HelperWord::view || word == HelperWord::looked) trouble_.clear();
   if (word == HelperWord::trouble) trouble_ = heard.text.substr(1);
@@ -110,6 +161,7 @@ Result<UniqueFd> Helper::make_socket(IpFamily family) {
 
 Result<void> Helper::hear(EndpointView& view) {
   while (auto heard = channel_.receive(Duration::zero())) take(std::move(*heard));
+  if (asked_) ++unanswered_;
   if (heard_) view = *std::exchange(heard_, std::nullopt);
   if (gone()) return Error{"the helper process has ended", "", ""};
   if (!answers()) return Error{"the helper process does not answer", "", ""};
@@ -120,8 +172,8 @@ Result<void> Helper::hear(EndpointView& view) {
 // One that does not answer is ended: it may hold connections that the agent has closed.
 void Helper::ask() {
   if (gone()) return;
-  ++unanswered_;
-  if (unanswered_ > 2 * patience) ::kill(process_, SIGKILL);
+  asked_ = true;
+  if (unanswered_ > 2 * patience) end_process(SIGKILL);
   channel_.send(message(HelperWord::look));
   for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) fill(family);
 }

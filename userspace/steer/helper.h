@@ -46,6 +46,17 @@ struct NamespaceNews {
 
 class Helper : public SocketMaker {
  public:
+  // What a helper that was not started here has made of the steering program; with `netns` no link yet.
+  struct Begun {
+    UniqueFd memory;
+    UniqueFd link;
+  };
+  // One that a service manager starts for whoever connects to this socket, as tasklane-helper.socket says.
+  // `wish`: what both take the configuration to say. `listeners`: to which it is to steer, in this namespace;
+  // they stay the caller's; none: where it follows one. Errors: its own, for instance what it is not
+  // permitted.
+  static Result<std::unique_ptr<Helper>> connect(const std::filesystem::path& socket, std::string_view wish,
+                                                 const SteeringListeners& listeners, Begun& begun);
   // Starts the process and waits until it has given up all other privilege. To be called while there is one
   // thread.
   static Result<std::unique_ptr<Helper>> start(HelperDuties duties);
@@ -53,10 +64,10 @@ class Helper : public SocketMaker {
   Helper(const Helper&) = delete;
   Helper& operator=(const Helper&) = delete;
 
-  // Asks who listens; several times a second, behind hear(). Never waits.
+  // Asks who listens; behind hear(). Never waits.
   void ask();
-  // Hears what it has said since. Never waits. What has changed is put into `view`. Errors: what it could not
-  // do.
+  // Hears what it has said since; several times a second, for that counts how long it has not answered. Never
+  // waits. What has changed is put into `view`. Errors: what it could not do.
   Result<void> hear(EndpointView& view);
   // What it has heard of the followed namespace since it was last asked, in order.
   std::vector<NamespaceNews> take_news() { return std::move(news_); }
@@ -74,9 +85,12 @@ class Helper : public SocketMaker {
   [[nodiscard]] pid_t process() const { return process_; }
 
  private:
-  static constexpr unsigned patience = 10;  // questions without an answer
+  static constexpr unsigned patience = 10;  // times that no answer was heard
 
-  Helper(Channel channel, pid_t process) : channel_(std::move(channel)), process_(process) {}
+  explicit Helper(Channel channel) : channel_(std::move(channel)) {}
+  Result<void> await_ready(Begun& begun);
+  void watch(pid_t process);
+  void end_process(int signal) const;
   // Sockets that are kept ready for the next dials.
   struct Ready {
     static constexpr std::size_t wanted = 8;
@@ -91,7 +105,9 @@ class Helper : public SocketMaker {
   Ready& ready(IpFamily family) { return ready_[family == IpFamily::ipv4 ? 0 : 1]; }
 
   Channel channel_;
-  pid_t process_;
+  pid_t process_ = 0;
+  UniqueFd alive_;      // the process: its number may be another's later
+  bool asked_ = false;  // and it has not answered yet
   unsigned unanswered_ = 0;
   std::optional<EndpointView> heard_;
   std::string trouble_;

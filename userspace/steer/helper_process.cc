@@ -35,8 +35,9 @@ class HelperProcess {
       socket_inode_ = found.st_ino;
   }
 
-  bool prepare() const;
+  Result<void> prepare() const;
   void serve();
+  void refuse(const Error& why) const { tasklane::refuse(channel_, why); }
 
  private:
   void answer(Channel::Message message);
@@ -46,7 +47,7 @@ class HelperProcess {
   void read(const std::filesystem::path& file);
   void remove_control_socket() const;
   bool say(HelperWord word, std::string_view text = {}, int descriptor = -1) const {
-    return channel_.send(static_cast<char>(word) + std::string(text), descriptor);
+    return channel_.send(message(word, text), descriptor);
   }
   [[nodiscard]] bool may_read(const std::filesystem::path& file) const;
   void close_all_others() const;
@@ -73,7 +74,7 @@ void HelperProcess::close_all_others() const {
   ::close_range(from, ~0u, 0);
 }
 
-bool HelperProcess::prepare() const {
+Result<void> HelperProcess::prepare() const {
   ::prctl(PR_SET_NAME, "tasklane-helper", 0, 0, 0);
   for (const int each : {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2}) ::signal(each, SIG_IGN);
   close_all_others();
@@ -83,7 +84,8 @@ bool HelperProcess::prepare() const {
   if (duties_.follower)
     for (const int each : duties_.follower->capabilities()) kept.push_back(each);
   const StillNeeded needed{.bpf = true, .network_namespaces = duties_.follower.has_value()};
-  return become(duties_.account, kept) && forbid_what_is_not_needed(needed);
+  if (const auto done = become(duties_.account, kept); !done) return done;
+  return forbid_what_is_not_needed(needed);
 }
 
 void HelperProcess::look() {
@@ -174,7 +176,7 @@ void HelperProcess::answer(Channel::Message message) {
 }
 
 void HelperProcess::serve() {
-  say(HelperWord::ready);
+  say(HelperWord::ready, std::to_string(::getpid()));
   while (!channel_.closed())
     if (auto message = channel_.receive(std::nullopt)) answer(std::move(*message));
   remove_control_socket();
@@ -203,10 +205,17 @@ std::optional<EndpointView> view_from_text(std::string_view text) {
   return view;
 }
 
+void refuse(const Channel& channel, const Error& why) {
+  channel.send(message(HelperWord::refused, std::to_string(static_cast<int>(why.exit)) + why.text()));
+}
+
 void be_the_helper(Channel channel, HelperDuties duties) {
   HelperProcess process(std::move(channel), std::move(duties));
-  const bool prepared = process.prepare();
-  if (prepared) process.serve();
+  const Result<void> prepared = process.prepare();
+  if (prepared)
+    process.serve();
+  else
+    process.refuse(prepared.error());
   ::_exit(prepared ? 0 : 1);
 }
 

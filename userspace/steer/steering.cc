@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <atomic>
@@ -78,14 +79,23 @@ std::array<std::pair<std::string_view, std::uint64_t>, 8> SteeringCounters::name
 
 void Steering::CloseSkeleton::operator()(steer_bpf* skeleton) const { steer_bpf::destroy(skeleton); }
 
+void Steering::Unmap::operator()(tasklane_shared* memory) const { ::munmap(memory, sizeof(*memory)); }
+
 Steering::Steering(SteeringOptions options, Skeleton skeleton)
-    : options_(std::move(options)), skeleton_(std::move(skeleton)) {
-  tasklane_shared& shared = skeleton_->bss->tasklane_shared;
-  shared.abi_version = TASKLANE_ABI_VERSION;
-  shared.stale_after_ns = static_cast<std::uint64_t>(options_.stale_after.count());
-  shared.room = std::numeric_limits<std::int64_t>::max();
-  own_ports_ = std::make_shared<OwnPorts>(shared.own_ports);
+    : options_(std::move(options)),
+      skeleton_(std::move(skeleton)),
+      shared_(&skeleton_->bss->tasklane_shared),
+      own_ports_(std::make_shared<OwnPorts>(shared_->own_ports)) {
+  shared_->abi_version = TASKLANE_ABI_VERSION;
+  shared_->stale_after_ns = static_cast<std::uint64_t>(options_.stale_after.count());
+  shared_->room = std::numeric_limits<std::int64_t>::max();
 }
+
+Steering::Steering(SteeringOptions options, Mapped memory)
+    : options_(std::move(options)),
+      mapped_(std::move(memory)),
+      shared_(mapped_.get()),
+      own_ports_(std::make_shared<OwnPorts>(shared_->own_ports)) {}
 
 Steering::~Steering() { own_ports_->detach(); }
 
@@ -108,11 +118,53 @@ Result<std::unique_ptr<Steering>> Steering::attach(const SteeringOptions& option
   if (const auto sound = check(options); !sound) return sound.error();
   auto locks = lock_all(without_duplicates(options).ports);
   if (!locks) return locks.error();
-  auto steering = prepare(options);
+  auto steering = attach_for_another(options, listeners);
   if (!steering) return steering.error();
   (*steering)->locks_ = std::move(*locks);
+  (*steering)->look_itself();
+  return steering;
+}
+
+Result<std::unique_ptr<Steering>> Steering::attach_for_another(const SteeringOptions& options,
+                                                               const SteeringListeners& listeners) {
+  auto steering = prepare(options);
+  if (!steering) return steering.error();
   if (const auto done = (*steering)->begin(listeners); !done) return done.error();
   return steering;
+}
+
+Result<UniqueFd> Steering::memory() const { return copy_of(bpf_map__fd(skeleton_->maps.bss)); }
+Result<UniqueFd> Steering::link() const { return copy_of(bpf_link__fd(skeleton_->links.steer)); }
+
+Result<Steering::ByHelper> Steering::attach_by_helper(const SteeringOptions& wanted,
+                                                      const SteeringListeners& listeners,
+                                                      const std::filesystem::path& socket,
+                                                      std::string_view wish) {
+  const SteeringOptions options = without_duplicates(wanted);
+  if (const auto sound = check(options); !sound) return sound.error();
+  std::vector<PortLock> locks;
+  if (listeners.ipv4 || listeners.ipv6) {
+    auto taken = lock_all(options.ports);
+    if (!taken) return taken.error();
+    locks = std::move(*taken);
+  }
+  Helper::Begun begun;
+  auto helper = Helper::connect(socket, wish, listeners, begun);
+  if (!helper) return helper.error();
+  void* memory =
+      ::mmap(nullptr, sizeof(tasklane_shared), PROT_READ | PROT_WRITE, MAP_SHARED, begun.memory.get(), 0);
+  if (memory == MAP_FAILED) return system_error("cannot share the steering program's memory");
+  Mapped mapped(static_cast<tasklane_shared*>(memory));
+  if (mapped->abi_version != TASKLANE_ABI_VERSION)
+    return Error{"the helper is of another release", socket.string(), "start the agent anew",
+                 ExitCode::found};
+  std::unique_ptr<Steering> steering(new Steering(options, std::move(mapped)));
+  steering->locks_ = std::move(locks);
+  steering->link_ = std::move(begun.link);
+  if (!steering->locks_.empty()) steering->look_itself();
+  steering->work_through(**helper);
+  if (const auto heard = steering->hear(); !heard) return heard.error();
+  return ByHelper{std::move(*helper), std::move(steering)};
 }
 
 Result<void> Steering::begin(const SteeringListeners& listeners) {
@@ -134,7 +186,7 @@ Result<Follower> Steering::follower(NamespaceWish wish) const {
   return Follower(std::move(wish), std::move(*program), std::move(*map), options_.ports, std::move(*home));
 }
 
-bool Steering::attached() const { return link_ || skeleton_->links.steer != nullptr; }
+bool Steering::attached() const { return link_ || (skeleton_ && skeleton_->links.steer != nullptr); }
 
 void Steering::note_news() {
   for (NamespaceNews& each : helper_->take_news()) {
@@ -179,6 +231,21 @@ Result<void> Steering::refresh() {
   return {};
 }
 
+Result<void> Steering::refresh_if_changed() {
+  if (helper_ == nullptr || !listening_) return refresh();
+  EndpointView now;
+  auto listeners = listening_->on(options_.ports, &now.on_devices);
+  if (!listeners) return refresh();
+  now.listeners = std::move(*listeners);
+  if (now == seen_) return hear();
+  seen_ = std::move(now);
+  return refresh();
+}
+
+void Steering::look_itself() {
+  if (Result<ListeningSockets> listening = ListeningSockets::open()) listening_ = std::move(*listening);
+}
+
 Result<void> Steering::hear() {
   if (helper_ == nullptr) return {};
   const std::lock_guard lock(endpoints_mutex_);
@@ -187,25 +254,24 @@ Result<void> Steering::hear() {
   return heard;
 }
 
-void Steering::heartbeat() { store(skeleton_->bss->tasklane_shared.heartbeat_ns, monotonic_now()); }
+void Steering::heartbeat() { store(shared_->heartbeat_ns, monotonic_now()); }
 void Steering::set_room(std::int64_t connections) {
-  std::atomic_ref(skeleton_->bss->tasklane_shared.room).store(connections, std::memory_order_relaxed);
+  std::atomic_ref(shared_->room).store(connections, std::memory_order_relaxed);
 }
 void Steering::set_stale_after(Duration silence) {
-  store(skeleton_->bss->tasklane_shared.stale_after_ns, static_cast<std::uint64_t>(silence.count()));
+  store(shared_->stale_after_ns, static_cast<std::uint64_t>(silence.count()));
 }
-void Steering::suspend() { store(skeleton_->bss->tasklane_shared.heartbeat_ns, 0); }
+void Steering::suspend() { store(shared_->heartbeat_ns, 0); }
 std::optional<Duration> Steering::heartbeat_age() const {
-  const std::uint64_t last =
-      std::atomic_ref(skeleton_->bss->tasklane_shared.heartbeat_ns).load(std::memory_order_relaxed);
+  const std::uint64_t last = std::atomic_ref(shared_->heartbeat_ns).load(std::memory_order_relaxed);
   if (last == 0) return std::nullopt;
   return std::chrono::nanoseconds(monotonic_now() - last);
 }
 
-void Steering::bypass(bool on) { store(skeleton_->bss->tasklane_shared.bypass, on ? 1 : 0); }
+void Steering::bypass(bool on) { store(shared_->bypass, on ? 1 : 0); }
 
 bool Steering::bypassed() const {
-  return std::atomic_ref(skeleton_->bss->tasklane_shared.bypass).load(std::memory_order_relaxed) != 0;
+  return std::atomic_ref(shared_->bypass).load(std::memory_order_relaxed) != 0;
 }
 
 std::set<SocketAddress> Steering::endpoints() const {
@@ -237,7 +303,7 @@ std::string Steering::device_of(int accepted, const SocketAddress& destination) 
 
 SteeringCounters Steering::counters() const {
   const auto count = [this](tasklane_verdict verdict) {
-    return std::atomic_ref(skeleton_->bss->tasklane_shared.counters[verdict]).load(std::memory_order_relaxed);
+    return std::atomic_ref(shared_->counters[verdict]).load(std::memory_order_relaxed);
   };
   return SteeringCounters{.steered = count(TASKLANE_STEERED),
                           .passed_other = count(TASKLANE_PASSED_OTHER),

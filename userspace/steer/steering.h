@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -24,6 +25,7 @@
 #include "userspace/steer/steering_listeners.h"
 
 struct steer_bpf;  // the skeleton, made by the build
+struct tasklane_shared;
 
 namespace tasklane {
 
@@ -53,6 +55,19 @@ class Steering {
   // the agent must accept, and give a heartbeat and a refresh() several times in stale_after.
   static Result<std::unique_ptr<Steering>> attach(const SteeringOptions& options,
                                                   const SteeringListeners& listeners);
+  // The same for an agent that has the port's lock and serves by itself what this process only attaches.
+  static Result<std::unique_ptr<Steering>> attach_for_another(const SteeringOptions& options,
+                                                              const SteeringListeners& listeners);
+  // What that agent works with.
+  Result<UniqueFd> memory() const;
+  Result<UniqueFd> link() const;
+  // That agent's, by a helper of whom nothing is asked at the start but to begin (Helper::connect()).
+  struct ByHelper {
+    std::unique_ptr<Helper> helper;
+    std::unique_ptr<Steering> steering;
+  };
+  static Result<ByHelper> attach_by_helper(const SteeringOptions& options, const SteeringListeners& listeners,
+                                           const std::filesystem::path& socket, std::string_view wish);
   // Steers nothing until a helper that has follower() among its duties finds the namespace; wherever that
   // goes, it is followed. Tells by take_news() what becomes of it.
   static Result<std::unique_ptr<Steering>> prepare(const SteeringOptions& options);
@@ -63,6 +78,9 @@ class Steering {
 
   // Looks again where models listen. Cheap: a dump of the listening sockets. One thread at a time.
   Result<void> refresh();
+  // The same where somebody else may be asked for it, and need not be while nothing has changed: who listens
+  // anybody may see. Where a namespace is followed only the helper can.
+  Result<void> refresh_if_changed();
   // Hears what that has found since; cheaper still.
   Result<void> hear();
   // What takes privilege from here on, for a helper's duties. Behind that, `helper` does it, and must live as
@@ -118,19 +136,30 @@ class Steering {
   };
   using Skeleton = std::unique_ptr<steer_bpf, CloseSkeleton>;
 
+  struct Unmap {
+    void operator()(tasklane_shared* memory) const;
+  };
+  using Mapped = std::unique_ptr<tasklane_shared, Unmap>;
+
   Steering(SteeringOptions options, Skeleton skeleton);
+  Steering(SteeringOptions options, Mapped memory);
   Result<void> begin(const SteeringListeners& listeners);
+  void look_itself();
   void note_news();
   Result<void> hand_over(const SteeringListeners& listeners);
   Result<void> attach_to_own_namespace();
 
   SteeringOptions options_;
   std::vector<PortLock> locks_;
-  Skeleton skeleton_;
+  Skeleton skeleton_;  // null: another process has loaded the program
+  Mapped mapped_;      // its memory
+  tasklane_shared* shared_;
   std::unique_ptr<SteeredEndpoints> privileged_;
   Helper* helper_ = nullptr;
+  std::optional<ListeningSockets> listening_;  // of the agent's own namespace
+  EndpointView seen_;                          // there, last
   std::vector<NamespaceNews> news_;
-  UniqueFd link_;  // to the followed namespace
+  UniqueFd link_;  // where another process has attached
   std::shared_ptr<OwnPorts> own_ports_;
 
   mutable std::mutex endpoints_mutex_;

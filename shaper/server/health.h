@@ -1,5 +1,6 @@
 // Whether an upstream is worth asking: a circuit breaker for each. What failed several times in a row is
-// passed over for a while; then one request tries it, and its answer decides. Pure; times are given. Not
+// passed over for a while; then one request tries it, and its answer decides. One that does not answer a
+// question whether it is there (check_up.h) is passed over until it does. Pure; times are given. Not
 // thread-safe.
 #pragma once
 
@@ -38,11 +39,31 @@ class Health {
     // once is enough.
     void worked();
     void failed(Time now, std::optional<Duration> pause = std::nullopt);
+    // It could not even be asked.
+    void unreached(Time now);
 
    private:
+    void count(Time now, std::optional<Duration> pause, bool away);
+    std::shared_ptr<Health> take();
+
     std::shared_ptr<Health> of_;  // null: it has had its word
     std::uint64_t epoch_;
     bool trial_;
+  };
+
+  // A question whether the server is there, from before it is dialled. It is no request: it takes no trial,
+  // and a good answer says nothing of an upstream that is there and fails all the same.
+  class Question {
+   public:
+    explicit Question(std::shared_ptr<Health> of) : of_(std::move(of)), epoch_(of_->epoch_) {}
+    // Closes what is open for nothing but that it was away.
+    void there() const;
+    // Open at once, and at least until then.
+    void away(Time until) const;
+
+   private:
+    std::shared_ptr<Health> of_;
+    std::uint64_t epoch_;
   };
 
   // `openings`: of one that this comes in place of.
@@ -54,12 +75,19 @@ class Health {
 
   [[nodiscard]] unsigned failures() const { return failures_; }  // in a row
   [[nodiscard]] std::uint64_t openings() const { return openings_; }
+  // Requests on their way there.
+  [[nodiscard]] unsigned under_way() const { return under_way_; }
 
  private:
+  // Why it is open: what brings it back.
+  enum class Cause : std::uint8_t { away, answers, asked_for };
+
   void close();
-  void open(Time until);
+  void open(Time until, Cause cause);
 
   unsigned failures_ = 0;
+  unsigned under_way_ = 0;
+  Cause cause_ = Cause::answers;
   std::uint64_t openings_;
   std::uint64_t epoch_ = 0;  // of each opening and closing: what began before one says nothing behind it
   Duration pause_ = first_pause;

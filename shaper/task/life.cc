@@ -147,7 +147,7 @@ void Life::stopped() {
 
 void Life::dialled(const std::optional<std::string>& problem, Time now) {
   if (!expect(Event::dialled)) return;
-  if (state_ != State::stopping && problem && attempt_) attempt_->failed(now);
+  if (state_ != State::stopping && problem && attempt_) attempt_->unreached(now);
   if (state_ == State::stopping || problem) attempt_.reset();
   if (state_ == State::stopping) return stopped();
   if (problem)

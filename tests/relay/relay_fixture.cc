@@ -9,6 +9,7 @@
 #include "shaper/classify/wording.h"
 #include "userspace/serve/acceptor.h"
 #include "userspace/serve/bypass.h"
+#include "userspace/serve/health_checks.h"
 #include "userspace/serve/rewarmer.h"
 #include "userspace/serve/slot_probe.h"
 #include "userspace/wire/spawn.h"
@@ -47,6 +48,7 @@ struct RelayTest::Relay {
   std::unique_ptr<RelayContext> context;
   std::unique_ptr<Rewarmer> rewarmer;
   std::unique_ptr<SlotProbe> slot_probe;
+  std::unique_ptr<HealthChecks> health_checks;
   std::unique_ptr<Acceptor> acceptor;
   std::uint16_t port = 0;
   std::thread thread;
@@ -68,6 +70,7 @@ void RelayTest::Relay::set_up(Duration prewarm_pause) {
   context->rewarmer = rewarmer.get();
   slot_probe = std::make_unique<SlotProbe>(*context);
   context->slot_probe = slot_probe.get();
+  health_checks = std::make_unique<HealthChecks>(*context, std::chrono::milliseconds(300));
   acceptor = std::make_unique<Acceptor>(*context);
   Listen listen = config->listen.front();
   listen.port = 0;
@@ -148,6 +151,15 @@ Row RelayTest::row(RequestClass request_class, const std::string& upstream) {
 
 void RelayTest::sweep(Duration ahead) {
   run_in_relay([&] { relay_->acceptor->sweep(now() + ahead); });
+}
+
+void RelayTest::ask_after_upstreams(Duration ahead) {
+  run_in_relay([&] { relay_->health_checks->sweep(now() + ahead); });
+}
+
+std::string RelayTest::health_of(const std::string& upstream) {
+  return in_relay(
+      [&] { return std::string(to_text(relay_->context->book.upstream({upstream}).health->state(now()))); });
 }
 
 std::size_t RelayTest::prompts_kept_after(Duration ahead) {

@@ -67,6 +67,9 @@ class RelayTest : public ::testing::Test {
   RelayCounters counters();
   Row row(RequestClass request_class, const std::string& upstream);
   void sweep(Duration ahead);
+  // As the agent does about once a second; so much later.
+  void ask_after_upstreams(Duration ahead = {});
+  std::string health_of(const std::string& upstream);
   // Chats' prompts that are still in mind so much later.
   std::size_t prompts_kept_after(Duration ahead);
   void bypass(bool on);

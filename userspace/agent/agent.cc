@@ -86,6 +86,7 @@ Result<void> Agent::Parts::listen() {
   relay->rewarmer = rewarmer.get();
   slot_probe = std::make_unique<SlotProbe>(*relay);
   relay->slot_probe = slot_probe.get();
+  health_checks = std::make_unique<HealthChecks>(*relay);
   acceptor = std::make_unique<Acceptor>(*relay);
   for (const Listen& wanted : config->listen)
     if (const auto listening = acceptor->add_listener(wanted); !listening) return listening.error();

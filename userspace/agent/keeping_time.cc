@@ -93,6 +93,7 @@ void Agent::Parts::sweep() {
   relay->answers.sweep(now());
   rewarmer->sweep(now());
   lanes.admission().forget(now());
+  health_checks->sweep(now());
   tell_changed_upstreams();
   give_memory_back();
 }

@@ -247,7 +247,7 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
       report_.gave_way = true;
       co_return true;
     }
-    if (!reached && to_named && !given_up) to_named->failed(now());
+    if (!reached && to_named && !given_up) to_named->unreached(now());
     if (!reached) co_return false;
     // A kept connection that the server had closed meanwhile: not the server's word on this request.
     const bool stale = report_.answer.end == AnswerEnd::no_answer && upstream_->reused();

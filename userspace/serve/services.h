@@ -50,8 +50,11 @@ class Services {
   [[nodiscard]] Target target_of(const Target& origin, const Upstream& upstream) const;
   // The head of a request to a service, whole. Nothing of any client's stands in it.
   [[nodiscard]] std::string head(const Upstream& upstream, Dialect dialect, std::size_t body_bytes) const;
+  // Of a GET to any upstream at an address of its own, with a service's key.
+  [[nodiscard]] std::string question(const Upstream& upstream, const std::string& path) const;
 
  private:
+  [[nodiscard]] std::string authorization(const Upstream& upstream) const;
   struct Access {
     std::string key;
     std::shared_ptr<TlsClient> tls;

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "userspace/serve/own_question.h"
 #include "userspace/serve/target.h"
-#include "userspace/wire/answer_collector.h"
 #include "userspace/wire/spawn.h"
 
 namespace tasklane {
@@ -15,7 +15,6 @@ namespace {
 constexpr Duration known_for = std::chrono::minutes(1);
 constexpr std::string_view says_its_slots = "llama.cpp";
 constexpr unsigned most_slots = 1024;
-constexpr int ok = 200;
 
 // As /props says it; /slots lists them.
 std::optional<unsigned> slots_in(const std::string& said) {
@@ -99,25 +98,13 @@ Awaitable<void> SlotProbe::ask(ServerKey server, Target origin, Upstream upstrea
 // Its body, where all of it came with status 200. Status 0: it did not answer.
 Awaitable<std::optional<std::string>> SlotProbe::get(const std::string& path, const Target& origin,
                                                      const Upstream& upstream, int* status) {
-  // Shared, for the timer's handler may already be queued when the answer is there.
-  const auto asking = std::make_shared<OwnRequests::One>(context_.own, server_key(origin, upstream));
-  Timer limit(context_.io.get_executor(), longest_answer_);
-  limit.async_wait([asking](const error_code& cancelled) {
-    if (!cancelled) asking->end();
-  });
-  const ReachWishes wishes{.dialling = asking->dialling()};
-  Result<UpstreamPtr> reached = co_await reach(context_.upstreams, target_of(origin, upstream), wishes);
-  if (!reached) co_return std::nullopt;
-  if (!asking->reached(std::move(*reached))) co_return std::nullopt;
-  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: " +
-                              (upstream.original ? std::string("localhost") : upstream.authority) +
-                              "\r\nConnection: close\r\n\r\n";
-  co_await send_all(asking->upstream().socket(), request);
-  AnswerAssembler said(Dialect::openai_chat, Keep::raw);
-  const Collected collected = co_await collect_answer(asking->upstream(), said, &context_.memory);
-  *status = collected.status;
-  if (collected.status != ok || !collected.whole) co_return std::nullopt;
-  co_return said.raw();
+  const std::string host = upstream.original ? "localhost" : upstream.authority;
+  OwnQuestion question{server_key(origin, upstream), target_of(origin, upstream), question_head(path, host),
+                       longest_answer_};
+  OwnAnswer said = co_await put(context_, std::move(question));
+  *status = said.status;
+  if (!said.whole) co_return std::nullopt;
+  co_return std::move(said.body);
 }
 
 }  // namespace tasklane

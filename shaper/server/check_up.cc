@@ -1,0 +1,59 @@
+#include "shaper/server/check_up.h"
+
+#include <algorithm>
+
+namespace tasklane {
+namespace {
+
+constexpr int not_found = 404;
+constexpr int no_such_method = 405;
+constexpr int server_error = 500;
+constexpr int not_implemented = 501;
+
+bool has_no_such_path(int status) {
+  return status == not_found || status == no_such_method || status == not_implemented;
+}
+
+}  // namespace
+
+void CheckUp::stopped(Time now) {
+  asking_ = false;
+  next_ = now + soon;
+}
+
+// What has gone may come back as another server.
+CheckUp::Word CheckUp::away(Time now) {
+  path_ = 0;
+  next_ = now + again_;
+  again_ = std::min(2 * again_, between);
+  return Word::away;
+}
+
+// A server that wants a key, or refuses the question otherwise, is there. One that is still loading its model
+// says 503 (llama-server: to whatever is asked), a gateway whose server has gone 502 or 504.
+CheckUp::Word CheckUp::answered(const CheckAnswer& answer, bool busy, Time now) {
+  asking_ = false;
+  if (answer.kind == CheckAnswer::Kind::silent) {
+    next_ = now + soon;
+    if (busy || ++silent_ < silences) return Word::nothing;
+    return away(now);
+  }
+  silent_ = 0;
+  if (answer.kind == CheckAnswer::Kind::refused) return away(now);
+  if (has_no_such_path(answer.status) && path_ + 1 < paths_.size()) {
+    ++path_;
+    next_ = now;
+    return Word::nothing;
+  }
+  if (answer.status >= server_error && !has_no_such_path(answer.status)) return away(now);
+  again_ = soon;
+  next_ = now + between;
+  return Word::there;
+}
+
+Time CheckUp::away_until() const {
+  constexpr Duration for_the_answer = std::chrono::seconds(5);
+  return next_ + for_the_answer;
+}
+
+}  // namespace tasklane

@@ -1,0 +1,63 @@
+// When an upstream is asked whether it is there, by what, and what its answer means: so that one that has
+// gone is passed over before a task pays for it, and one that is back serves before its pause is over. Pure;
+// times are given. Not thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "shaper/base/time.h"
+
+namespace tasklane {
+
+// What came of such a question.
+struct CheckAnswer {
+  enum class Kind {
+    refused,   // nobody listens there
+    silent,    // not reached, or no HTTP within the time
+    answered,  // with this status
+  };
+  Kind kind = Kind::silent;
+  int status = 0;
+};
+
+class CheckUp {
+ public:
+  static constexpr Duration between = std::chrono::seconds(15);
+  // Behind a bad answer; doubles up to `between`.
+  static constexpr Duration soon = std::chrono::seconds(1);
+  // A server may be slow for once: so many silences in a row are needed.
+  static constexpr unsigned silences = 2;
+
+  enum class Word { nothing, there, away };
+
+  // `paths`: at least one, the likeliest first. What a server does not have it says with 404; then the next
+  // is asked, and the one that it has from there on.
+  explicit CheckUp(std::vector<std::string> paths) : paths_(std::move(paths)) {}
+
+  // At once at first. Never while one is on its way.
+  [[nodiscard]] bool is_due(Time now) const { return !asking_ && now >= next_; }
+  [[nodiscard]] const std::string& path() const { return paths_[path_]; }
+
+  void asked() { asking_ = true; }
+  // One that was ended before its answer came says nothing.
+  void stopped(Time now);
+  // `busy`: requests are on their way there. Some servers answer nothing else meanwhile, so a silence then
+  // says nothing.
+  Word answered(const CheckAnswer& answer, bool busy, Time now);
+  // Until when it is away at least: for longer than the next answer takes.
+  [[nodiscard]] Time away_until() const;
+
+ private:
+  Word away(Time now);
+
+  std::vector<std::string> paths_;
+  std::size_t path_ = 0;
+  bool asking_ = false;
+  unsigned silent_ = 0;  // in a row
+  Duration again_ = soon;
+  Time next_{};
+};
+
+}  // namespace tasklane

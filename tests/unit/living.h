@@ -109,7 +109,7 @@ class Living : public testing::Test {
     std::optional<TaskPlan> plan = plan_task({id, endpoint, &facts, classification, decision, "10.0.0.1"});
     EXPECT_TRUE(plan);
     std::vector<Hop> hops;
-    for (const Upstream* upstream : route) hops.push_back({upstream, {upstream->name}, ""});
+    for (const Upstream* upstream : route) hops.push_back({upstream, {upstream->name}, beside_});
     Task& task = *(tasks_[id] = std::make_unique<Task>(*this));
     task.life = std::make_unique<Life>(
         Life::Around{book_, desk_->admission(), answers_, chats_, statistics_, canonical_, bypass_},
@@ -223,6 +223,7 @@ class Living : public testing::Test {
   Canonical canonical_{1, 2};
   BodyReader reader_;
   bool bypass_ = false;
+  std::string beside_;  // the server whose machine the upstreams are on
   Certainty certainty_ = Certainty::named;
   Tenant tenant_{7};
   Time now_{std::chrono::hours(1)};

@@ -145,7 +145,11 @@ bool says_nothing(const nlohmann::json& top, const char* key) {
 
 void set_upstreams(const JsonCursor& at, Config& config) {
   at.each_member([&](const std::string& name, const JsonCursor& c) {
-    config.upstreams.emplace(name, parse_upstream(name, c));
+    for (Upstream& upstream : parse_upstream(name, c)) {
+      std::string key = upstream.name;
+      if (!config.upstreams.emplace(key, std::move(upstream)).second)
+        c.fail("'" + key + "' is the name of another upstream too", "each address of \"urls\" is named so");
+    }
   });
 }
 

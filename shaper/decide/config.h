@@ -20,6 +20,7 @@
 #include "shaper/base/units.h"
 #include "shaper/decide/lane_settings.h"
 #include "shaper/dialect/dialect.h"
+#include "shaper/server/engine.h"
 
 namespace tasklane {
 
@@ -39,6 +40,8 @@ struct Listen {
 // gets the translated task and nothing of a client's head.
 struct Service {
   DialectFamily family = DialectFamily::openai;
+  bool family_told =
+      true;  // by the configuration; false: the server is asked, and this is not to be believed
   bool tls = false;
   std::string path;      // before the dialect's own: "/v1"
   bool off_host = true;  // not on this machine: what it gets leaves the host
@@ -52,6 +55,7 @@ struct Service {
 
 struct Upstream {
   std::string name;
+  std::string group{};    // of several addresses ("urls"): what rules call them all; empty: it has one
   bool original = false;  // "address": "original": where the client wanted to go
   std::string host;       // with "url": name or IP literal (no brackets)
   std::uint16_t port = 0;
@@ -64,6 +68,10 @@ struct Upstream {
   bool graft = false;                // tasks are asked on top of the chat that they quote
   bool prewarm = false;  // its system prompt and tools are asked when the front end's page is opened
   std::optional<Service> service{};
+  Engine engine = Engine::unknown;  // as the configuration says
+
+  // As rules call it.
+  [[nodiscard]] const std::string& called() const { return group.empty() ? name : group; }
 };
 
 struct When;  // shaper/decide/when.h: the compiled tests of one rule

@@ -130,10 +130,13 @@ void add_hop(const JsonCursor& at, const std::map<std::string, Upstream, std::le
              std::vector<std::string>& route) {
   const std::optional<std::string> name = at.text();
   if (!name) return;
-  if (upstreams.contains(*name)) return route.push_back(*name);
   std::vector<std::string_view> names;
-  names.reserve(upstreams.size());
-  for (const auto& [known, ignored] : upstreams) names.push_back(known);
+  const std::size_t before = route.size();
+  for (const auto& [known, upstream] : upstreams) {
+    if (upstream.called() == *name) route.push_back(known);
+    if (names.empty() || names.back() != upstream.called()) names.emplace_back(upstream.called());
+  }
+  if (route.size() > before) return;
   at.fail("unknown upstream '" + *name + "'", suggest(*name, names));
 }
 
@@ -161,8 +164,9 @@ void judge_services(const JsonCursor& at, const Rule& rule,
   const bool chats = std::any_of(classes.begin(), classes.end(), [](RequestClass each) {
     return each == RequestClass::chat || each == RequestClass::other;
   });
-  for (const std::string& name : rule.then.route) {
-    const Upstream& upstream = upstreams.find(name)->second;
+  for (const std::string& each : rule.then.route) {
+    const Upstream& upstream = upstreams.find(each)->second;
+    const std::string& name = upstream.called();
     if (!upstream.service) continue;
     if (classes.empty())
       at.fail("upstream '" + name + "' has a dialect of its own, and the rule names no class",

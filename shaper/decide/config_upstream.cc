@@ -1,5 +1,6 @@
 #include "shaper/decide/config_upstream.h"
 
+#include <set>
 #include <utility>
 
 #include "shaper/decide/config_address.h"
@@ -9,6 +10,8 @@ namespace {
 
 // It computes for thousands; nobody else's limit is to be met by so few.
 constexpr unsigned slots_of_a_hosted_one = 8;
+// Such an engine computes as many as its memory holds in one batch (vLLM: --max-num-seqs, by hundreds).
+constexpr unsigned slots_of_a_batching_one = 8;
 
 // The members that only a service has, as they are read.
 struct ServiceMembers {
@@ -32,6 +35,18 @@ void set_family(const JsonCursor& at, DialectFamily& family) {
     family = DialectFamily::ollama;
   else
     at.fail("unknown dialect '" + *written + "'", suggest(*written, {"openai", "ollama"}));
+}
+
+void set_engine(const JsonCursor& at, Engine& engine) {
+  const std::optional<std::string> written = at.text();
+  if (!written) return;
+  std::vector<std::string_view> names;
+  for (const EngineRow& row : engine_rows) {
+    if (row.name.empty()) continue;
+    if (row.name == *written) engine = row.engine;
+    names.push_back(row.name);
+  }
+  if (engine == Engine::unknown) at.fail("unknown engine '" + *written + "'", suggest(*written, names));
 }
 
 void set_money(const JsonCursor& at, Money& money) {
@@ -98,6 +113,8 @@ void conclude_service(const JsonCursor& at, const Url& url, ServiceMembers read,
               "give \"url\" and, where that is no https, \"dialect\": \"openai\" or \"ollama\"");
     return;
   }
+  if (!says_dialect && upstream.engine != Engine::unknown)
+    service.family = engine_row(upstream.engine).family;
   service.tls = url.tls;
   service.path = url.path;
   service.off_host = !is_loopback(url.at.host);
@@ -113,65 +130,108 @@ void conclude_service(const JsonCursor& at, const Url& url, ServiceMembers read,
   upstream.service = std::move(service);
 }
 
+// Where it is: at one address, at several, or where the client wanted to go.
+class Places {
+ public:
+  void add_to(JsonCursor::Members& members, Upstream& upstream) {
+    members.emplace("address", [&upstream](const JsonCursor& c) {
+      const std::optional<std::string> written = c.text();
+      if (written && *written != original_name)
+        c.fail("'" + *written + "' is no address that is known here",
+               "\"original\" is where the client wanted to go; else give \"url\"");
+      upstream.original = true;
+    });
+    members.emplace("url", [this](const JsonCursor& c) { add(c); });
+    members.emplace("urls",
+                    [this](const JsonCursor& c) { c.one_or_more([&](const JsonCursor& e) { add(e); }); });
+  }
+  [[nodiscard]] const std::vector<Url>& urls() const { return urls_; }
+  [[nodiscard]] bool given(const JsonCursor& at) const {
+    return at.value().contains("url") || at.value().contains("urls");
+  }
+
+  // What its members say together of where it is.
+  void judge(const JsonCursor& at, const Upstream& upstream) const {
+    if (at.value().contains("url") && at.value().contains("urls"))
+      at.fail("both 'url' and 'urls'", "a list of several addresses holds them all");
+    if (upstream.original == given(at))
+      at.fail(given(at) ? "both 'address' and 'url'" : "neither 'address' nor 'url'",
+              "{\"address\": \"original\"} or {\"url\": \"http://host:port\"}");
+    if (upstream.name == original_name && (given(at) || upstream.model))
+      at.fail("the name 'original' is kept for where the client wanted to go",
+              "name this upstream otherwise");
+    std::set<std::string> seen;
+    for (const Url& each : urls_) {
+      if (!seen.insert(each.at.authority).second)
+        at.fail("'" + each.at.authority + "' stands twice in 'urls'");
+      if (each.tls != urls_.front().tls) at.fail("'urls' with http and with https", "give all of them alike");
+    }
+  }
+
+ private:
+  void add(const JsonCursor& at) {
+    if (std::optional<Url> url = parse_url(at)) urls_.push_back(std::move(*url));
+  }
+  std::vector<Url> urls_;
+};
+
+void add_members(JsonCursor::Members& members, Upstream& upstream, std::optional<bool>& own_compute) {
+  const auto flag = [](bool& target) {
+    return [&target](const JsonCursor& c) { target = c.boolean().value_or(false); };
+  };
+  members.emplace("model", [&](const JsonCursor& c) {
+    upstream.model = c.text();
+    if (upstream.model && upstream.model->empty())
+      c.fail("the model's name is empty", "leave 'model' out to keep the request's own");
+  });
+  members.emplace("slots", [&](const JsonCursor& c) {
+    if (const auto value = c.integer(1, 1024)) upstream.slots = static_cast<unsigned>(*value);
+  });
+  members.emplace("reserve", [&](const JsonCursor& c) {
+    upstream.reserve = static_cast<unsigned>(c.integer(0, 1023).value_or(0));
+  });
+  members.emplace("engine", [&](const JsonCursor& c) { set_engine(c, upstream.engine); });
+  members.emplace("own_compute", [&](const JsonCursor& c) { own_compute = c.boolean(); });
+  members.emplace("rewarm", flag(upstream.rewarm));
+  members.emplace("graft", flag(upstream.graft));
+  members.emplace("prewarm", flag(upstream.prewarm));
+}
+
 }  // namespace
 
-Upstream parse_upstream(const std::string& name, const JsonCursor& plain) {
+std::vector<Upstream> parse_upstream(const std::string& name, const JsonCursor& plain) {
   Upstream upstream;
   upstream.name = name;
   const JsonCursor at = plain.owned_by("upstream '" + name + "'");
   if (name.empty()) at.fail("an upstream needs a name", "rules and statistics name it");
-  std::optional<Url> url;
   std::optional<bool> own_compute;
-  const auto set_address = [&](const JsonCursor& c) {
-    const std::optional<std::string> written = c.text();
-    if (written && *written != original_name)
-      c.fail("'" + *written + "' is no address that is known here",
-             "\"original\" is where the client wanted to go; else give \"url\"");
-    upstream.original = true;
-  };
-  const auto set_url = [&](const JsonCursor& c) {
-    url = parse_url(c);
-    if (!url) return;
-    upstream.host = url->at.host;
-    upstream.port = url->at.port;
-    upstream.authority = url->at.authority;
-  };
-  const auto set_model = [&](const JsonCursor& c) {
-    upstream.model = c.text();
-    if (upstream.model && upstream.model->empty())
-      c.fail("the model's name is empty", "leave 'model' out to keep the request's own");
-  };
-  const auto set_slots = [&](const JsonCursor& c) {
-    if (const auto value = c.integer(1, 1024)) upstream.slots = static_cast<unsigned>(*value);
-  };
-  const auto set_reserve = [&](const JsonCursor& c) {
-    upstream.reserve = static_cast<unsigned>(c.integer(0, 1023).value_or(0));
-  };
-  const auto flag = [](bool& target) {
-    return [&target](const JsonCursor& c) { target = c.boolean().value_or(false); };
-  };
+  Places places;
   ServiceMembers service;
-  JsonCursor::Members members{{"address", set_address},
-                              {"url", set_url},
-                              {"model", set_model},
-                              {"slots", set_slots},
-                              {"reserve", set_reserve},
-                              {"own_compute", [&](const JsonCursor& c) { own_compute = c.boolean(); }},
-                              {"rewarm", flag(upstream.rewarm)},
-                              {"graft", flag(upstream.graft)},
-                              {"prewarm", flag(upstream.prewarm)}};
+  JsonCursor::Members members;
+  places.add_to(members, upstream);
+  add_members(members, upstream, own_compute);
   add_service_members(members, service);
   at.members(members);
-  upstream.own_compute = own_compute.value_or(!upstream.original && !is_loopback(upstream.host));
-  if (!at.value().is_object()) return upstream;
-  const bool has_url = at.value().contains("url");
-  if (upstream.original == has_url)
-    at.fail(has_url ? "both 'address' and 'url'" : "neither 'address' nor 'url'",
-            "{\"address\": \"original\"} or {\"url\": \"http://host:port\"}");
-  if (name == original_name && (has_url || upstream.model))
-    at.fail("the name 'original' is kept for where the client wanted to go", "name this upstream otherwise");
-  if (url || !has_url) conclude_service(at, url.value_or(Url{}), std::move(service), upstream);
-  return upstream;
+  if (!at.value().is_object()) return {upstream};
+  places.judge(at, upstream);
+  if (engine_row(upstream.engine).below_chats && !upstream.slots) upstream.slots = slots_of_a_batching_one;
+  std::vector<Upstream> all;
+  for (const Url& url : places.urls()) {
+    Upstream& one = all.emplace_back(upstream);
+    one.host = url.at.host;
+    one.port = url.at.port;
+    one.authority = url.at.authority;
+    one.own_compute = own_compute.value_or(!is_loopback(one.host));
+    if (places.urls().size() > 1) {
+      one.group = name;
+      one.name = name + '@' + one.authority;
+    }
+    conclude_service(at, url, service, one);
+  }
+  if (!all.empty()) return all;
+  upstream.own_compute = own_compute.value_or(false);
+  if (!places.given(at)) conclude_service(at, {}, std::move(service), upstream);
+  return {upstream};
 }
 
 }  // namespace tasklane

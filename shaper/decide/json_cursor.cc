@@ -41,7 +41,8 @@ void Problems::add(const std::string& pointer, const std::string& owner, const s
   if (!owner.empty()) line += owner + ": ";
   line += what;
   if (!hint.empty()) line += " (" + hint + ")";
-  lines_.push_back(std::move(line));
+  // What is true of each address of an upstream is told once.
+  if (std::find(lines_.begin(), lines_.end(), line) == lines_.end()) lines_.push_back(std::move(line));
 }
 
 Error Problems::error() const {

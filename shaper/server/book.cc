@@ -57,12 +57,17 @@ void Book::forget_wanted_slots() {
 }
 
 void Book::configuration_read_again() {
-  for (auto& [server, page] : pages_)
+  for (auto& [server, page] : pages_) {
+    page.priority = {};
     for (auto& [name, model] : page.models) {
       model.page.constraints = {};
       model.page.slices.clear();
     }
-  for (auto& [name, page] : upstreams_) page.health = std::make_shared<Health>(page.health->openings());
+  }
+  for (auto& [name, page] : upstreams_) {
+    page.health = std::make_shared<Health>(page.health->openings());
+    page.family.reset();
+  }
 }
 
 std::size_t Book::models() const {

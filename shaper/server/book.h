@@ -15,12 +15,14 @@
 #include <vector>
 
 #include "shaper/base/time.h"
+#include "shaper/dialect/dialect.h"
 #include "shaper/dialect/endpoint.h"
 #include "shaper/dialect/load_options.h"
 #include "shaper/server/constraints.h"
 #include "shaper/server/graft_worth.h"
 #include "shaper/server/health.h"
 #include "shaper/server/origins_seen.h"
+#include "shaper/server/priority_seen.h"
 #include "shaper/server/rewarm_worth.h"
 #include "shaper/server/server_key.h"
 #include "shaper/server/slice_worth.h"
@@ -57,10 +59,17 @@ struct RewarmSeen {
   Time last_used{};              // by a chat or for its sake
 };
 
+struct Present {};
+
 // Of an upstream by itself, whatever server it is.
 struct UpstreamPage {
   std::shared_ptr<Health> health = std::make_shared<Health>();
   Spending spending{};
+  std::optional<DialectFamily> family{};  // in which it was seen to answer, where nobody says
+  // Whoever holds a copy is a request that is there, from when it waits for its turn until it leaves.
+  std::shared_ptr<const Present> present = std::make_shared<const Present>();
+
+  [[nodiscard]] std::size_t in_flight() const { return static_cast<std::size_t>(present.use_count()) - 1; }
 };
 
 class Book {
@@ -72,6 +81,7 @@ class Book {
   SlotsSeen& slots(const ServerKey& server) { return open(server).slots; }
   RewarmSeen& rewarm(const ServerKey& server) { return open(server).rewarm; }
   OriginsSeen& origins(const ServerKey& server) { return open(server).origins; }
+  PrioritySeen& priority(const ServerKey& server) { return open(server).priority; }
   UpstreamPage& upstream(const UpstreamKey& key) { return upstreams_[key]; }
   // Null: nothing is known of it. Opens no page.
   [[nodiscard]] const UpstreamPage* known(const UpstreamKey& key) const;
@@ -99,6 +109,7 @@ class Book {
     SlotsSeen slots;
     RewarmSeen rewarm;
     OriginsSeen origins;
+    PrioritySeen priority;
     std::map<std::string, Model> models;
     std::uint64_t opened = 0;
   };

@@ -169,6 +169,7 @@ void Life::replied(const Reply& reply, const AnswerAssembler& assembler, Time no
     return;
   }
   reconnects_ = false;
+  if (learn_priority(reply, now)) return;
   if (was == State::prefilling)
     take_slice(reply, assembler.figures());
   else if (was == State::grafting)
@@ -207,6 +208,7 @@ Effect Life::next(Time now) {
 }
 
 Effect Life::end() {
+  present_.reset();
   if (state_ != State::gone && std::exchange(in_lane_, false))
     return effect::LeaveLane{result_ ? result_ : last_error_};
   if (client_left_) return effect::Done{};
@@ -229,6 +231,7 @@ Effect Life::enter(const MadeBody& made, Time now) {
   }
   begun_once_ = true;
   in_lane_ = true;
+  present_ = upstream().original ? nullptr : upstream_page().present;
   state_ = State::waiting;
   return effect::EnterLane{std::move(wish)};
 }
@@ -256,6 +259,10 @@ Ticket Life::ticket(const MadeBody& made, Time now) const {
   if (may_share_)
     ticket.canonical = around_.canonical.key_of(ticket.tenant, ticket.request_class, dialect(),
                                                 model_key().model, made.json);
+  if (goes_behind_chats(now)) {
+    ticket.settings.hold = false;
+    ticket.settings.preempt.reset();  // the server itself lets chats go first
+  }
   if (!begun_once_) return ticket;
   ticket.rate_paid = true;
   const Duration waited = now - begun_;
@@ -309,6 +316,7 @@ Effect Life::send(Time now) {
 
 // This upstream has; the next one of the route is asked, but for nobody.
 void Life::fail(LocalAnswer error) {
+  present_.reset();
   auto result = std::make_shared<TaskResult>();
   result->error = std::move(error);
   last_error_ = std::move(result);

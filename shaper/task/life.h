@@ -205,6 +205,9 @@ class Life {
   void conclude_graft(const Reply& reply, const AnswerAssembler& assembler, Time now);
   [[nodiscard]] bool changed_riskily() const;
   void ask_once_more(Trouble trouble);
+  [[nodiscard]] std::optional<int> priority(Time now) const;
+  [[nodiscard]] bool goes_behind_chats(Time now) const;
+  bool learn_priority(const Reply& reply, Time now);
   void take(Answer answer, const Reply& reply, bool whole, Time now);
   void remember_suggestion(const Answer& answer, Time now);
   void stop();
@@ -212,6 +215,7 @@ class Life {
   void fail(LocalAnswer error);
   [[nodiscard]] UpstreamPage& upstream_page() const;
   [[nodiscard]] std::optional<std::string> unavailable(Time now) const;
+  [[nodiscard]] Money paid_last_day(Time now) const;
   void judge_upstream(const Reply& reply, const AnswerAssembler& assembler, Time now);
   void settle(const Reply& reply, const AnswerAssembler& assembler, Time now);
   [[nodiscard]] LocalAnswer own_error(int status, const std::string& message) const;
@@ -228,11 +232,14 @@ class Life {
   bool in_lane_ = false;
 
   Constraints wanted_;                // of its body, as things stand
+  std::optional<int> priority_;       // of its body; none: it carries none
+  bool priority_refused_ = false;     // maybe: it is asked once more without, and else as it was
   std::optional<Trouble> once_more_;  // asked as the client sent it, for this reason
   Constraints applied_before_ = no_constraints;
   MadeBody made_;
   std::optional<Graft> graft_;  // none: it is asked by its own prompt
   Prefill prefill_;
+  std::shared_ptr<const Present> present_;  // at an upstream that has a name
   std::optional<Health::Attempt> attempt_;  // while something is on its way to an upstream that has a name
   std::optional<Bill> bill_;                // of what is on its way
 

@@ -26,6 +26,7 @@ MadeBody Life::body() const {
   wish.as_stream = !once_more_ && wanted_.stream;
   wish.bounds = plan_.bounds;
   wish.dialect = dialect();
+  if (!once_more_) wish.priority = priority_;
   return plan_.body.made(wish);
 }
 
@@ -66,6 +67,7 @@ void Life::prepare(Time now) {
   prefill_ = {};
   reconnects_ = false;
   graft_ = grafted(now);
+  if (graft_ && made_.has_priority) graft_->json["priority"] = *priority_;
   const SliceWorth& worth = slice_worth();
   const std::optional<SliceOptions> options = worth.options();
   // Where chats may never come, and each request may cost money, none is made to learn what slices are worth.
@@ -73,6 +75,7 @@ void Life::prepare(Time now) {
   const bool keystroke = plan_.ticket.lane == Lane::keystroke;
   if (around_.bypass || once_more_ || !plan_.ticket.settings.slices || untried || !options) return;
   if (upstream().service) return;  // each may cost money, and no chat waits behind it
+  if (made_.has_priority) return;  // its server slices itself, and lets chats go first
   const KnownPrefix known = keystroke ? known_beginning() : KnownPrefix();
   prefill_.options = *options;
   prefill_.slices = Slices::cut(graft_ ? graft_->json : made_.json, dialect(), *options, known);

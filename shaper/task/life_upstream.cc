@@ -1,4 +1,6 @@
 // Which upstream of its route a task asks, what is learnt of it, and what it is paid.
+#include <utility>
+
 #include "shaper/task/life.h"
 
 namespace tasklane {
@@ -19,9 +21,18 @@ std::optional<std::string> Life::unavailable(Time now) const {
   // The last one is asked all the same: there is nobody else.
   if (!last && !page.health->may_try(now)) return "is down";
   const std::optional<Service>& service = upstream().service;
-  if (service && service->per_day && page.spending.last_day(now) >= *service->per_day)
+  if (service && service->per_day && paid_last_day(now) >= *service->per_day)
     return "has cost its budget of the day";
   return {};
+}
+
+// Several addresses of one upstream have one key and one budget, and stand in a route together.
+Money Life::paid_last_day(Time now) const {
+  Money paid;
+  for (const Hop& each : route_)
+    if (each.upstream->called() == upstream().called())
+      paid += around_.book.upstream({each.upstream->name}).spending.last_day(now);
+  return paid;
 }
 
 // The next upstream that may be asked. Where the last may not be, the task is answered empty, or told why.
@@ -57,8 +68,44 @@ void Life::want(Time now) {
   const bool hosted = upstream().service && upstream().service->off_host;
   wanted_.no_thinking = wanted_.no_thinking && plan_.allowed.no_thinking && !hosted;
   once_more_.reset();
+  priority_ = priority(now);
+  priority_refused_ = false;
   never_graft_ = false;
   prepared_ = false;
+}
+
+// A person waits for what is in the lane `blocking` as for a chat: it goes with them.
+std::optional<int> Life::priority(Time now) const {
+  constexpr int of_keystrokes = 1;  // behind chats, which have 0
+  constexpr int of_background = 2;
+  const bool known = engine_row(upstream().engine).below_chats;
+  if (!known || plan_.ticket.lane == Lane::blocking || around_.bypass) return {};
+  if (!around_.book.priority(hop().server).worth_trying(now)) return {};
+  return plan_.ticket.lane == Lane::keystroke ? of_keystrokes : of_background;
+}
+
+// Then the lane need not hold it for them. Of another server on the same machine priorities say nothing.
+bool Life::goes_behind_chats(Time now) const {
+  return priority_ && plan_.ticket.lane == Lane::background && hop().compute.empty() &&
+         around_.book.priority(hop().server).heeded(now);
+}
+
+// Whether it is to be asked once more, without what may have been refused. Only where that is answered is it
+// known that it was, and no other fault of the request.
+bool Life::learn_priority(const Reply& reply, Time now) {
+  constexpr int bad_request = 400;
+  constexpr int not_understood = 422;
+  const bool refused = reply.status == bad_request || reply.status == not_understood;
+  if (made_.has_priority && refused) {
+    priority_.reset();
+    priority_refused_ = true;
+    prepared_ = false;
+    return true;
+  }
+  if (reply.status != ok) return false;
+  if (made_.has_priority) around_.book.priority(hop().server).answered(now);
+  if (std::exchange(priority_refused_, false)) around_.book.priority(hop().server).refused(now);
+  return false;
 }
 
 // What the request itself is the cause of says nothing of the upstream; nor does a slice without an answer,

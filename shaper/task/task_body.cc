@@ -33,7 +33,9 @@ MadeBody TaskBody::made(const BodyWish& wish) const {
   made.applied =
       constrain(made.json, dialect, wish.request_class, wish.json_contract, wish.wanted, wish.bounds);
   made.made_stream = wish.as_stream && as_stream(made.json, dialect);
-  made.changed |= made.applied.any() || made.made_stream;
+  made.has_priority = wish.priority && !is_ollama(dialect) && !made.json.contains("priority");
+  if (made.has_priority) made.json["priority"] = *wish.priority;
+  made.changed |= made.applied.any() || made.made_stream || made.has_priority;
   return made;
 }
 

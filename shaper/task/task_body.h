@@ -27,6 +27,7 @@ struct BodyWish {
   SchemaBounds bounds = SchemaBounds::of_shipped_template;
   bool as_stream = true;            // whatever the client asked for
   Dialect dialect = Dialect::none;  // the upstream's; none: the client's
+  std::optional<int> priority{};    // for a server that is to put it behind its chats
 };
 
 // The body as one upstream is to get it.
@@ -35,6 +36,7 @@ struct MadeBody {
   Constraints applied = no_constraints;  // what was changed in fact
   bool made_stream = false;              // its client did not ask for one
   bool changed = false;                  // in any way
+  bool has_priority = false;             // and not its client's own
   std::optional<std::string> unsaid{};   // what the upstream's dialect cannot say: it is not to be asked
 };
 

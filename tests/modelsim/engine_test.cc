@@ -6,6 +6,8 @@
 
 #include <numeric>
 
+#include "tools/modelsim/generation_request.h"
+
 namespace tasklane::sim {
 namespace {
 
@@ -99,6 +101,31 @@ TEST(OllamaQueue, GoesInPairsInTwoSlots) {
     EXPECT_NEAR(machine.end(ids[2 * pair]), 2.5 * (pair + 1), 0.25 * (pair + 1));
     EXPECT_NEAR(machine.end(ids[2 * pair + 1]), 2.5 * (pair + 1), 0.25 * (pair + 1));
   }
+}
+
+TEST(AQueue, ThatHeedsPrioritiesLaunchesLowerOnesFirstAndElseInTheOrderOfArrival) {
+  EngineOptions vllm = llama();
+  vllm.priorities = Priorities::heeded;
+  Machine machine(vllm);
+  machine.at(0ms, work(prompt(310, 1), 5));
+  Work task = work(prompt(310, 2), 5);
+  task.priority = 2;
+  const auto first_task = machine.at(10ms, task);
+  const auto second_task = machine.at(20ms, task);
+  const auto chat = machine.at(30ms, work(prompt(310, 3), 5));
+  EXPECT_LT(machine.end(chat), machine.end(first_task));
+  EXPECT_LT(machine.end(first_task), machine.end(second_task));
+}
+
+TEST(ARequestsPriority, IsReadOrRefusedAsVllmDoesWithAndWithoutItsScheduling) {
+  const auto read = [](const char* body, Priorities priorities) {
+    return parse_generation(Dialect::openai_chat, body, Flavour::llama, priorities);
+  };
+  const char* const behind = R"({"messages":[{"role":"user","content":"x"}],"priority":2})";
+  EXPECT_EQ(2, read(behind, Priorities::heeded)->work.priority);
+  EXPECT_EQ(0, read(behind, Priorities::ignored)->work.priority);
+  EXPECT_FALSE(read(behind, Priorities::refused).has_value());
+  EXPECT_TRUE(read(R"({"messages":[],"priority":0})", Priorities::refused).has_value());
 }
 
 TEST(AQueuedRequestThatIsClosed, LeavesOllamasQueueAtOnceAndNeverRuns) {

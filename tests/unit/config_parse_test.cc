@@ -129,6 +129,29 @@ TEST(Config, AnUpstreamsNameInBracketsKeepsThemInTheHostField) {
   EXPECT_EQ(config->upstreams.at("six").authority, "[::1]:5");
 }
 
+TEST(Config, AnUpstreamOfSeveralAddressesIsRoutedToAsOne) {
+  const std::string text = R"({"version": 1, "intercept": [{"port": 1}],
+      "upstreams": {"gpu": {"urls": ["http://10.0.0.2:8000", "http://127.0.0.1:8000"], "model": "m",
+                            "engine": "vllm"}, "gpu-2": {"urls": ["http://c:1"]}},
+      "rules": [{"name": "t", "when": {"class": "title"}, "then": {"route": ["gpu", "original"], "lane": "background"}}]})";
+  const auto config = parse_config(text, "x");
+  ASSERT_TRUE(config.has_value()) << config.error().text();
+  EXPECT_TRUE(test::JsonSchema("tasklane.schema.json").allows(nlohmann::json::parse(text)));
+  EXPECT_THAT(config->rules[0].then.route,
+              testing::ElementsAre("gpu@10.0.0.2:8000", "gpu@127.0.0.1:8000", "original"));
+  for (const char* const name : {"gpu@10.0.0.2:8000", "gpu@127.0.0.1:8000"}) {
+    const Upstream& one = config->upstreams.at(name);
+    EXPECT_EQ("gpu", one.called());
+    EXPECT_EQ("m", one.model);
+    EXPECT_EQ(Engine::vllm, one.engine);
+    EXPECT_EQ(8000, one.port);
+    EXPECT_GT(one.slots, 1U) << "it computes many at once";
+  }
+  EXPECT_TRUE(config->upstreams.at("gpu@10.0.0.2:8000").own_compute);
+  EXPECT_FALSE(config->upstreams.at("gpu@127.0.0.1:8000").own_compute);
+  EXPECT_EQ("gpu-2", config->upstreams.at("gpu-2").called()) << "a list of one is no group";
+}
+
 TEST(Config, AnOriginalThatReplacesTheModelIsNotWhereUnnamedRequestsGo) {
   const auto config = parse_config(
       R"({"version": 1, "intercept": [{"port": 1}],

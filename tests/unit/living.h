@@ -115,7 +115,7 @@ class Living : public testing::Test {
     if (route.empty()) route = {&model_};
     TaskPlan plan = plan_of(id, body, route);
     std::vector<Hop> hops;
-    for (const Upstream* upstream : route) hops.push_back({upstream, {upstream->name}, ""});
+    for (const Upstream* upstream : route) hops.push_back({upstream, {upstream->name}, beside_});
     Task& task = *(tasks_[id] = std::make_unique<Task>(*this));
     task.life = std::make_unique<Life>(around(), std::move(plan), std::move(hops));
     perform(task);
@@ -227,6 +227,7 @@ class Living : public testing::Test {
   Canonical canonical_{1, 2};
   BodyReader reader_;
   bool bypass_ = false;
+  std::string beside_;  // the server whose machine the upstreams are on
   Certainty certainty_ = Certainty::named;
   Tenant tenant_{7};
   Time now_{std::chrono::hours(1)};

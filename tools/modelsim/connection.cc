@@ -142,8 +142,8 @@ class Connection {
       co_return co_await reply(request, said.status, said.content_type, said.body,
                                llama() && said.status >= 400);
     }
-    const Result<GenerationRequest> generation =
-        parse_generation(endpoint.dialect, request.body, state_.options.engine.flavour);
+    const Result<GenerationRequest> generation = parse_generation(
+        endpoint.dialect, request.body, state_.options.engine.flavour, state_.options.engine.priorities);
     if (!generation) {
       note(request, nullptr, 0);
       const std::string body = error_body(endpoint.dialect, state_.options.engine.flavour, 400,

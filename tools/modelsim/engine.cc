@@ -75,6 +75,12 @@ std::uint64_t Engine::submit(Work work, Time now) {
   return id;
 }
 
+void Engine::enqueue(std::deque<Job>& queue, Job job) {
+  const auto behind = std::find_if(queue.begin(), queue.end(),
+                                   [&](const Job& each) { return each.work.priority > job.work.priority; });
+  queue.insert(behind, std::move(job));
+}
+
 // A loaded model's requests go to its runner at once; the others wait until one can be loaded, and are
 // overtaken.
 void Engine::place(Job job, Time now) {
@@ -82,7 +88,7 @@ void Engine::place(Job job, Time now) {
     runners_.push_back(make_runner(job.work.model, job.work.load_options, std::nullopt));
   if (Runner* runner = runner_for(job.work)) {
     runner->used = ++uses_;
-    runner->queue.push_back(std::move(job));
+    enqueue(runner->queue, std::move(job));
     return launch_waiting(*runner, now);
   }
   if (waiting_for_load_.size() > options_.max_queue) {
@@ -117,7 +123,7 @@ void Engine::load_next(Time now) {
     Job job = std::move(waiting_for_load_.front());
     waiting_for_load_.pop_front();
     records_[job.id].usage.load = options_.load_time;
-    runner->queue.push_back(std::move(job));
+    enqueue(runner->queue, std::move(job));
     launch_waiting(*runner, now);
   }
 }

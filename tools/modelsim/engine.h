@@ -19,6 +19,10 @@ namespace tasklane::sim {
 
 enum class Flavour { ollama, llama };
 
+// What a server makes of the "priority" of a request in OpenAI's dialects, as vLLM does: it is not looked
+// at, any but 0 is refused (no --scheduling-policy priority), or lower ones are launched earlier.
+enum class Priorities { ignored, refused, heeded };
+
 struct EngineOptions {
   Flavour flavour = Flavour::ollama;
   unsigned slots = 1;
@@ -31,6 +35,7 @@ struct EngineOptions {
   unsigned max_loaded = 1;      // models in memory at once (Ollama)
   unsigned max_queue = 512;     // requests that wait for a load (Ollama: 503 beyond)
   bool loaded_at_start = true;  // the first model needs no load
+  Priorities priorities = Priorities::ignored;
 };
 
 struct Work {
@@ -41,6 +46,7 @@ struct Work {
   Tokens quoted{};                  // the same in a prompt that quotes it; empty: those of its text
   std::size_t most_tokens = 0;      // 0: no limit
   bool stream = true;
+  int priority = 0;  // what waits is launched by it, lower ones first, and else in the order of arrival
 };
 
 struct Usage {
@@ -140,6 +146,7 @@ class Engine {
                      std::optional<Time> ready) const;
   Runner* runner_for(const Work& work);
   void place(Job job, Time now);
+  static void enqueue(std::deque<Job>& queue, Job job);
   void load_next(Time now);
   void launch_waiting(Runner& runner, Time now);
   void launch(Runner& runner, Job job, Time now);

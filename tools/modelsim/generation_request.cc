@@ -80,7 +80,8 @@ void read_schema(const Json& body, GenerationRequest& request) {
 
 }  // namespace
 
-Result<GenerationRequest> parse_generation(Dialect dialect, const std::string& body, Flavour flavour) {
+Result<GenerationRequest> parse_generation(Dialect dialect, const std::string& body, Flavour flavour,
+                                            Priorities priorities) {
   const Result<Json> parsed = parse_object(body);
   if (!parsed) return Error{"unexpected EOF", "", ""};
   const Json& json = *parsed;
@@ -96,12 +97,18 @@ Result<GenerationRequest> parse_generation(Dialect dialect, const std::string& b
     else
       read_prompt(json, request);
     read_limits(json, request, flavour);
+    if (priorities != Priorities::ignored && !is_ollama(dialect))
+      request.work.priority = json.value("priority", 0);
     read_schema(json, request);
   } catch (const Json::exception& error) {
     return Error{error.what(), "", ""};
   }
   if (flavour == Flavour::llama && dialect == Dialect::openai_chat && !json.contains("messages"))
     return Error{"'messages' is required", "", ""};
+  if (priorities == Priorities::refused && request.work.priority != 0)
+    return Error{
+        "Got priority " + std::to_string(request.work.priority) + " but Priority scheduling is not enabled.",
+        "", ""};
   request.load_only = is_ollama(dialect) && request.last_user_text.empty();
   request.work.model = request.model;
   request.work.stream = request.stream;

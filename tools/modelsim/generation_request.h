@@ -23,6 +23,7 @@ struct GenerationRequest {
 };
 
 // Error: what the server says with status 400.
-Result<GenerationRequest> parse_generation(Dialect dialect, const std::string& body, Flavour flavour);
+Result<GenerationRequest> parse_generation(Dialect dialect, const std::string& body, Flavour flavour,
+                                           Priorities priorities = Priorities::ignored);
 
 }  // namespace tasklane::sim

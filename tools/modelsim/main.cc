@@ -32,6 +32,11 @@ int main(int argc, char** argv) {
       ->check(CLI::PositiveNumber);
   app.add_option("--max-queue", options.engine.max_queue, "Requests that may wait for a load");
   app.add_option("--model", options.models, "A model's name, again for more");
+  const std::map<std::string, Priorities> priorities{
+      {"ignored", Priorities::ignored}, {"refused", Priorities::refused}, {"heeded", Priorities::heeded}};
+  app.add_option("--priority", options.engine.priorities,
+                 "What it makes of a request's \"priority\", as vLLM does: ignored, refused or heeded")
+      ->transform(CLI::CheckedTransformer(priorities));
   app.add_option("--seed", options.style.seed, "Of the answers");
   app.add_flag("--prose", options.style.prose,
                "Answer tasks in prose, as small models do, unless a schema forces JSON");

@@ -42,8 +42,13 @@ void note_compaction(const Rule& rule, std::vector<std::string>& remarks) {
 
 void note_lone_hop(const Rule& rule, const Config& config, std::vector<std::string>& remarks) {
   const std::vector<std::string>& route = rule.then.route;
-  if (route.size() == 1 && !config.upstreams.find(route.front())->second.original)
-    remarks.push_back("rule '" + rule.name + "' has no second upstream: while '" + route.front() +
+  if (route.empty()) return;
+  const Upstream& first = config.upstreams.find(route.front())->second;
+  const bool lone = std::all_of(route.begin(), route.end(), [&](const std::string& each) {
+    return config.upstreams.find(each)->second.called() == first.called();
+  });
+  if (lone && !first.original)
+    remarks.push_back("rule '" + rule.name + "' has no second upstream: while '" + first.called() +
                       "' is down its requests fail");
 }
 

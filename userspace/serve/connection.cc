@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "shaper/decide/balance.h"
 #include "shaper/dialect/error_answer.h"
 #include "shaper/dialect/translate.h"
 #include "shaper/task/plan.h"
@@ -238,6 +239,8 @@ Awaitable<Decision> Connection::decide_on(const Request& request, Reading& readi
     co_await reading.work(decide_now);
   else
     decide_now();
+  const bool by_chat = classification.typist_by != TypistEvidence::address;
+  balance(decision.route, {context_.book, by_chat ? classification.typist.value() : 0, request.id, now()});
   co_return decision;
 }
 

@@ -228,7 +228,12 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
   const Upstream& upstream = *decision_.route[index];
   report_.upstream = upstream.name;
   std::optional<Health::Attempt> to_named;
-  if (!upstream.original) to_named.emplace(context_.book.upstream({upstream.name}).health, now());
+  std::shared_ptr<const Present> present;
+  if (!upstream.original) {
+    const UpstreamPage& page = context_.book.upstream({upstream.name});
+    to_named.emplace(page.health, now());
+    present = page.present;
+  }
   for (bool allow_idle = may_reuse();; allow_idle = false) {
     dialling_ = std::make_shared<Dialling>();
     input_->when_closed([this] { client_closed(); });

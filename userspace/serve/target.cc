@@ -21,7 +21,7 @@ bool is_account(const Upstream& upstream) {
 
 ServerKey server_key(const Target& origin, const Upstream& upstream) {
   if (!upstream.original)
-    return {is_account(upstream) ? upstream.name + '@' + upstream.authority : upstream.authority};
+    return {is_account(upstream) ? upstream.called() + '@' + upstream.authority : upstream.authority};
   return {origin.steered ? "original:" + std::to_string(origin.destination.port())
                          : origin.host + ":" + std::to_string(origin.port)};
 }

@@ -1,0 +1,124 @@
+// Tasks on a server that can be told to let chats go first: what they carry, what is learnt of it, and when
+// they need not wait.
+#include "unit/living.h"
+
+namespace tasklane {
+namespace {
+
+using namespace std::chrono_literals;
+using State = Life::State;
+
+constexpr RequestId chat = 1000;
+constexpr int bad_request = 400;
+
+class LivesWithPriorities : public Living {
+ protected:
+  LivesWithPriorities() {
+    model_.engine = Engine::vllm;
+    desk_->admission().use_slots("model", 8);
+  }
+  [[nodiscard]] nlohmann::json sent(RequestId id) { return nlohmann::json::parse(task(id).sent); }
+  [[nodiscard]] PrioritySeen& seen() { return book_.priority({"model"}); }
+  static std::string refusal() {
+    return R"({"error":{"message":"Got priority 2 but Priority scheduling is not enabled.","code":400}})";
+  }
+};
+
+TEST_F(LivesWithPriorities, ATaskIsToGoBehindWhatSaysNothing) {
+  arrive(1, title_body());
+  reach(1);
+  EXPECT_GT(sent(1)["priority"], 0) << "a lower one is handled earlier, and a chat has 0";
+  answer(1, titled("Rice"));
+  EXPECT_TRUE(seen().heeded(now_));
+}
+
+TEST_F(LivesWithPriorities, AServerThatRefusesItIsAskedTheSameWithoutItUnseen) {
+  rule_.then.settings.constrain = true;
+  arrive(1, title_body());
+  reach(1);
+  nlohmann::json first = sent(1);
+  answer(1, refusal(), bad_request);
+  reach(1);
+  first.erase("priority");
+  EXPECT_EQ(first, sent(1)) << "and all else as it was";
+  answer(1, titled("Rice"));
+  EXPECT_EQ(R"({"title":"Rice"})", content(1));
+  EXPECT_EQ(0U, statistics_.relay().constraint_refused) << "no other change is blamed";
+  arrive(2, title_body("beans"));
+  reach(2);
+  EXPECT_FALSE(sent(2).contains("priority")) << "it is remembered";
+  answer(2, titled("Beans"));
+  pass(61min);
+  arrive(3, title_body("peas"));
+  reach(3);
+  EXPECT_TRUE(sent(3).contains("priority")) << "but not for ever";
+}
+
+TEST_F(LivesWithPriorities, ARequestThatIsAtFaultItselfTellsNothingOfThem) {
+  arrive(1, title_body());
+  for (int i = 0; i < 3; ++i) {  // with it, without it, as it came
+    reach(1);
+    answer(1, R"({"error":{"message":"no such model"}})", bad_request);
+  }
+  EXPECT_EQ(State::failed, state(1));
+  EXPECT_TRUE(seen().worth_trying(now_));
+  EXPECT_FALSE(seen().heeded(now_));
+}
+
+TEST_F(LivesWithPriorities, WhereTheServerHeedsThemATaskIsNotHeldForAChatNorTakenBack) {
+  seen().answered(now_);
+  chat_comes(chat);
+  Task& beside = arrive(1, title_body());
+  ASSERT_EQ("dial", beside.on_its_way);
+  reach(1);
+  EXPECT_TRUE(sent(1).contains("priority"));
+  chat_comes(chat + 1);
+  EXPECT_FALSE(beside.aborted);
+  answer(1, titled("Rice"));
+  EXPECT_EQ(R"({"title":"Rice"})", content(1));
+}
+
+TEST_F(LivesWithPriorities, WhereThatIsNotKnownItIsHeldAsEver) {
+  chat_comes(chat);
+  arrive(1, title_body());
+  EXPECT_EQ(State::waiting, state(1));
+  seen().refused(now_);
+  arrive(2, title_body("beans"));
+  EXPECT_EQ(State::waiting, state(2));
+}
+
+TEST_F(LivesWithPriorities, WhatAPersonWaitsForGoesWithTheChats) {
+  rule_.then.settings.lane = Lane::blocking;
+  arrive(1, title_body());
+  reach(1);
+  EXPECT_FALSE(sent(1).contains("priority"));
+}
+
+TEST_F(LivesWithPriorities, WhatItsClientOrARuleSaysStays) {
+  rule_.then.patch = nlohmann::json{{"priority", -3}};
+  arrive(1, title_body());
+  reach(1);
+  EXPECT_EQ(-3, sent(1)["priority"]);
+  answer(1, titled("Rice"));
+  EXPECT_FALSE(seen().heeded(now_)) << "that is not the one that was put there";
+}
+
+TEST_F(LivesWithPriorities, SGLangGetsNoneForItPutsChatsBehindAllThatHaveOne) {
+  model_.engine = Engine::sglang;
+  arrive(1, title_body());
+  reach(1);
+  EXPECT_FALSE(sent(1).contains("priority"));
+}
+
+TEST_F(LivesWithPriorities, ATaskBesideAnotherServersChatsOnTheSameMachineIsHeldForThem) {
+  helper_.engine = Engine::vllm;
+  helper_.own_compute = false;
+  book_.priority({"task"}).answered(now_);
+  beside_ = "model";
+  chat_comes(chat);
+  arrive(1, title_body(), {&helper_});
+  EXPECT_EQ(State::waiting, state(1));
+}
+
+}  // namespace
+}  // namespace tasklane

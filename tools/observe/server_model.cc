@@ -1,10 +1,12 @@
 #include "tools/observe/server_model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <set>
 
 #include "tools/observe/printing.h"
+#include "tools/observe/replay.h"
 
 namespace tasklane::observe {
 namespace {
@@ -12,6 +14,7 @@ namespace {
 constexpr double usual_prefill = 300, usual_decode = 20;
 constexpr std::size_t least_prompt = 48, least_answer = 6;  // tokens, for a rate
 constexpr double cold = 0.1;                                // of a prompt may have been known
+constexpr double nearly_all = 0.9;
 constexpr Duration a_load = std::chrono::milliseconds(500);
 constexpr std::size_t host_cache_tokens = 100'000;  // some gigabytes of a model of 30B
 
@@ -59,6 +62,13 @@ std::optional<double> computed_tokens(const ObservedRequest& request) {
   const bool known = request.prefix && request.prefix->could_reuse >= cold;
   if (known) return std::nullopt;
   return static_cast<double>(*figures.prompt_tokens);
+}
+
+// Since when its answer was being written, as far as that is told.
+std::optional<Time> writes_from(const ObservedRequest& request) {
+  if (request.stream) return request.first_token;
+  if (!request.figures.generation_time) return std::nullopt;
+  return *request.ended - *request.figures.generation_time;
 }
 
 // Tokens over seconds, of those that were alone if any were.
@@ -168,17 +178,12 @@ void fit_decode(const Requests& requests, const Company& company, ServerModel& m
   for (const ObservedRequest* each : requests) {
     const auto tokens = each->figures.generated_tokens;
     if (!tokens || *tokens < least_answer || each->how != Ending::whole) continue;
-    double some = static_cast<double>(*tokens);
-    double seconds = 0;
-    if (each->stream && each->first_token) {
-      some -= 1;  // the first comes with the end of the prompt
-      seconds = seconds_of(*each->ended - *each->first_token);
-    } else if (each->figures.generation_time) {
-      some -= 1;
-      seconds = seconds_of(*each->figures.generation_time);
-    }
+    const double some = static_cast<double>(*tokens) - 1;  // the first comes with the end of the prompt
+    const std::optional<Time> from = writes_from(*each);
+    if (!from) continue;
+    const double seconds = seconds_of(*each->ended - *from);
     any.add(some, seconds);
-    if (company.alone(*each, each->first_token.value_or(each->whole), *each->ended)) alone.add(some, seconds);
+    if (company.alone(*each, *from, *each->ended)) alone.add(some, seconds);
   }
   const Rate& rate = better(alone, any);
   if (rate.count == 0) {
@@ -195,8 +200,7 @@ void fit_decode(const Requests& requests, const Company& company, ServerModel& m
 void fit_slots(const Requests& requests, ServerModel& model) {
   std::vector<std::pair<Time, int>> changes;
   for (const ObservedRequest* each : requests) {
-    std::optional<Time> from = each->stream ? each->first_token : std::nullopt;
-    if (!each->stream && each->figures.generation_time) from = *each->ended - *each->figures.generation_time;
+    const std::optional<Time> from = writes_from(*each);
     if (!from || *from >= *each->ended) continue;
     changes.emplace_back(*from, 1);
     changes.emplace_back(*each->ended, -1);
@@ -239,8 +243,10 @@ void fit_answers(const Requests& requests, ServerModel& model) {
     const UpstreamFigures& earlier = before->second->figures;
     if (!earlier.prompt_tokens || !earlier.generated_tokens || *earlier.generated_tokens < least_answer)
       continue;
-    const double more =
-        static_cast<double>(*each->figures.cached_tokens) - static_cast<double>(*earlier.prompt_tokens);
+    const auto cached = static_cast<double>(*each->figures.cached_tokens);
+    const auto asked = static_cast<double>(*earlier.prompt_tokens);
+    if (cached < nearly_all * asked) continue;  // the prompt itself was lost: that says nothing of its answer
+    const double more = cached - asked;
     ++(more > 0.5 * static_cast<double>(*earlier.generated_tokens) ? kept : lost);
   }
   model.keeps_answers = kept >= lost;
@@ -283,6 +289,42 @@ void fit_rest(const Requests& requests, const Company& company, ServerModel& mod
   if (!overheads.empty()) model.overhead = from_seconds(std::clamp(median(overheads), 0.0, 1.0));
 }
 
+// How far the chats' first tokens of a replay without rules are from those that were measured.
+double distance(const Trace& trace, const std::map<SocketName, ServerModel>& models, SocketName server) {
+  std::map<RequestId, const ObservedRequest*> chats;
+  for (const ObservedRequest& request : trace.requests)
+    if (request.server == server && request.request_class() == RequestClass::chat && request.first_token)
+      chats[request.id] = &request;
+  double sum = 0;
+  constexpr double least = 0.01;  // seconds: of less nobody can tell
+  for (const Fate& fate : replay(trace, {nullptr, models}).fates) {
+    const auto chat = chats.find(fate.id);
+    if (chat == chats.end() || !fate.first_token) continue;
+    const double was = seconds_of(*chat->second->first_token - chat->second->whole);
+    const double simulated = seconds_of(*fate.first_token - fate.arrived);
+    sum += std::abs(std::log(std::max(simulated, least) / std::max(was, least)));
+  }
+  return sum;
+}
+
+// On several slots a chat may find its prompt in its own: that tells nothing of what is kept behind them. So
+// both are tried.
+void try_caches(const Trace& trace, std::map<SocketName, ServerModel>& models) {
+  for (auto& [server, model] : models) {
+    if (model.engine.slots < 2) continue;
+    std::map<std::size_t, double> distances;
+    for (const std::size_t cache : {host_cache_tokens, std::size_t{0}}) {
+      model.engine.host_cache = cache;
+      distances[cache] = distance(trace, models, server);
+    }
+    const bool keeps = distances[host_cache_tokens] <= distances[0];
+    model.engine.host_cache = keeps ? host_cache_tokens : 0;
+    model.because["cache"] =
+        std::string("replayed without rules, chats' first tokens are nearer to what they were ") +
+        (keeps ? "where it keeps earlier prompts" : "where it keeps none");
+  }
+}
+
 void use_given(const GivenModel& given, ServerModel& model) {
   const auto take = [&](auto& into, const auto& value, const char* name) {
     if (!value) return;
@@ -322,6 +364,7 @@ std::map<SocketName, ServerModel> fit_servers(const Trace& trace, const GivenMod
     fit_answers(requests, model);
     use_given(given, model);
   }
+  if (!given.host_cache) try_caches(trace, models);
   return models;
 }
 

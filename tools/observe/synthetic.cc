@@ -153,15 +153,17 @@ const PromptPart* Synthetic::quoted_answer(const ObservedRequest& request) const
 }
 
 // A task's last user message. What it asks for stands at its beginning, where all of its class have it; what
-// is typed, at its end. The text stays as long as it was.
+// is typed, at its end, behind as much as stands before a shorter text of the same typist. The text stays as
+// long as it was.
 std::string Synthetic::told(const ObservedRequest& request, const PromptPart& part, std::string_view begins,
                             double bytes_per_token) {
   std::string ends;
   if (request.typed.bytes > 0) ends = "<type>General</type>\n<text>" + typed(request) + "</text>";
+  const std::size_t until = part.bytes - std::min<std::size_t>(part.bytes, ends.size());
   const std::vector<QuotedLine>& lines = request.quotes;
   if (lines.empty() || request.request_class() == RequestClass::chat)
-    return std::string(begins) + shortened(text(said(part), bytes_per_token), begins.size() + ends.size()) +
-           ends;
+    return std::string(begins) +
+           shortened(text_between(said(part), 0, until, bytes_per_token), begins.size()) + ends;
   constexpr std::string_view open = "<chat_history>\n", close = "</chat_history>\n";
   std::string content(begins);
   content += shortened(text_between(part, 0, lines.front().at, bytes_per_token), begins.size() + open.size());
@@ -171,8 +173,7 @@ std::string Synthetic::told(const ObservedRequest& request, const PromptPart& pa
         .append(text(said_.at({line.hash, line.bytes}), bytes_per_token))
         .append("\n");
   content += close;
-  content += shortened(text_between(part, end_of(lines.back()), part.bytes, bytes_per_token),
-                       close.size() + ends.size());
+  content += shortened(text_between(part, end_of(lines.back()), until, bytes_per_token), close.size());
   return content + ends;
 }
 

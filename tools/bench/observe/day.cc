@@ -79,6 +79,7 @@ class Watched : public Front {
     const auto watch = std::make_shared<Watch>(Watch{world_.now(), {}, {}});
     const auto said = std::make_shared<sim::GenerationRequest>(std::move(*generation));
     sim::Work work = said->work;
+    if (asked.request_class == RequestClass::chat) sim::append_tokens(work.quoted, words_of(asked.answer));
     const std::size_t tokens = asked.answer_tokens;
     model_.submit(
         std::move(work), tokens,

@@ -32,6 +32,12 @@ void add_arguments(CLI::App& app, AgentArguments& into) {
                  "(tasklane-helper.socket), so that the agent needs none; default: it starts one itself")
       ->type_name("SOCKET")
       ->envname("TASKLANE_HELPER");
+  app.add_option(
+         "--ready-fd", into.agent.ready_descriptor,
+         "Descriptor to which a line end is written when the agent works, for supervisors that are not "
+         "systemd (s6, for instance); it is closed behind that")
+      ->type_name("NUMBER")
+      ->check(CLI::Range(3, 65535));
   app.add_flag("--as-helper", into.as_helper,
                "Keeps the privilege for the agent that is connected to standard input "
                "(tasklane-helper@.service); takes --config and --netns as that agent does");

@@ -8,7 +8,8 @@ void add_arguments(CLI::App& app, AgentArguments& into) {
   app.footer(
       "SIGHUP reads the configuration again; SIGTERM and SIGINT end the agent behind the answers that are on "
       "their way, a second one at once.\n"
-      "Exit codes: 0 ended; 2 wrong usage or bad configuration; 3 not permitted or not supported here.");
+      "Exit codes: 0 ended; 1 its helper has ended or is not there; 2 wrong usage or bad configuration; 3 "
+      "not permitted or not supported here.");
   app.set_version_flag("--version", "tasklaned " TASKLANE_VERSION);
   app.add_option("--config", into.agent.config,
                  "Rules, a JSON file (default: /etc/tasklane/tasklane.json where it is there, else the "

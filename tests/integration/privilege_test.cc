@@ -93,6 +93,29 @@ TEST_F(AnAgentsPrivilege, OfTheHelperHoldsNeitherTheLinkNorASocketOfTheNetwork) 
   EXPECT_EQ(sockets, 2u) << "to the agent, and to the kernel";
 }
 
+// And neither it nor its helper keeps that open.
+TEST_F(AnAgentsPrivilege, ToSteerIsToldToADescriptorWhenItIsUsed) {
+  constexpr int told = 30;
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const UniqueFd hears(ends[0]);
+  UniqueFd says(ends[1]);
+  AgentProcess agent(Launch{.command = {}, .where = &host(), .before = [&says] { ::dup2(says.get(), told); }},
+                     test::steer_one_port, {"--ready-fd", std::to_string(told)});
+  says.reset();
+  std::string heard;
+  for (char byte = 0; ::read(hears.get(), &byte, 1) == 1;) heard += byte;
+  EXPECT_EQ(heard, "\n");
+  EXPECT_TRUE(agent.steers()) << agent->err();
+}
+
+TEST_F(AnAgentsPrivilege, OfAReadyDescriptorThatIsNotOpenIsTold) {
+  const test::Finished agent =
+      test::run_to_end({.command = {test::program("tasklaned"), "--ready-fd", "30"}, .where = &host()});
+  EXPECT_EQ(agent.status, 2);
+  EXPECT_THAT(agent.err, HasSubstr("--ready-fd: descriptor 30 is not open"));
+}
+
 TEST_F(AnAgentsPrivilege, IsNotMissedWhenAModelComesLater) {
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();

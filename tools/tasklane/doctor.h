@@ -64,9 +64,9 @@ struct Seen {
   bool agent_user_exists = true;
 
   AgentState agent = AgentState::answers;
-  nlohmann::json stats;                               // the agent's; null: none
+  nlohmann::json stats;                                // the agent's; null: none
   std::map<std::string, std::uint64_t> helper_limits;  // "locked memory"; absent: not to be seen
-  bool service_manager = true;                        // systemd runs here
+  bool service_manager = true;                         // systemd runs here
 
   std::vector<Listener> listeners;
   std::vector<Published> published;

@@ -1,6 +1,8 @@
 #include "userspace/agent/agent.h"
 
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <random>
@@ -162,6 +164,9 @@ Result<std::unique_ptr<Agent>> Agent::start(const AgentOptions& options) {
   parts->options = options;
   parts->manager = ServiceManager::from_environment();
   if (const Result<Account> known = account_of(options.user); !known) return known.error();
+  if (const auto& told = options.ready_descriptor; told && ::fcntl(*told, F_GETFD) < 0)
+    return Error{"descriptor " + std::to_string(*told) + " is not open", "--ready-fd",
+                 "open it where the agent is started: --ready-fd 3 3>FILE"};
   if (const Result<void> done = parts->configure(); !done) return done.error();
   raise_descriptor_limit();
   raise_memory_lock_limit();
@@ -174,6 +179,13 @@ Result<std::unique_ptr<Agent>> Agent::start(const AgentOptions& options) {
   if (const Result<void> done = parts->give_up_privilege(); !done) return done.error();
   if (const Result<void> done = parts->settle(); !done) return done.error();
   return std::unique_ptr<Agent>(new Agent(std::move(parts)));  // NOLINT: the constructor is private
+}
+
+// As s6 has it: whoever waits for a line needs nothing else of systemd's.
+void Agent::Parts::tell_ready() {
+  if (!options.ready_descriptor) return;
+  const UniqueFd told(*std::exchange(options.ready_descriptor, std::nullopt));
+  [[maybe_unused]] const ssize_t written = ::write(told.get(), "\n", 1);
 }
 
 void Agent::Parts::start_working() {
@@ -189,6 +201,7 @@ void Agent::Parts::start_working() {
   for (const Listen& each : config->listen)
     spdlog::info("listening on {}:{} for {}:{}", each.host, each.port, each.to_host, each.to_port);
   manager.say("READY=1");
+  tell_ready();
 }
 
 ExitCode Agent::run() {

@@ -15,6 +15,7 @@ struct AgentOptions {
   std::optional<std::string> netns;             // instead of the configuration's (NamespaceWish)
   std::optional<std::string> control_socket;    // instead of the configuration's
   std::optional<std::string> user;              // whom it becomes; none: account_of()'s choice
+  std::optional<int> ready_descriptor;          // told when it works, and closed
   std::optional<std::string> helper;            // the socket of a helper that is started there; none: its own
 };
 

@@ -8,7 +8,8 @@ void add_arguments(CLI::App& app, AgentArguments& into) {
   app.footer(
       "SIGHUP reads the configuration again; SIGTERM and SIGINT end the agent behind the answers that are on "
       "their way, a second one at once.\n"
-      "Exit codes: 0 ended; 2 wrong usage or bad configuration; 3 not permitted or not supported here.");
+      "Exit codes: 0 ended; 1 its helper has ended or is not there; 2 wrong usage or bad configuration; 3 "
+      "not permitted or not supported here.");
   app.set_version_flag("--version", "tasklaned " TASKLANE_VERSION);
   app.add_option("--config", into.agent.config,
                  "Rules, a JSON file (default: /etc/tasklane/tasklane.json where it is there, else the "
@@ -32,6 +33,12 @@ void add_arguments(CLI::App& app, AgentArguments& into) {
                  "(tasklane-helper.socket), so that the agent needs none; default: it starts one itself")
       ->type_name("SOCKET")
       ->envname("TASKLANE_HELPER");
+  app.add_option(
+         "--ready-fd", into.agent.ready_descriptor,
+         "Descriptor to which a line end is written when the agent works, for supervisors that are not "
+         "systemd (s6, for instance); it is closed behind that")
+      ->type_name("NUMBER")
+      ->check(CLI::Range(3, 65535));
   app.add_flag("--as-helper", into.as_helper,
                "Keeps the privilege for the agent that is connected to standard input "
                "(tasklane-helper@.service); takes --config and --netns as that agent does");

@@ -95,6 +95,7 @@ struct Agent::Parts {
   ControlAnswer collect_samples(const std::string& body);
   ControlAnswer take_samples();
   void start_working();
+  void tell_ready();
 
   // The pulse: keeping_time.cc.
   Awaitable<void> keep_time();

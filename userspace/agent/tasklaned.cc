@@ -1,5 +1,5 @@
-// tasklaned: the agent. Exit codes: 0 ended cleanly, 2 bad usage or configuration, 3 not permitted or not
-// supported here.
+// tasklaned: the agent. Exit codes: 0 ended cleanly, 1 its helper has ended or is not there, 2 bad usage or
+// configuration, 3 not permitted or not supported here.
 #include <fcntl.h>
 #include <malloc.h>
 #include <sys/prctl.h>

@@ -71,6 +71,21 @@ void set_timeout(const JsonCursor& at, Duration& timeout) {
   if (value) timeout = *value;
 }
 
+void set_only_if(const JsonCursor& at, bool& resident) {
+  const std::optional<std::string> written = at.text();
+  if (!written) return;
+  if (*written != "resident") return at.fail("unknown condition '" + *written + "'", "\"resident\" is known");
+  resident = true;
+}
+
+void judge_residency(const JsonCursor& at, const Upstream& upstream) {
+  if (!upstream.only_if_resident) return;
+  if (upstream.original && !upstream.model)
+    at.fail("'only_if' for the model that its clients ask for", "give \"model\": it is about another one");
+  if (upstream.service && upstream.service->tls && upstream.service->off_host)
+    at.fail("'only_if' for somebody else's server", "it is about what a server of one's own holds in memory");
+}
+
 void add_service_members(JsonCursor::Members& members, ServiceMembers& read) {
   Service& service = read.service;
   const auto add = [&](const char* name, const std::function<void(const JsonCursor&)>& set) {
@@ -93,11 +108,15 @@ void conclude_service(const JsonCursor& at, const Url& url, ServiceMembers read,
   if (upstream.original || (!url.tls && !says_dialect)) {
     if (!url.path.empty())
       at.fail("the url has a path", "\"dialect\": \"openai\" or \"ollama\" says what is asked below it");
+    const bool has_timeout = std::erase(read.given, "timeout") > 0;
+    if (has_timeout && upstream.original) at.fail("'timeout' for where the client wanted to go");
+    if (has_timeout) upstream.timeout = service.timeout;
     for (const std::string& name : read.given)
       at.fail("'" + name + "' is for an upstream with a url and a dialect of its own",
               "give \"url\" and, where that is no https, \"dialect\": \"openai\" or \"ollama\"");
     return;
   }
+  upstream.timeout = service.timeout;
   service.tls = url.tls;
   service.path = url.path;
   service.off_host = !is_loopback(url.at.host);
@@ -150,12 +169,14 @@ Upstream parse_upstream(const std::string& name, const JsonCursor& plain) {
   const auto flag = [](bool& target) {
     return [&target](const JsonCursor& c) { target = c.boolean().value_or(false); };
   };
+  const auto set_residency = [&](const JsonCursor& c) { set_only_if(c, upstream.only_if_resident); };
   ServiceMembers service;
   JsonCursor::Members members{{"address", set_address},
                               {"url", set_url},
                               {"model", set_model},
                               {"slots", set_slots},
                               {"reserve", set_reserve},
+                              {"only_if", set_residency},
                               {"own_compute", [&](const JsonCursor& c) { own_compute = c.boolean(); }},
                               {"rewarm", flag(upstream.rewarm)},
                               {"graft", flag(upstream.graft)},
@@ -171,6 +192,7 @@ Upstream parse_upstream(const std::string& name, const JsonCursor& plain) {
   if (name == original_name && (has_url || upstream.model))
     at.fail("the name 'original' is kept for where the client wanted to go", "name this upstream otherwise");
   if (url || !has_url) conclude_service(at, url.value_or(Url{}), std::move(service), upstream);
+  judge_residency(at, upstream);
   return upstream;
 }
 

@@ -57,11 +57,13 @@ void Book::forget_wanted_slots() {
 }
 
 void Book::configuration_read_again() {
-  for (auto& [server, page] : pages_)
+  for (auto& [server, page] : pages_) {
+    page.residency = {};
     for (auto& [name, model] : page.models) {
       model.page.constraints = {};
       model.page.slices.clear();
     }
+  }
   for (auto& [name, page] : upstreams_) page.health = std::make_shared<Health>(page.health->openings());
 }
 

@@ -66,6 +66,9 @@ struct Upstream {
   bool own_compute = false;          // its work slows no chat on the original; loopback: false unless said
   bool rewarm = false;               // the last chat's prompt is asked again after other work
   bool graft = false;                // tasks are asked on top of the chat that they quote
+  bool only_if_resident = false;     // a task goes there only while its server holds `model` in memory
+  std::optional<Duration>
+      timeout{};         // with "url": its answer has come whole within it; none: as long as it takes
   bool prewarm = false;  // its system prompt and tools are asked when the front end's page is opened
   std::optional<Service> service{};
   Engine engine = Engine::unknown;  // as the configuration says

@@ -180,6 +180,16 @@ void judge_services(const JsonCursor& at, const Rule& rule,
   }
 }
 
+// Somebody must serve while the model is not loaded.
+void judge_last_hop(const JsonCursor& at, const Rule& rule,
+                    const std::map<std::string, Upstream, std::less<>>& upstreams) {
+  if (rule.then.route.empty()) return;
+  const std::string& last = rule.then.route.back();
+  if (upstreams.find(last)->second.only_if_resident)
+    at.fail("upstream '" + last + "' is the last of the route, and is asked only while its model is loaded",
+            "name one behind it that always serves, where the client wanted to go for instance");
+}
+
 Rule parse_rule(const JsonCursor& at, const std::map<std::string, Upstream, std::less<>>& upstreams) {
   Rule rule;
   const auto& value = at.value();
@@ -196,6 +206,7 @@ Rule parse_rule(const JsonCursor& at, const std::map<std::string, Upstream, std:
                 {"then", [&](const JsonCursor& c) { rule.then = parse_then(c, upstreams); }}},
                {"name", "then"});
   judge_services(at, rule, upstreams);
+  judge_last_hop(at, rule, upstreams);
   return rule;
 }
 

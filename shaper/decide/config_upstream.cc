@@ -86,6 +86,21 @@ void set_timeout(const JsonCursor& at, Duration& timeout) {
   if (value) timeout = *value;
 }
 
+void set_only_if(const JsonCursor& at, bool& resident) {
+  const std::optional<std::string> written = at.text();
+  if (!written) return;
+  if (*written != "resident") return at.fail("unknown condition '" + *written + "'", "\"resident\" is known");
+  resident = true;
+}
+
+void judge_residency(const JsonCursor& at, const Upstream& upstream) {
+  if (!upstream.only_if_resident) return;
+  if (upstream.original && !upstream.model)
+    at.fail("'only_if' for the model that its clients ask for", "give \"model\": it is about another one");
+  if (upstream.service && upstream.service->tls && upstream.service->off_host)
+    at.fail("'only_if' for somebody else's server", "it is about what a server of one's own holds in memory");
+}
+
 void add_service_members(JsonCursor::Members& members, ServiceMembers& read) {
   Service& service = read.service;
   const auto add = [&](const char* name, const std::function<void(const JsonCursor&)>& set) {
@@ -108,6 +123,9 @@ void conclude_service(const JsonCursor& at, const Url& url, ServiceMembers read,
   if (upstream.original || (!url.tls && !says_dialect)) {
     if (!url.path.empty())
       at.fail("the url has a path", "\"dialect\": \"openai\" or \"ollama\" says what is asked below it");
+    const bool has_timeout = std::erase(read.given, "timeout") > 0;
+    if (has_timeout && upstream.original) at.fail("'timeout' for where the client wanted to go");
+    if (has_timeout) upstream.timeout = service.timeout;
     for (const std::string& name : read.given)
       at.fail("'" + name + "' is for an upstream with a url and a dialect of its own",
               "give \"url\" and, where that is no https, \"dialect\": \"openai\" or \"ollama\"");
@@ -115,6 +133,7 @@ void conclude_service(const JsonCursor& at, const Url& url, ServiceMembers read,
   }
   if (!says_dialect && upstream.engine != Engine::unknown)
     service.family = engine_row(upstream.engine).family;
+  upstream.timeout = service.timeout;
   service.tls = url.tls;
   service.path = url.path;
   service.off_host = !is_loopback(url.at.host);
@@ -190,6 +209,7 @@ void add_members(JsonCursor::Members& members, Upstream& upstream, std::optional
   members.emplace("reserve", [&](const JsonCursor& c) {
     upstream.reserve = static_cast<unsigned>(c.integer(0, 1023).value_or(0));
   });
+  members.emplace("only_if", [&](const JsonCursor& c) { set_only_if(c, upstream.only_if_resident); });
   members.emplace("engine", [&](const JsonCursor& c) { set_engine(c, upstream.engine); });
   members.emplace("own_compute", [&](const JsonCursor& c) { own_compute = c.boolean(); });
   members.emplace("rewarm", flag(upstream.rewarm));
@@ -227,10 +247,12 @@ std::vector<Upstream> parse_upstream(const std::string& name, const JsonCursor& 
       one.name = name + '@' + one.authority;
     }
     conclude_service(at, url, service, one);
+    judge_residency(at, one);
   }
   if (!all.empty()) return all;
   upstream.own_compute = own_compute.value_or(false);
   if (!places.given(at)) conclude_service(at, {}, std::move(service), upstream);
+  judge_residency(at, upstream);
   return {upstream};
 }
 

@@ -59,6 +59,7 @@ void Book::forget_wanted_slots() {
 void Book::configuration_read_again() {
   for (auto& [server, page] : pages_) {
     page.priority = {};
+    page.residency = {};
     for (auto& [name, model] : page.models) {
       model.page.constraints = {};
       model.page.slices.clear();

@@ -19,10 +19,12 @@
 #include "shaper/dialect/endpoint.h"
 #include "shaper/dialect/load_options.h"
 #include "shaper/server/constraints.h"
+#include "shaper/server/cut_prompts.h"
 #include "shaper/server/graft_worth.h"
 #include "shaper/server/health.h"
 #include "shaper/server/origins_seen.h"
 #include "shaper/server/priority_seen.h"
+#include "shaper/server/residency.h"
 #include "shaper/server/rewarm_worth.h"
 #include "shaper/server/server_key.h"
 #include "shaper/server/slice_worth.h"
@@ -82,7 +84,10 @@ class Book {
   RewarmSeen& rewarm(const ServerKey& server) { return open(server).rewarm; }
   OriginsSeen& origins(const ServerKey& server) { return open(server).origins; }
   PrioritySeen& priority(const ServerKey& server) { return open(server).priority; }
+  Residency& residency(const ServerKey& server) { return open(server).residency; }
   UpstreamPage& upstream(const UpstreamKey& key) { return upstreams_[key]; }
+  CutPrompts& cut_prompts() { return cut_prompts_; }
+  [[nodiscard]] const CutPrompts& cut_prompts() const { return cut_prompts_; }
   // Null: nothing is known of it. Opens no page.
   [[nodiscard]] const UpstreamPage* known(const UpstreamKey& key) const;
   ModelPage& model(const ModelKey& key);
@@ -110,6 +115,7 @@ class Book {
     RewarmSeen rewarm;
     OriginsSeen origins;
     PrioritySeen priority;
+    Residency residency;
     std::map<std::string, Model> models;
     std::uint64_t opened = 0;
   };
@@ -119,6 +125,7 @@ class Book {
 
   std::map<ServerKey, Page> pages_;
   std::map<UpstreamKey, UpstreamPage> upstreams_;
+  CutPrompts cut_prompts_;
   std::uint64_t openings_ = 0;
 };
 

@@ -8,10 +8,19 @@ namespace {
 constexpr int not_found = 404;
 constexpr int no_such_method = 405;
 constexpr int server_error = 500;
-constexpr int not_implemented = 501;
+constexpr int bad_gateway = 502;
+constexpr int unavailable = 503;
+constexpr int gateway_timeout = 504;
 
+// A server that is still loading its model says 503 (llama-server: to whatever is asked), a gateway whose
+// server has gone 502 or 504.
+bool has_gone(int status) {
+  return status == bad_gateway || status == unavailable || status == gateway_timeout;
+}
+
+// Some fall over a path that they do not know, rather than say so.
 bool has_no_such_path(int status) {
-  return status == not_found || status == no_such_method || status == not_implemented;
+  return status == not_found || status == no_such_method || (status >= server_error && !has_gone(status));
 }
 
 }  // namespace
@@ -29,8 +38,7 @@ CheckUp::Word CheckUp::away(Time now) {
   return Word::away;
 }
 
-// A server that wants a key, or refuses the question otherwise, is there. One that is still loading its model
-// says 503 (llama-server: to whatever is asked), a gateway whose server has gone 502 or 504.
+// A server that wants a key, or refuses the question otherwise, is there.
 CheckUp::Word CheckUp::answered(const CheckAnswer& answer, bool busy, Time now) {
   asking_ = false;
   if (answer.kind == CheckAnswer::Kind::silent) {
@@ -39,13 +47,12 @@ CheckUp::Word CheckUp::answered(const CheckAnswer& answer, bool busy, Time now) 
     return away(now);
   }
   silent_ = 0;
-  if (answer.kind == CheckAnswer::Kind::refused) return away(now);
+  if (answer.kind == CheckAnswer::Kind::refused || has_gone(answer.status)) return away(now);
   if (has_no_such_path(answer.status) && path_ + 1 < paths_.size()) {
     ++path_;
     next_ = now;
     return Word::nothing;
   }
-  if (answer.status >= server_error && !has_no_such_path(answer.status)) return away(now);
   again_ = soon;
   next_ = now + between;
   return Word::there;

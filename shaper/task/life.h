@@ -150,6 +150,10 @@ class Life {
   void dialled(const std::optional<std::string>& problem, Time now);
   void replied(const Reply& reply, const AnswerAssembler& assembler, Time now);
 
+  // Of whose servers it is to be known, before next() is asked, which models they hold in memory, and what is
+  // known is old. What stays unknown is taken for no.
+  [[nodiscard]] std::vector<const Hop*> to_be_looked_at(Time now) const;
+
   // While a Dial or a Send is on its way, nothing but StopUpstream and Wait.
   Effect next(Time now);
 

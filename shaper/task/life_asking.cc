@@ -155,6 +155,8 @@ void Life::conclude(const Reply& reply, const AnswerAssembler& assembler, Time n
     judge_known(assembler.figures());
     slice_worth().whole(assembler.figures(), prefill_.tokens);
     if (prefill_.tokens == 0) graft_worth().other(assembler.figures());
+    around_.book.cut_prompts().answered({plan_.client, model_key().model}, plan_.least_tokens,
+                                        assembler.figures());
   }
   Verdict verdict =
       judge({reply, assembler, plan_.ticket.request_class, plan_.json_contract, made_.applied.cap});

@@ -13,8 +13,23 @@ constexpr int not_now = 503;
 
 UpstreamPage& Life::upstream_page() const { return around_.book.upstream({upstream().name}); }
 
+std::vector<const Hop*> Life::to_be_looked_at(Time now) const {
+  std::vector<const Hop*> hops;
+  const bool chooses = state_ == State::planned || state_ == State::next_upstream;
+  if (!chooses && state_ != State::due) return hops;
+  const std::size_t end = chooses ? route_.size() : index_ + 1;
+  for (std::size_t i = index_; i < end; ++i)
+    if (route_[i].upstream->only_if_resident && around_.book.residency(route_[i].server).is_due(now))
+      hops.push_back(&route_[i]);
+  return hops;
+}
+
 // Why the upstream is not to be asked at this time.
 std::optional<std::string> Life::unavailable(Time now) const {
+  const std::string& model = upstream().model ? *upstream().model : plan_.form.model;
+  if (upstream().only_if_resident &&
+      !around_.book.residency(hop().server).takes(model, plan_.form.model, now))
+    return "does not hold '" + model + "' in memory";
   if (upstream().original) return {};
   const UpstreamPage& page = upstream_page();
   const bool last = index_ + 1 == route_.size();

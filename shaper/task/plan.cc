@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "shaper/decide/treatment.h"
@@ -9,6 +10,7 @@
 #include "shaper/dialect/empty_answer.h"
 #include "shaper/dialect/quoted.h"
 #include "shaper/dialect/token_estimate.h"
+#include "shaper/server/cut_prompts.h"
 #include "shaper/task/graft.h"
 #include "shaper/task/rewarm.h"
 
@@ -37,6 +39,13 @@ std::uint64_t bucket_of(const PlanInput& input, const RateLimit& rate) {
       return mixed({rule, "class", to_text(input.classification.request_class)});
   }
   return 0;
+}
+
+bool rewrites_prompt(const Decision& decision) {
+  if (decision.rule == nullptr || !decision.rule->then.patch) return false;
+  const nlohmann::json& patch = *decision.rule->then.patch;
+  return patch.contains("messages") || patch.contains("prompt") || patch.contains("system") ||
+         patch.contains("input") || patch.contains("instructions");
 }
 
 Ticket ticket_for(const PlanInput& input, const Treatment& treatment) {
@@ -97,6 +106,8 @@ std::optional<TaskPlan> plan_task(const PlanInput& input) {
   if (!body) return std::nullopt;
   TaskPlan plan{
       std::move(*body), ticket_for(input, treatment), form_of(*input.body, dialect), input.decision, {}};
+  plan.client = input.client;
+  if (!rewrites_prompt(input.decision)) plan.least_tokens = least_tokens(input.body->messages);
   plan.json_contract = asks_for_json(plan.ticket.request_class, *input.body);
   const Power& power = treatment.power;
   // Somebody's own words may ask for more than the shipped ones do.

@@ -2,6 +2,7 @@
 // facts are gone.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,8 @@ struct TaskPlan {
   Constraints allowed{};             // what its certainty lets it carry
   bool may_graft = false;            // so sure it is what it is
   SchemaBounds bounds = SchemaBounds::none;
+  std::string client{};            // its address
+  std::uint64_t least_tokens = 0;  // of its prompt, as far as nothing is changed of it
 };
 
 // Nothing: it goes at once, as it came or as the rule writes it anew.

@@ -127,6 +127,14 @@ INSTANTIATE_TEST_SUITE_P(
               }},
         Fault{"rules-remark", [](Seen& seen) { seen.remarks = {"rule \"a\": has no effect"}; }},
         Fault{"rules-unreadable", [](Seen& seen) { seen.config_readable_by_agent = false; }},
+        Fault{"cut-prompts",
+              [](Seen& seen) {
+                seen.stats["cut_prompts"] = {{{"client", "10.0.0.7"},
+                                              {"model", "big"},
+                                              {"prompts", 3},
+                                              {"sent_tokens_at_least", 9000},
+                                              {"read_tokens", 4099}}};
+              }},
         Fault{"metrics-public", [](Seen& seen) { seen.config->metrics = "0.0.0.0:9464"; }},
         Fault{"nothing-shaped", [](Seen& seen) { seen.config->intercept.clear(); }},
         Fault{"agent-absent", [](Seen& seen) { seen.agent = AgentState::absent; }},

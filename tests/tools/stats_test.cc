@@ -71,6 +71,20 @@ TEST(TheStatsTable, AlignsNumbersWithTheEndOfTheirTitle) {
   }
 }
 
+TEST(TheStatsTable, SaysWhosePromptsWereCutAndWhatMendsIt) {
+  Json stats = busy();
+  EXPECT_THAT(stats_table(stats), Not(HasSubstr("cut prompts")));
+  stats["cut_prompts"] = {{{"client", "10.0.0.7"},
+                           {"model", "big"},
+                           {"prompts", 3},
+                           {"sent_tokens_at_least", 9000},
+                           {"read_tokens", 4099}}};
+  EXPECT_THAT(
+      stats_table(stats),
+      HasSubstr("cut prompts: 3 of client 10.0.0.7 to model big, the last of at least 9000 tokens, of "
+                "which it read 4099: its context is too small (num_ctx, OLLAMA_CONTEXT_LENGTH)\n"));
+}
+
 TEST(TheStatsTable, ShowsADashForTimesNeverTaken) {
   EXPECT_THAT(line_with(stats_table(busy()), "title"), ContainsRegex(" - +- +- +- +- +-$"));
 }

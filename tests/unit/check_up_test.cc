@@ -107,8 +107,8 @@ TEST_F(CheckUpTest, WhoeverWantsAKeyOrHasNoSuchPathIsThere) {
   ask(refused, start + 1s + CheckUp::between);
   const Time later = start + 3s + CheckUp::between;
   EXPECT_EQ(Word::nothing, ask(with(404), later));
-  EXPECT_EQ(Word::nothing, ask(with(405), later));
-  EXPECT_EQ(Word::there, ask(with(404), later));
+  EXPECT_EQ(Word::nothing, ask(with(500), later)) << "falls over what it does not know";
+  EXPECT_EQ(Word::there, ask(with(405), later));
 }
 
 TEST_F(CheckUpTest, AnEndedQuestionSaysNothingAndIsAskedAgain) {

@@ -20,7 +20,7 @@ Json ollama_models(const std::vector<std::string>& names, bool loaded) {
                {"digest", "sim"},
                {"details", {{"family", "sim"}, {"parameter_size", "1B"}, {"quantization_level", "Q4"}}}};
     if (loaded)
-      model["expires_at"] = "2026-01-01T00:05:00Z";
+      model.update({{"expires_at", "2026-01-01T00:05:00Z"}, {"size_vram", 0}, {"context_length", 8192}});
     else
       model["modified_at"] = "2026-01-01T00:00:00Z";
     models.push_back(std::move(model));

@@ -174,6 +174,18 @@ void agent(const Seen& seen, Findings& to) {
   if (to.empty() || to.back().level == Level::ok) add(to, Level::ok, "agent", "the agent runs");
 }
 
+void cut_prompts(const Seen& seen, Findings& to) {
+  if (!seen.stats.is_object()) return;
+  for (const Json& each : seen.stats.value("cut_prompts", Json::array()))
+    add(to, Level::problem, "cut-prompts",
+        "model " + each.value("model", "") + " has not read all of " +
+            std::to_string(each.value("prompts", 0u)) + " prompts of client " + each.value("client", "") +
+            ": of the last one, of at least " + std::to_string(each.value("sent_tokens_at_least", 0u)) +
+            " tokens, " + std::to_string(each.value("read_tokens", 0u)),
+        "a larger context: OLLAMA_CONTEXT_LENGTH for the server, or num_ctx in the model's settings of the "
+        "front end; it takes memory");
+}
+
 void upstreams(const Seen& seen, Findings& to) {
   if (!seen.config) return;
   for (const auto& [name, found] : seen.upstreams) {
@@ -214,7 +226,7 @@ std::vector<Finding> examine(const Seen& seen) {
     add(all, Level::hint, "not-root",
         "without root not everything can be seen: other users' processes, their namespaces, redirections",
         "sudo tasklane doctor");
-  for (const auto& part : {kernel, settings, rules, agent, examine_models, upstreams}) {
+  for (const auto& part : {kernel, settings, rules, agent, cut_prompts, examine_models, upstreams}) {
     Findings found;
     part(seen, found);
     all.insert(all.end(), found.begin(), found.end());

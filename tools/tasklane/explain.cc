@@ -181,7 +181,8 @@ Handling by_rules(const Config& config, const DecideInput& input) {
   for (const Upstream* const upstream : decision.route) {
     handling.route.push_back(upstream->name);
     if (upstream->model)
-      handling.does.push_back("at " + upstream->name + " the model is " + *upstream->model);
+      handling.does.push_back("at " + upstream->name + " the model is " + *upstream->model +
+                              (upstream->only_if_resident ? ", and only while it is loaded there" : ""));
   }
   if (decision.untouched()) {
     handling.does = {"untouched"};

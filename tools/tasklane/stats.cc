@@ -161,6 +161,17 @@ std::string upstream_lines(const Json& upstreams) {
   return lines;
 }
 
+std::string cut_lines(const Json& cut) {
+  std::string lines;
+  for (const Json& each : cut)
+    lines += "cut prompts: " + std::to_string(each.value("prompts", 0u)) + " of client " +
+             each.value("client", "") + " to model " + each.value("model", "") + ", the last of at least " +
+             std::to_string(each.value("sent_tokens_at_least", 0u)) + " tokens, of which it read " +
+             std::to_string(each.value("read_tokens", 0u)) +
+             ": its context is too small (num_ctx, OLLAMA_CONTEXT_LENGTH)\n";
+  return lines;
+}
+
 std::string worth_line(const Json& by_lane) {
   double seconds = 0;
   std::uint64_t tokens = 0;
@@ -247,6 +258,7 @@ std::string stats_table(const Json& stats) {
   out += worth_line(by_lane);
   out += servers_line(lanes.value("servers", Json::object()));
   out += upstream_lines(stats.value("upstreams", Json::object()));
+  out += cut_lines(stats.value("cut_prompts", Json::array()));
   out += counts_line("re-warms", nonzero(lanes.value("rewarm", Json::object())));
   out += counts_line("evidence", stats.value("evidence", Json::object()));
   out += counts_line("certainty", stats.value("certainty", Json::object()));

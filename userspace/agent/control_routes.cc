@@ -22,6 +22,7 @@ SteeringState Agent::Parts::steering_state() const {
   state.longest_late = readiness->longest_late();
   state.max_connections = relay->open_connections + acceptor->room();
   state.upstreams = upstream_states();
+  state.cut_prompts = &relay->book.cut_prompts();
   if (!steering) return state;
   state.attached = steering->attached();
   if (config->netns) state.netns = {config->netns->text, place, places};

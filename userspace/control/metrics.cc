@@ -143,6 +143,15 @@ void add_upstreams(std::vector<MetricFamily>& families, const std::vector<Upstre
   if (!paid.metric.empty()) families.push_back(std::move(paid));
 }
 
+void add_cut_prompts(std::vector<MetricFamily>& families, const CutPrompts* cut) {
+  if (cut == nullptr || cut->all().empty()) return;
+  MetricFamily& prompts =
+      families.emplace_back(family("tasklane_cut_prompts_total",
+                                   "Prompts of which the server has read a part alone", MetricType::Counter));
+  for (const auto& [of, seen] : cut->all())
+    add(prompts, seen.count, {{"client", of.client}, {"model", of.model}});
+}
+
 }  // namespace
 
 std::string prometheus_text(const Statistics& statistics, const SteeringState& steering) {
@@ -201,6 +210,7 @@ std::string prometheus_text(const Statistics& statistics, const SteeringState& s
   for (const auto& [verdict, count] : steering.connections) add(verdicts, count, {{"verdict", verdict}});
   if (steering.admission != nullptr) add_lanes(families, *steering.admission);
   add_upstreams(families, steering.upstreams);
+  add_cut_prompts(families, steering.cut_prompts);
   return prometheus::TextSerializer().Serialize(families);
 }
 
@@ -232,6 +242,17 @@ nlohmann::json upstreams_json(const std::vector<UpstreamState>& upstreams) {
   return all;
 }
 
+nlohmann::json cut_prompts_json(const CutPrompts& cut) {
+  nlohmann::json all = nlohmann::json::array();
+  for (const auto& [of, seen] : cut.all())
+    all.push_back({{"client", of.client},
+                   {"model", of.model},
+                   {"prompts", seen.count},
+                   {"sent_tokens_at_least", seen.sent_at_least},
+                   {"read_tokens", seen.read}});
+  return all;
+}
+
 }  // namespace
 
 nlohmann::json stats_json(const Statistics& statistics, const SteeringState& steering) {
@@ -245,6 +266,8 @@ nlohmann::json stats_json(const Statistics& statistics, const SteeringState& ste
                       {"max_connections", steering.max_connections},
                       {"connections", steering.connections},
                       {"endpoints", steering.endpoints}};
+  if (steering.cut_prompts != nullptr && !steering.cut_prompts->all().empty())
+    json["cut_prompts"] = cut_prompts_json(*steering.cut_prompts);
   if (!steering.netns.wanted.empty())
     json["steering"]["netns"] = {
         {"wanted", steering.netns.wanted}, {"now", steering.netns.now}, {"entered", steering.netns.entered}};

@@ -11,6 +11,7 @@
 #include "shaper/admit/admission.h"
 #include "shaper/base/money.h"
 #include "shaper/count/statistics.h"
+#include "shaper/server/cut_prompts.h"
 
 namespace tasklane {
 
@@ -48,6 +49,7 @@ struct SteeringState {
   std::uint64_t memory_held = 0;               // by requests that are read whole
   std::uint64_t memory_limit = 0;
   std::vector<UpstreamState> upstreams = {};
+  const CutPrompts* cut_prompts = nullptr;  // null: none are counted
 };
 
 inline constexpr const char* prometheus_content_type = "text/plain; version=0.0.4; charset=utf-8";

@@ -330,6 +330,7 @@ std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const Bo
       !stays_loaded(*body) || !Rewarmer::keeps(body->json.size()))
     return std::nullopt;
   ChatPrompt prompt{origin_, std::string(request.raw_head()), {}};
+  prompt.client = client_;
   prompt.chat.body = body->json;
   prompt.chat.dialect = request.endpoint.dialect;
   prompt.chat.model = body->model;

@@ -7,6 +7,7 @@
 #include "shaper/http/head_rewrite.h"
 #include "shaper/task/request_rewrite.h"
 #include "userspace/serve/answer_note.h"
+#include "userspace/serve/residency_look.h"
 #include "userspace/serve/slot_probe.h"
 #include "userspace/serve/target.h"
 
@@ -175,12 +176,12 @@ Awaitable<AnswerReport> Exchange::talk(const Outgoing& outgoing, bool last) {
   report_.near = steered || is_near(upstream_->peer().address());
   relay_.emplace(client_, *upstream_, wishes_for(outgoing, last));
   AnswerReport answer;
-  // A service that says nothing is not waited for longer than its configuration wants.
+  // One that says nothing is not waited for longer than its configuration wants.
   Timer patience(context_.io.get_executor());
   const auto silent = std::make_shared<bool>(true);
   const auto asked = request_.config->upstreams.find(report_.upstream);
-  if (asked != request_.config->upstreams.end() && asked->second.service) {
-    abort_after(patience, asked->second.service->timeout, upstream_,
+  if (asked != request_.config->upstreams.end() && asked->second.timeout) {
+    abort_after(patience, *asked->second.timeout, upstream_,
                 [this, silent] { return *silent && !relay_->sent_anything(); });
   }
   if (!upload_->nothing_sent()) answer = co_await relay_->run();
@@ -219,8 +220,12 @@ void Exchange::judge(Health::Attempt& attempt, const Upstream& upstream) const {
 // Where another upstream is left, one that is down is not asked.
 bool Exchange::is_passed_over(std::size_t index) const {
   const Upstream& upstream = *decision_.route[index];
-  return !upstream.original && index + 1 < decision_.route.size() &&
-         !context_.book.upstream({upstream.name}).health->may_try(now());
+  if (index + 1 == decision_.route.size()) return false;
+  if (upstream.only_if_resident) {
+    const Residency& residency = context_.book.residency(server_key(origin_, upstream));
+    if (!residency.takes(upstream.model.value_or(client_model_), client_model_, now())) return true;
+  }
+  return !upstream.original && !context_.book.upstream({upstream.name}).health->may_try(now());
 }
 
 Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
@@ -272,6 +277,10 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
 Awaitable<Exchange::Report> Exchange::run(std::vector<Outgoing> outgoing) {
   report_.gave_way = gave_way_;
   for (std::size_t index = 0; index < decision_.route.size() && !report_.gave_way; ++index) {
+    const Upstream& upstream = *decision_.route[index];
+    // No chat waits for it.
+    if (upstream.only_if_resident && is_task(class_))
+      co_await look_at_residency(context_, origin_, upstream, *request_.services);
     Row& row = context_.statistics.row(class_, decision_.route[index]->name);
     if (is_passed_over(index)) {
       ++row.failed_over;

@@ -15,6 +15,7 @@
 #include "userspace/serve/lanes.h"
 #include "userspace/serve/late_echo.h"
 #include "userspace/serve/own_requests.h"
+#include "userspace/serve/residency_look.h"
 #include "userspace/serve/sample_collector.h"
 #include "userspace/serve/services.h"
 #include "userspace/wire/io.h"
@@ -44,6 +45,7 @@ struct RelayContext {
   SampleCollector samples{};
   MemoryBudget memory{config->limits.memory.bytes};  // for requests and answers
   OwnRequests own{};
+  LooksUnderWay looks{};
   std::shared_ptr<const Services> services = std::make_shared<Services>();  // those of `config`
   bool ending = false;  // no more requests are taken, but those that come on connections that stand
   bool bypass = false;  // everything passes untouched; see set_bypass()

@@ -91,6 +91,7 @@ void Rewarmer::remember(const ServerKey& server, RequestId id, ChatPrompt prompt
   const ModelKey model{server, chat.model};
   context_.book.slices(model, chat.dialect).chat(said.figures());
   context_.book.grafts(model, chat.dialect).other(said.figures());
+  see_cut(prompt, said.figures());
   const Upstream& wants = context_.config->original();
   Prompts& prompts = prompts_[server];
   prompts.ahead.clear();
@@ -105,6 +106,14 @@ void Rewarmer::remember(const ServerKey& server, RequestId id, ChatPrompt prompt
   prompts.prompt = std::make_shared<const ChatPrompt>(std::move(prompt));
   if (wants.graft)
     context_.chats.keep(server, std::shared_ptr<const KeptChat>(prompts.prompt, &prompts.prompt->chat));
+}
+
+// The prompt is read again only where it may have been cut.
+void Rewarmer::see_cut(const ChatPrompt& prompt, const UpstreamFigures& figures) {
+  const KeptChat& chat = prompt.chat;
+  if (!CutPrompts::may_be_cut(chat.body.size(), figures)) return;
+  const BodyFacts& body = context_.body_reader.read(chat.body, chat.dialect);
+  context_.book.cut_prompts().answered({prompt.client, chat.model}, least_tokens(body.messages), figures);
 }
 
 void Rewarmer::forget(const ServerKey& server) {

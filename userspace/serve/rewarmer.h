@@ -21,7 +21,8 @@ struct ChatPrompt {
   Target origin;
   std::string head;  // of its request, as it came
   KeptChat chat;
-  bool near = false;  // its server is on this machine, or on a private network
+  std::string client{};  // its address
+  bool near = false;     // its server is on this machine, or on a private network
 };
 
 class Rewarmer {
@@ -64,6 +65,7 @@ class Rewarmer {
   Awaitable<bool> ask_now(Run& run, ServerKey server, PromptPtr prompt, std::string body);
   void note(const ServerKey& server, const PromptPtr& prompt, const Collected& collected,
             const UpstreamFigures& figures, Time begun);
+  void see_cut(const ChatPrompt& prompt, const UpstreamFigures& figures);
   static void remember_common(Prompts& prompts, const ChatPrompt& prompt);
   [[nodiscard]] std::vector<PromptPtr> to_ask_ahead(const ServerKey& server, const Prompts& prompts) const;
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "shaper/http/head_rewrite.h"
+#include "userspace/serve/residency_look.h"
 #include "userspace/serve/slot_probe.h"
 #include "userspace/wire/upload.h"
 
@@ -139,7 +140,7 @@ Awaitable<void> TaskRun::send(effect::Send wish) {
   const auto upload = std::make_shared<Upload>(upstream_, bytes);
   upload->begin();
   Timer patience(context_.io.get_executor());
-  if (life_.upstream().service) abort_after(patience, life_.upstream().service->timeout, upstream_);
+  if (life_.upstream().timeout) abort_after(patience, *life_.upstream().timeout, upstream_);
   const Collected collected = co_await collect_answer(*upstream_, assembler, &context_.memory);
   patience.cancel();
   const bool unread = upload->cannot_have_been_read(collected.reset);
@@ -178,6 +179,9 @@ Awaitable<TaskRun::Report> TaskRun::run() {
   else
     input_->when_closed([this] { client_left(); });
   for (;;) {
+    const std::vector<const Hop*> unknown = life_.to_be_looked_at(now());
+    for (const Hop* hop : unknown)
+      co_await look_at_residency(context_, origin_, *hop->upstream, *request_.services);
     Effect due = life_.next(now());
     if (auto* enter = std::get_if<effect::EnterLane>(&due)) {
       context_.lanes.arrive(std::move(enter->ticket), *this);

@@ -46,6 +46,24 @@ TEST(Fit, FindsTheRatesOfASimulatedServerWithinATenth) {
   EXPECT_EQ(model.engine.flavour, sim::Flavour::llama);
 }
 
+TEST(Fit, FindsTheRatesOfServersOfEveryShape) {
+  for (const sim::Flavour flavour : {sim::Flavour::llama, sim::Flavour::ollama})
+    for (const unsigned slots : {1U, 4U})
+      for (const std::size_t host_cache : {std::size_t{2} << 20U, std::size_t{0}}) {
+        sim::EngineOptions engine = known_rates();
+        engine.flavour = flavour;
+        engine.batch = flavour == sim::Flavour::llama ? 2048 : 512;
+        engine.slots = slots;
+        engine.host_cache = host_cache;
+        const ServerModel model = fit_servers(trace_of(SmallHost(engine).packets)).begin()->second;
+        SCOPED_TRACE(std::string(flavour == sim::Flavour::llama ? "llama" : "Ollama") + ", slots " +
+                     std::to_string(slots) + ", host cache " + std::to_string(host_cache));
+        EXPECT_NEAR(model.engine.prefill_rate, engine.prefill_rate, 40);
+        EXPECT_NEAR(model.engine.decode_rate, engine.decode_rate, 2.5);
+        EXPECT_EQ(model.engine.flavour, flavour);
+      }
+}
+
 TEST(Fit, SeesSlotsAndALostCache) {
   sim::EngineOptions engine = known_rates();
   engine.slots = 2;

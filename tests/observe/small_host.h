@@ -29,7 +29,7 @@ inline sim::EngineOptions known_rates() {
 class SmallHost {
  public:
   explicit SmallHost(const sim::EngineOptions& engine = known_rates(), int conversations = 12)
-      : model_(world_, engine), conversations_(conversations) {
+      : model_(world_, engine), flavour_(engine.flavour), conversations_(conversations) {
     next_conversation();
     world_.run(std::chrono::hours(48));
   }
@@ -52,35 +52,36 @@ class SmallHost {
   void ask(const Json& body, std::size_t tokens, std::function<void()> done) {
     const auto talk = std::make_shared<Talk>("10.0.0.1", port_++, "10.0.0.2");
     packets += talk->opening(now_ms());
-    packets += talk->client(now_ms(), post("/v1/chat/completions", body.dump()));
+    const bool ollama = flavour_ == sim::Flavour::ollama;
+    packets += talk->client(now_ms(), post(ollama ? "/api/chat" : "/v1/chat/completions", body.dump()));
     const auto said = std::make_shared<sim::GenerationRequest>(
-        sim::parse_generation(Dialect::openai_chat, body.dump(), sim::Flavour::llama).value());
+        sim::parse_generation(ollama ? Dialect::ollama_chat : Dialect::openai_chat, body.dump(), flavour_)
+            .value());
     const auto begun = std::make_shared<bool>(false);
     sim::Work work = said->work;
-    model_.submit(
-        std::move(work), tokens,
-        {[this, talk, said, begun] {
-           if (!said->stream) return;
-           if (!std::exchange(*begun, true))
-             packets += talk->server(
-                 now_ms(),
-                 "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
-           packets += talk->server(now_ms(), chunk(sim::stream_piece(*said, 1, "word ")));
-         },
-         [this, talk, said, done = std::move(done)](const sim::Usage& usage) {
-           if (said->stream) {
-             packets += talk->server(
-                 now_ms(), chunk(sim::stream_end(*said, 1, usage, sim::Flavour::llama)) + "0\r\n\r\n");
-           } else {
-             const std::string answer = sim::whole_answer(*said, 1, "{}", usage, sim::Flavour::llama);
-             packets += talk->server(now_ms(),
-                                     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " +
+    model_.submit(std::move(work), tokens,
+                  {[this, talk, said, begun] {
+                     if (!said->stream) return;
+                     if (!std::exchange(*begun, true))
+                       packets += talk->server(now_ms(), "HTTP/1.1 200 OK\r\nContent-Type: " +
+                                                             std::string(sim::stream_content_type(*said)) +
+                                                             "\r\nTransfer-Encoding: chunked\r\n\r\n");
+                     packets += talk->server(now_ms(), chunk(sim::stream_piece(*said, 1, "word ")));
+                   },
+                   [this, talk, said, done = std::move(done)](const sim::Usage& usage) {
+                     if (said->stream) {
+                       packets += talk->server(
+                           now_ms(), chunk(sim::stream_end(*said, 1, usage, flavour_)) + "0\r\n\r\n");
+                     } else {
+                       const std::string answer = sim::whole_answer(*said, 1, "{}", usage, flavour_);
+                       packets += talk->server(
+                           now_ms(), "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " +
                                          std::to_string(answer.size()) + "\r\n\r\n" + answer);
-           }
-           packets += talk->fin(1, now_ms());
-           packets += talk->fin(0, now_ms());
-           done();
-         }});
+                     }
+                     packets += talk->fin(1, now_ms());
+                     packets += talk->fin(0, now_ms());
+                     done();
+                   }});
   }
 
   void task(const char* key, const std::string& shape, std::size_t tokens) {
@@ -123,6 +124,7 @@ class SmallHost {
 
   simulate::World world_;
   simulate::Server model_;
+  sim::Flavour flavour_;
   int conversations_;
   int turn_ = 0;
   unsigned port_ = 20000;

@@ -15,6 +15,7 @@ constexpr double usual_prefill = 300, usual_decode = 20;
 constexpr std::size_t least_prompt = 48, least_answer = 6;  // tokens, for a rate
 constexpr double cold = 0.1;                                // of a prompt may have been known
 constexpr double nearly_all = 0.9;
+constexpr double a_fetch = 0.01;  // seconds, from the host's memory
 constexpr Duration a_load = std::chrono::milliseconds(500);
 constexpr std::size_t host_cache_tokens = 100'000;  // some gigabytes of a model of 30B
 
@@ -156,8 +157,11 @@ void fit_prefill(const Requests& requests, const Company& company, ServerModel& 
     double tokens = 0, seconds = 0;
     for (const Reading& each : told) {
       if (!each.behind_others) continue;
+      const double fetch = each.seconds - each.computed * computed;
+      // On several slots it may have been in its own all the while, whatever came between.
+      if (model.engine.slots > 1 && fetch < a_fetch) continue;
       tokens += each.cached;
-      seconds += each.seconds - each.computed * computed;
+      seconds += fetch;
     }
     constexpr double fastest = 1e6;
     if (tokens > 0) model.engine.restore_rate = tokens / std::max(seconds, tokens / fastest);

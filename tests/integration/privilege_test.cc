@@ -184,6 +184,7 @@ TEST_F(AnAgentsPrivilege, EndsWithItsHelperAndTrafficIsDirectThen) {
   EXPECT_TRUE(agent->wait_for_output("the helper process has ended")) << agent->err();
   EXPECT_TRUE(eventually([&] { return asked() == "directly"; }));
   EXPECT_EQ(agent->wait(), 1) << "so that whoever started it starts another";
+  EXPECT_THAT(agent->err(), testing::Not(HasSubstr("wait for now")));
 }
 
 TEST_F(AnAgentsPrivilege, IsNotWaitedForWhereTheHelperHangs) {

@@ -65,7 +65,7 @@ void Agent::Parts::sign_of_life(Duration late, bool with_room) {
   const Time at = now();
   const Pulse pulse{late,         acceptor->armed(),   !helper || helper->answers(), descriptors_spare,
                     memory_spare, !acceptor->crowded()};
-  const bool changed = readiness->judge(pulse, at);
+  const bool changed = readiness->judge(pulse, at) && !relay->ending;  // what then becomes of them was said
   const Unready why = readiness->why();
   if (changed && why == Unready::no) spdlog::info("new connections are taken again");
   if (changed && why != Unready::no)

@@ -39,8 +39,9 @@ std::uint64_t least_tokens(const std::vector<Message>& messages) {
 }
 
 bool CutPrompts::may_be_cut(std::size_t bytes, const UpstreamFigures& figures) {
-  constexpr std::size_t fewest_bytes = 3;  // of what counts as a token: a character beyond the first 2047
-  const auto most = static_cast<std::uint64_t>(static_cast<double>(bytes / fewest_bytes) / margin);
+  // Of what least_tokens() counts as one: three characters beyond the first 2047.
+  constexpr std::size_t fewest_bytes = 9;
+  const std::uint64_t most = bytes / fewest_bytes;
   const std::uint64_t read = prompt_of(figures);
   return read > 0 && most >= least_judged && read < most;
 }

@@ -2,12 +2,13 @@
 // loaded in a chat's place. Pure; times are given. Not thread-safe.
 //
 // Where the shapes come from:
-//   /api/ps    Ollama: "models", each with "name" and "size" (seen of 0.32.15; docs/api.md, "List Running Models")
-//   /running   llama-swap: "running", each with "model" and "state", of which "ready" serves
-//              (proxy/process.go and proxy/proxymanager.go; its README names the endpoint)
-//   /models    llama-server: "data", each with "id"; as a router "status": {"value": "loaded", "loading",
-//              "unloaded" or "sleeping"} (tools/server/README.md, "GET /models"); with one model no status, and
-//              that one answers to every name (seen). vLLM says "owned_by": "vllm" of what it serves.
+// - /api/ps: Ollama; "models", each with "name" and "size" (seen of 0.32.15; its docs/api.md, "List Running
+//   Models").
+// - /running: llama-swap; "running", each with "model" and "state", of which "ready" serves (its README and
+//   proxy/proxymanager.go).
+// - /models: llama-server; "data", each with "id"; as a router with "status": {"value": "loaded", "loading",
+//   "unloaded" or "sleeping"} (tools/server/README.md, "GET /models"); with one model without status, and
+//   that one answers to every name (seen). vLLM and SGLang say "owned_by" of what they serve.
 #pragma once
 
 #include <array>
@@ -49,12 +50,10 @@ class Residency {
   void told(ResidentModels models, Time now);
   void told_nothing(Time now);
 
-  // Whether `model` answers without another's being unloaded for it: it is loaded, or was seen beside all that
-  // are loaded now (none of them larger than then) and beside `chats`, the model that the client's chats use.
-  // What is not known does not.
+  // Whether `model` answers without another's being unloaded for it: it is loaded, or was seen beside all
+  // that are loaded now (none of them larger than then) and beside `chats`, the model that the client's chats
+  // use. What is not known does not.
   [[nodiscard]] bool takes(const std::string& model, const std::string& chats, Time now) const;
-  // That was said last, however long ago.
-  [[nodiscard]] const std::optional<ResidentModels>& last() const { return last_; }
 
  private:
   [[nodiscard]] bool fits(const std::string& model, const std::string& chats) const;

@@ -394,5 +394,16 @@ TEST(Metrics, AsJsonCarryTheSteeringBesideTheStatistics) {
   EXPECT_EQ(json["steering"], expected);
 }
 
+TEST(CutPromptsInMetrics, AreToldByClientAndModel) {
+  SteeringState state;
+  EXPECT_FALSE(stats_json(Statistics(), state).contains("cut_prompts"));
+  state.cut_prompts = {{"10.0.0.7", "big", 3, 9000, 4099}};
+  const Exposition told = parsed(prometheus_text(Statistics(), state));
+  EXPECT_EQ(3, told.value("tasklane_cut_prompts_total", {{"client", "10.0.0.7"}, {"model", "big"}}));
+  const nlohmann::json one = stats_json(Statistics(), state)["cut_prompts"][0];
+  EXPECT_EQ(4099, one["read_tokens"]);
+  EXPECT_EQ(9000, one["sent_tokens_at_least"]);
+}
+
 }  // namespace
 }  // namespace tasklane

@@ -140,6 +140,31 @@ INSTANTIATE_TEST_SUITE_P(
         NoAnswer{"TooMuch", "HTTP/1.1 200 OK\r\n\r\n{\"models\":[" + std::string(300U << 10, ' '), false}),
     [](const auto& each) { return each.param.name; });
 
+TEST_F(ResidencyOnTheWire, AServerThatDiesBehindItsAnswerIsLeftToTheNext) {
+  start(guarded());
+  Peer person = client();
+  person.send(title());
+  told("/api/ps", answer(both_loaded));
+  {
+    Peer server = model.accept();
+    EXPECT_EQ("small", receive_request(server)["model"]);
+    server.reset();
+  }
+  answered_by("big", person);
+  EXPECT_TRUE(person.quiet_for(50ms));
+}
+
+TEST_F(ResidencyOnTheWire, AnAnswerFullOfModelsIsReadAndBounded) {
+  start(guarded());
+  Peer person = client();
+  person.send(title());
+  std::string models;
+  for (int i = 0; i < 5000; ++i) models += R"({"name":"m)" + std::to_string(i) + R"("},)";
+  told("/api/ps", answer(R"({"models":[)" + models + R"({"name":"small:latest"}]})"));
+  answered_by("small", person);
+  EXPECT_TRUE(eventually([&] { return memory_held() == 0; }));
+}
+
 TEST_F(ResidencyOnTheWire, AClientThatLeavesWhileItIsAskedIsGone) {
   start(guarded());
   {

@@ -131,6 +131,21 @@ TEST_F(Check, ARouteWithoutAWayOutIsRemarked) {
   EXPECT_THAT(out(), Not(HasSubstr("rule 'b' has no second upstream")));
 }
 
+TEST_F(Check, ChatsForAModelThatMayNotBeLoadedAreRemarked) {
+  const auto guarded = [&](const std::string& classes) {
+    run(R"({"version": 1, "intercept": [{"port": 11434}], "packs": ["open-webui"], "upstreams": {
+           "small": {"address": "original", "model": "s", "only_if": "resident"}}, "rules": [
+           {"name": "r", "when": {"class": )" +
+        classes + R"(}, "then": {"route": ["small", "original"]}}]})");
+    EXPECT_EQ(exit_, ExitCode::done) << err_.str();
+  };
+  guarded(R"(["title", "chat"])");
+  EXPECT_THAT(
+      out(), HasSubstr("rule 'r' takes chats, and upstream 'small' is asked only while its model is loaded"));
+  guarded(R"(["title", "tags"])");
+  EXPECT_THAT(out(), Not(HasSubstr("takes chats")));
+}
+
 TEST_F(Check, WhatAServerSeesOfClientsBehindAListenerIsRemarked) {
   const auto listening = [&](const std::string& on, const std::string& to) {
     run(R"({"version": 1, "listen": [{"address": ")" + on + R"(:11440", "to": "http://)" + to +

@@ -162,6 +162,21 @@ TEST(Explain, SaysInWordsWhyARequestDoesNotWaitAsItsRuleSays) {
       HasSubstr("lane      interactive, whatever the rule says: more is asked for than one answer's text\n"));
 }
 
+TEST(Explain, SaysWhereATaskGoesOnlyWhileItsModelIsLoaded) {
+  const Result<Config> config = parse_config(
+      R"({"version": 1, "intercept": [{"port": 1}], "upstreams": {"model": {"address": "original"},
+          "small": {"address": "original", "model": "s", "only_if": "resident"}},
+          "rules": [{"name": "r", "when": {"class": "title"}, "then": {"lane": "background", "route": ["small", "model"]}}]})",
+      "test");
+  ASSERT_TRUE(config.has_value()) << config.error().text();
+  ExplainOptions words = lines_as_json();
+  words.json = false;
+  const Handle handle = [&](const DecideInput& one) { return by_rules(*config, one); };
+  EXPECT_THAT(
+      explain(title_line(), words, handle).out,
+      HasSubstr("goes to small, else to model; at small the model is s, and only while it is loaded there"));
+}
+
 TEST(Explain, SaysHowCertainItIsAndWhatMayBeDone) {
   const std::string line = R"({"path":"/api/chat","headers":{},"body":)" + framed_title + "}\n";
   const auto named = explain(line, lines_as_json()).objects().at(0);

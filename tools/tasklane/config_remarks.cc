@@ -40,6 +40,17 @@ void note_compaction(const Rule& rule, std::vector<std::string>& remarks) {
     remarks.push_back("rule '" + rule.name + "' names compaction, which no rule ever changes");
 }
 
+// For a chat nobody asks which models are loaded.
+void note_guarded_chats(const Rule& rule, const Config& config, std::vector<std::string>& remarks) {
+  const std::vector<RequestClass>& classes = rule.when->classes;
+  if (!classes.empty() && std::all_of(classes.begin(), classes.end(), is_task)) return;
+  for (const std::string& name : rule.then.route)
+    if (config.upstreams.find(name)->second.only_if_resident)
+      remarks.push_back("rule '" + rule.name + "' takes chats, and upstream '" + name +
+                        "' is asked only while its model is loaded: for a chat nobody asks whether it is, so "
+                        "one goes there only within 2 s of a task's question");
+}
+
 void note_lone_hop(const Rule& rule, const Config& config, std::vector<std::string>& remarks) {
   const std::vector<std::string>& route = rule.then.route;
   if (route.empty()) return;
@@ -101,6 +112,7 @@ std::vector<std::string> remarks_on(const Config& config) {
   for (const Rule& rule : config.rules) {
     note_compaction(rule, remarks);
     note_lone_hop(rule, config, remarks);
+    note_guarded_chats(rule, config, remarks);
     note_lane_settings(rule, remarks);
   }
   note_upstreams(config, remarks);

@@ -22,7 +22,8 @@ SteeringState Agent::Parts::steering_state() const {
   state.longest_late = readiness->longest_late();
   state.max_connections = relay->open_connections + acceptor->room();
   state.upstreams = upstream_states();
-  state.cut_prompts = &relay->book.cut_prompts();
+  for (const auto& [of, seen] : relay->book.cut_prompts().all())
+    state.cut_prompts.push_back({of.client, of.model, seen.count, seen.sent_at_least, seen.read});
   if (!steering) return state;
   state.attached = steering->attached();
   if (config->netns) state.netns = {config->netns->text, place, places};

@@ -143,13 +143,13 @@ void add_upstreams(std::vector<MetricFamily>& families, const std::vector<Upstre
   if (!paid.metric.empty()) families.push_back(std::move(paid));
 }
 
-void add_cut_prompts(std::vector<MetricFamily>& families, const CutPrompts* cut) {
-  if (cut == nullptr || cut->all().empty()) return;
+void add_cut_prompts(std::vector<MetricFamily>& families, const std::vector<CutPromptsState>& cut) {
+  if (cut.empty()) return;
   MetricFamily& prompts =
       families.emplace_back(family("tasklane_cut_prompts_total",
                                    "Prompts of which the server has read a part alone", MetricType::Counter));
-  for (const auto& [of, seen] : cut->all())
-    add(prompts, seen.count, {{"client", of.client}, {"model", of.model}});
+  for (const CutPromptsState& each : cut)
+    add(prompts, each.count, {{"client", each.client}, {"model", each.model}});
 }
 
 }  // namespace
@@ -242,14 +242,14 @@ nlohmann::json upstreams_json(const std::vector<UpstreamState>& upstreams) {
   return all;
 }
 
-nlohmann::json cut_prompts_json(const CutPrompts& cut) {
+nlohmann::json cut_prompts_json(const std::vector<CutPromptsState>& cut) {
   nlohmann::json all = nlohmann::json::array();
-  for (const auto& [of, seen] : cut.all())
-    all.push_back({{"client", of.client},
-                   {"model", of.model},
-                   {"prompts", seen.count},
-                   {"sent_tokens_at_least", seen.sent_at_least},
-                   {"read_tokens", seen.read}});
+  for (const CutPromptsState& each : cut)
+    all.push_back({{"client", each.client},
+                   {"model", each.model},
+                   {"prompts", each.count},
+                   {"sent_tokens_at_least", each.sent_at_least},
+                   {"read_tokens", each.read}});
   return all;
 }
 
@@ -266,8 +266,7 @@ nlohmann::json stats_json(const Statistics& statistics, const SteeringState& ste
                       {"max_connections", steering.max_connections},
                       {"connections", steering.connections},
                       {"endpoints", steering.endpoints}};
-  if (steering.cut_prompts != nullptr && !steering.cut_prompts->all().empty())
-    json["cut_prompts"] = cut_prompts_json(*steering.cut_prompts);
+  if (!steering.cut_prompts.empty()) json["cut_prompts"] = cut_prompts_json(steering.cut_prompts);
   if (!steering.netns.wanted.empty())
     json["steering"]["netns"] = {
         {"wanted", steering.netns.wanted}, {"now", steering.netns.now}, {"entered", steering.netns.entered}};

@@ -11,7 +11,6 @@
 #include "shaper/admit/admission.h"
 #include "shaper/base/money.h"
 #include "shaper/count/statistics.h"
-#include "shaper/server/cut_prompts.h"
 
 namespace tasklane {
 
@@ -24,6 +23,15 @@ struct UpstreamState {
   Money paid_last_day{};
   Money paid{};                 // since the agent started
   std::string sent_off_host{};  // what of the text leaves the host for it; empty: nothing
+};
+
+// Prompts of which a model has read a part alone.
+struct CutPromptsState {
+  std::string client;  // address
+  std::string model;
+  std::uint64_t count = 0;
+  std::uint64_t sent_at_least = 0;  // tokens of the last one
+  std::uint64_t read = 0;           // of it
 };
 
 // Where it steers, if not in the agent's own network namespace.
@@ -49,7 +57,7 @@ struct SteeringState {
   std::uint64_t memory_held = 0;               // by requests that are read whole
   std::uint64_t memory_limit = 0;
   std::vector<UpstreamState> upstreams = {};
-  const CutPrompts* cut_prompts = nullptr;  // null: none are counted
+  std::vector<CutPromptsState> cut_prompts = {};
 };
 
 inline constexpr const char* prometheus_content_type = "text/plain; version=0.0.4; charset=utf-8";

@@ -1,5 +1,5 @@
-// What Tasklane asks on its own account (re-warms, pre-warms, slices of a prompt, questions for slots): all
-// of it, by server, so that it ends at a word. One thread.
+// What Tasklane asks on its own account (re-warms, pre-warms, slices of a prompt, questions for slots, for
+// loaded models, and whether a server is there): all of it, by server, so that it ends at a word. One thread.
 #pragma once
 
 #include <memory>

@@ -67,6 +67,14 @@ Error at_member(const std::string& upstream, const std::string& member, const Er
           error.exit};
 }
 
+// Some refuse a name with its own port (RFC 9110 section 7.2 leaves it out where it is the scheme's).
+std::string host_field(const Upstream& upstream) {
+  const std::string& host = upstream.host;
+  const bool tls = upstream.service && upstream.service->tls;
+  if (upstream.port != (tls ? 443 : 80)) return "Host: " + upstream.authority + "\r\n";
+  return "Host: " + (host.find(':') == std::string::npos ? host : "[" + host + "]") + "\r\n";
+}
+
 }  // namespace
 
 std::filesystem::path key_path(const std::string& written) {
@@ -148,19 +156,25 @@ Target Services::target_of(const Target& origin, const Upstream& upstream) const
   return target;
 }
 
+std::string Services::key_field(const Upstream& upstream) const {
+  const auto found = by_name_.find(upstream.name);
+  if (found == by_name_.end() || found->second.key.empty()) return {};
+  return "Authorization: Bearer " + found->second.key + "\r\n";
+}
+
+// One that is no service says no path; it is asked where servers of OpenAI's dialect are.
 std::string Services::head(const Upstream& upstream, Dialect dialect, std::size_t body_bytes) const {
-  const Service& service = *upstream.service;
-  const std::string& host = upstream.host;
-  const bool usual_port = upstream.port == (service.tls ? 443 : 80);
-  std::string head =
-      "POST " + service.path + "/" + std::string(dialect_row(dialect).path) + " HTTP/1.1\r\nHost: ";
-  // Some refuse a name with its own port (RFC 9110 section 7.2 leaves it out where it is the scheme's).
-  head += usual_port ? (host.find(':') == std::string::npos ? host : "[" + host + "]") : upstream.authority;
-  head += "\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n";
-  if (const auto found = by_name_.find(upstream.name); found != by_name_.end() && !found->second.key.empty())
-    head += "Authorization: Bearer " + found->second.key + "\r\n";
-  head += "Content-Length: " + std::to_string(body_bytes) + "\r\n\r\n";
-  return head;
+  const std::string path = upstream.service ? upstream.service->path : std::string("/v1");
+  return "POST " + path + "/" + std::string(dialect_row(dialect).path) + " HTTP/1.1\r\n" +
+         host_field(upstream) +
+         "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n" +
+         key_field(upstream) + "Content-Length: " + std::to_string(body_bytes) + "\r\n\r\n";
+}
+
+std::string Services::question(const Upstream& upstream, std::string_view path) const {
+  const std::string before = upstream.service ? upstream.service->path : std::string();
+  return "GET " + before + std::string(path) + " HTTP/1.1\r\n" + host_field(upstream) + key_field(upstream) +
+         "Accept: application/json\r\nConnection: close\r\n\r\n";
 }
 
 }  // namespace tasklane

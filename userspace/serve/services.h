@@ -50,12 +50,15 @@ class Services {
   [[nodiscard]] Target target_of(const Target& origin, const Upstream& upstream) const;
   // The head of a request to a service, whole. Nothing of any client's stands in it.
   [[nodiscard]] std::string head(const Upstream& upstream, Dialect dialect, std::size_t body_bytes) const;
+  // The request for what stands at `path`, below the upstream's own, on a connection of its own.
+  [[nodiscard]] std::string question(const Upstream& upstream, std::string_view path) const;
 
  private:
   struct Access {
     std::string key;
     std::shared_ptr<TlsClient> tls;
   };
+  [[nodiscard]] std::string key_field(const Upstream& upstream) const;
   static Result<std::string> key_of(const Upstream& upstream, const ServiceFiles& files);
   static Result<std::shared_ptr<TlsClient>> tls_of(const Upstream& upstream, const ServiceFiles& files);
 

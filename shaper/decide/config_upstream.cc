@@ -134,6 +134,8 @@ void conclude_service(const JsonCursor& at, const Url& url, ServiceMembers read,
   if (!says_dialect && upstream.engine != Engine::unknown)
     service.family = engine_row(upstream.engine).family;
   upstream.timeout = service.timeout;
+  // What Ollama serves stands below /api, and what others serve by OpenAI's dialect below /v1.
+  service.family_told = says_dialect || upstream.engine != Engine::unknown || url.path.ends_with("/v1");
   service.tls = url.tls;
   service.path = url.path;
   service.off_host = !is_loopback(url.at.host);

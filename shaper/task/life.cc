@@ -241,13 +241,6 @@ Effect Life::go_on(Time now) {
   return pass_over(now);
 }
 
-// In which the upstream is asked; none: it cannot be.
-Dialect Life::dialect() const {
-  const std::optional<Service>& service = upstream().service;
-  if (!service) return plan_.form.dialect;
-  return asked_in(plan_.form.dialect, service->family).value_or(Dialect::none);
-}
-
 ModelKey Life::model_key() const { return {hop().server, upstream().model.value_or(plan_.form.model)}; }
 
 // The key is that of the body as this upstream gets it: what rules change differently is not shared.

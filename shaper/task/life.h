@@ -183,7 +183,8 @@ class Life {
   bool expect(Event event);
   [[nodiscard]] const Hop& hop() const { return route_[index_]; }
   [[nodiscard]] ModelKey model_key() const;
-  [[nodiscard]] Dialect dialect() const;
+  [[nodiscard]] Dialect dialect() const { return dialect_; }
+  [[nodiscard]] Dialect asked_dialect() const;
   [[nodiscard]] MadeBody body() const;
   [[nodiscard]] SliceWorth& slice_worth() const;
   void want(Time now);
@@ -229,7 +230,8 @@ class Life {
   TaskPlan plan_;
   std::vector<Hop> route_;
   State state_ = State::planned;
-  std::size_t index_ = 0;  // of the hop
+  std::size_t index_ = 0;            // of the hop
+  Dialect dialect_ = Dialect::none;  // in which that is asked; none: it cannot be
   Time begun_{};
   bool begun_once_ = false;  // its rate has been paid
   bool may_share_ = true;

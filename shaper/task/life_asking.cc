@@ -167,8 +167,8 @@ void Life::conclude(const Reply& reply, const AnswerAssembler& assembler, Time n
       around_.book.model(model_key()).constraints.remember(fewer(wanted_, applied_before_, *once_more_), now);
     return take(std::move(*verdict.answer), reply, assembler.state() == StreamState::complete, now);
   }
-  // A service's own words may name keys and accounts, and are of another dialect.
-  if (!upstream().service)
+  // A service's own words may name keys and accounts; and others may be of another dialect.
+  if (!upstream().service && dialect() == plan_.form.dialect)
     if (std::optional<LocalAnswer> words = words_of_failure(reply, assembler, plan_.form))
       return fail(std::move(*words));
   const std::string what =

@@ -1,6 +1,8 @@
 // Which upstream of its route a task asks, what is learnt of it, and what it is paid.
 #include <utility>
 
+#include "shaper/decide/spoken.h"
+#include "shaper/dialect/translate.h"
 #include "shaper/task/life.h"
 
 namespace tasklane {
@@ -56,7 +58,10 @@ Effect Life::pass_over(Time now) {
     want(now);
     MadeBody made;
     std::optional<std::string> problem = unavailable(now);
-    if (!problem && dialect() == Dialect::none) problem = "cannot be asked what came in this dialect";
+    if (!problem && dialect() == Dialect::none)
+      problem = upstream().service && !spoken_by(upstream(), around_.book)
+                    ? "has not yet shown which dialect it speaks"
+                    : "cannot be asked what came in this dialect";
     if (!problem) made = body();
     if (made.unsaid) problem = "cannot be asked: " + *made.unsaid;
     if (!problem) return enter(made, now);
@@ -72,8 +77,19 @@ Effect Life::pass_over(Time now) {
   }
 }
 
+// In which the upstream is asked; none: it cannot be. What is no service is asked in its clients' dialect,
+// but where it was seen to know OpenAI's alone.
+Dialect Life::asked_dialect() const {
+  const Dialect client = plan_.form.dialect;
+  const std::optional<DialectFamily> family = spoken_by(upstream(), around_.book);
+  const bool translated = upstream().service || (family == DialectFamily::openai && is_ollama(client));
+  if (!translated) return client;
+  return family ? asked_in(client, *family).value_or(Dialect::none) : Dialect::none;
+}
+
 // What is to be changed of the body for this upstream, as far as is known now.
 void Life::want(Time now) {
+  dialect_ = asked_dialect();
   const bool constrains = plan_.ticket.settings.constrain;
   wanted_ = around_.book.model(model_key()).constraints.at(now);
   if (!constrains) wanted_.schema = wanted_.cap = wanted_.no_thinking = false;

@@ -9,6 +9,7 @@
 #include "shaper/classify/wording.h"
 #include "userspace/serve/acceptor.h"
 #include "userspace/serve/bypass.h"
+#include "userspace/serve/dialect_probe.h"
 #include "userspace/serve/health_checks.h"
 #include "userspace/serve/rewarmer.h"
 #include "userspace/serve/slot_probe.h"
@@ -49,6 +50,7 @@ struct RelayTest::Relay {
   std::unique_ptr<Rewarmer> rewarmer;
   std::unique_ptr<SlotProbe> slot_probe;
   std::unique_ptr<HealthChecks> health_checks;
+  std::unique_ptr<DialectProbe> dialect_probe;
   std::unique_ptr<Acceptor> acceptor;
   std::uint16_t port = 0;
   std::thread thread;
@@ -71,6 +73,7 @@ void RelayTest::Relay::set_up(Duration prewarm_pause) {
   slot_probe = std::make_unique<SlotProbe>(*context);
   context->slot_probe = slot_probe.get();
   health_checks = std::make_unique<HealthChecks>(*context, std::chrono::milliseconds(300));
+  dialect_probe = std::make_unique<DialectProbe>(*context);
   acceptor = std::make_unique<Acceptor>(*context);
   Listen listen = config->listen.front();
   listen.port = 0;
@@ -98,6 +101,13 @@ void RelayTest::start(const std::string& more) {
   ASSERT_TRUE(config.has_value()) << config.error().text();
   relay_->config = std::make_shared<const Config>(std::move(*config));
   relay_->set_up(prewarm_pause);
+}
+
+void RelayTest::ask_for_dialects() {
+  run_in_relay([&] {
+    relay_->context->dialect_probe = relay_->dialect_probe.get();
+    relay_->dialect_probe->look_at_all();
+  });
 }
 
 void RelayTest::start_unconfigured() {

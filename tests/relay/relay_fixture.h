@@ -37,6 +37,8 @@ class RelayTest : public ::testing::Test {
   // Starts the relay in front of `model`. `more` are further members of the configuration, each with a comma
   // in front.
   void start(const std::string& more = "");
+  // From here on servers of which nobody says it are asked what they speak.
+  void ask_for_dialects();
   // As the agent without a configuration of its own, but behind an ordinary listener.
   void start_unconfigured();
   // As after a SIGHUP.

@@ -29,11 +29,13 @@ class AskingAService : public LanesOnTheWire {
   [[nodiscard]] std::string with_service(const std::string& url, const std::string& more = "",
                                          const std::string& route = R"(["hosted", "model"])") const {
     const bool tls = url.starts_with("https");
+    // Else a connection would be opened ahead; a route may say more than its upstreams.
+    const std::string at_once = route.find("settle") == std::string::npos ? R"(, "settle": "0s")" : "";
     return R"(, "packs": ["open-webui"], "upstreams": {"model": {"address": "original"}, "hosted": {"url": ")" +
            url + R"(/v1", "model": "gpt-tiny")" +
            (tls ? R"(, "ca_file": ")" + ca_file() + "\"" : R"(, "dialect": "openai")") + more +
            R"(}}, "rules": [{"name": "tasks", "when": {"class": ["title", "tags"]}, "then": {"route": )" +
-           route + R"(, "lane": "background"}}])";
+           route + at_once + R"(, "lane": "background"}}])";
   }
   static std::string completion(const std::string& content = hosted_title, const std::string& fields = "") {
     const Json piece{

@@ -89,6 +89,9 @@ Result<void> Agent::Parts::listen() {
   slot_probe = std::make_unique<SlotProbe>(*relay);
   relay->slot_probe = slot_probe.get();
   health_checks = std::make_unique<HealthChecks>(*relay);
+  dialect_probe = std::make_unique<DialectProbe>(*relay);
+  relay->dialect_probe = dialect_probe.get();
+  dialect_probe->look_at_all();
   acceptor = std::make_unique<Acceptor>(*relay);
   for (const Listen& wanted : config->listen)
     if (const auto listening = acceptor->add_listener(wanted); !listening) return listening.error();

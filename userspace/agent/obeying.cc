@@ -54,6 +54,7 @@ Result<void> Agent::Parts::reload() {
   tell_what_leaves();
   upstreams->set_connect_timeout(config->limits.connect_timeout);
   slot_probe->configure();
+  dialect_probe->look_at_all();
   return {};
 }
 

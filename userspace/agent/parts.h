@@ -17,6 +17,7 @@
 #include "userspace/control/control_server.h"
 #include "userspace/control/metrics.h"
 #include "userspace/serve/acceptor.h"
+#include "userspace/serve/dialect_probe.h"
 #include "userspace/serve/health_checks.h"
 #include "userspace/serve/rewarmer.h"
 #include "userspace/serve/services.h"
@@ -54,6 +55,7 @@ struct Agent::Parts {
   std::unique_ptr<Rewarmer> rewarmer;
   std::unique_ptr<SlotProbe> slot_probe;
   std::unique_ptr<HealthChecks> health_checks;
+  std::unique_ptr<DialectProbe> dialect_probe;
   std::unique_ptr<Acceptor> acceptor;
   ControlServer control{io};
   asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};

@@ -6,11 +6,13 @@
 #include <utility>
 
 #include "shaper/decide/balance.h"
+#include "shaper/decide/spoken.h"
 #include "shaper/dialect/error_answer.h"
 #include "shaper/dialect/translate.h"
 #include "shaper/task/plan.h"
 #include "shaper/task/rewarm.h"
 #include "userspace/serve/answer_note.h"
+#include "userspace/serve/dialect_probe.h"
 #include "userspace/serve/held_exchange.h"
 #include "userspace/serve/slot_probe.h"
 #include "userspace/serve/stay.h"
@@ -40,18 +42,19 @@ ReadLimits read_limits(const Limits& limits, MemoryBudget& memory) {
 }
 
 // Whether a service is asked what was not put together here: somebody's chat, in its own dialect.
-bool takes_as_it_comes(const Upstream& upstream, const Request& request, const BodyFacts* body,
-                       RequestClass request_class) {
-  if (body == nullptr || !body->readable) return false;
+bool takes_as_it_comes(const Upstream& upstream, const Book& book, const Request& request,
+                       const BodyFacts* body, RequestClass request_class) {
+  const std::optional<DialectFamily> family = spoken_by(upstream, book);
+  if (body == nullptr || !body->readable || !family) return false;
   const Dialect dialect = request.endpoint.dialect;
   return request_class == RequestClass::chat && upstream.service->may_get_chats && request.whole &&
-         asked_in(dialect, upstream.service->family) == dialect;
+         asked_in(dialect, *family) == dialect;
 }
 
-void leave_out_services(Decision& decision, const Request& request, const BodyFacts* body,
+void leave_out_services(Decision& decision, const Book& book, const Request& request, const BodyFacts* body,
                         RequestClass request_class) {
   std::erase_if(decision.route, [&](const Upstream* each) {
-    return each->service && !takes_as_it_comes(*each, request, body, request_class);
+    return each->service && !takes_as_it_comes(*each, book, request, body, request_class);
   });
   if (decision.route.empty()) decision.route.push_back(&request.config->original());
 }
@@ -241,6 +244,7 @@ Awaitable<Decision> Connection::decide_on(const Request& request, Reading& readi
     decide_now();
   const bool by_chat = classification.typist_by != TypistEvidence::address;
   balance(decision.route, {context_.book, by_chat ? classification.typist.value() : 0, request.id, now()});
+  if (context_.dialect_probe != nullptr) context_.dialect_probe->look(decision.route);
   co_return decision;
 }
 
@@ -264,7 +268,8 @@ Awaitable<bool> Connection::forward(Request& request) {
   const PlanInput wish = plan_input(request, reading.body(), classification, decision);
   std::optional<TaskPlan> plan = plan_task(wish);
   std::optional<Ticket> held = plan_hold(wish);
-  if (!plan) leave_out_services(decision, request, reading.body(), classification.request_class);
+  if (!plan)
+    leave_out_services(decision, context_.book, request, reading.body(), classification.request_class);
   bool keep = false;
   std::optional<Lane> lane;
   if (plan)
@@ -295,7 +300,7 @@ Awaitable<bool> Connection::run_unmasked(Request& request, Reading& reading, Cla
   std::optional<TaskPlan> plan = plan_task(wish);
   if (plan) co_return co_await run_task(request, std::move(*plan));
   std::optional<Ticket> held = plan_hold(wish);
-  leave_out_services(decision, request, reading.body(), classification.request_class);
+  leave_out_services(decision, context_.book, request, reading.body(), classification.request_class);
   if (held) co_return co_await run_held(request, reading, classification, decision, std::move(*held));
   co_return co_await run_exchange(request, reading, classification, decision);
 }

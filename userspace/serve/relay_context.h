@@ -14,6 +14,7 @@
 #include "shaper/task/kept_chats.h"
 #include "userspace/serve/lanes.h"
 #include "userspace/serve/late_echo.h"
+#include "userspace/serve/opened_ahead.h"
 #include "userspace/serve/own_requests.h"
 #include "userspace/serve/residency_look.h"
 #include "userspace/serve/sample_collector.h"
@@ -25,6 +26,7 @@
 
 namespace tasklane {
 
+class DialectProbe;
 class Rewarmer;
 class SlotProbe;
 class Steering;
@@ -46,15 +48,17 @@ struct RelayContext {
   MemoryBudget memory{config->limits.memory.bytes};  // for requests and answers
   OwnRequests own{};
   LooksUnderWay looks{};
+  OpenedAhead ahead{io};
   std::shared_ptr<const Services> services = std::make_shared<Services>();  // those of `config`
   bool ending = false;  // no more requests are taken, but those that come on connections that stand
   bool bypass = false;  // everything passes untouched; see set_bypass()
   RequestId last_request_id = 0;
   std::uint64_t open_connections = 0;
-  Rewarmer* rewarmer = nullptr;        // null: no prompt is kept in mind
-  SlotProbe* slot_probe = nullptr;     // null: every server has one slot
-  const Steering* steering = nullptr;  // null: nothing is steered
-  SideThread side{io};                 // the last: what it does reads the rest
+  Rewarmer* rewarmer = nullptr;           // null: no prompt is kept in mind
+  SlotProbe* slot_probe = nullptr;        // null: every server has one slot
+  DialectProbe* dialect_probe = nullptr;  // null: nobody is asked what it speaks
+  const Steering* steering = nullptr;     // null: nothing is steered
+  SideThread side{io};                    // the last: what it does reads the rest
 
   void use(std::shared_ptr<const Config> read_again, Services of_it) {
     config = std::move(read_again);

@@ -71,8 +71,8 @@ Error at_member(const std::string& upstream, const std::string& member, const Er
 std::string host_field(const Upstream& upstream) {
   const std::string& host = upstream.host;
   const bool tls = upstream.service && upstream.service->tls;
-  if (!upstream.service || upstream.port != (tls ? 443 : 80)) return upstream.authority;
-  return host.find(':') == std::string::npos ? host : "[" + host + "]";
+  if (upstream.port != (tls ? 443 : 80)) return "Host: " + upstream.authority + "\r\n";
+  return "Host: " + (host.find(':') == std::string::npos ? host : "[" + host + "]") + "\r\n";
 }
 
 }  // namespace
@@ -156,25 +156,24 @@ Target Services::target_of(const Target& origin, const Upstream& upstream) const
   return target;
 }
 
-std::string Services::authorization(const Upstream& upstream) const {
+std::string Services::key_field(const Upstream& upstream) const {
   const auto found = by_name_.find(upstream.name);
   if (found == by_name_.end() || found->second.key.empty()) return {};
   return "Authorization: Bearer " + found->second.key + "\r\n";
 }
 
+// One that is no service says no path; it is asked where servers of OpenAI's dialect are.
 std::string Services::head(const Upstream& upstream, Dialect dialect, std::size_t body_bytes) const {
-  const Service& service = *upstream.service;
-  std::string head = "POST " + service.path + "/" + std::string(dialect_row(dialect).path) +
-                     " HTTP/1.1\r\nHost: " + host_field(upstream);
-  head += "\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n";
-  head += authorization(upstream);
-  head += "Content-Length: " + std::to_string(body_bytes) + "\r\n\r\n";
-  return head;
+  const std::string path = upstream.service ? upstream.service->path : std::string("/v1");
+  return "POST " + path + "/" + std::string(dialect_row(dialect).path) + " HTTP/1.1\r\n" +
+         host_field(upstream) +
+         "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n" +
+         key_field(upstream) + "Content-Length: " + std::to_string(body_bytes) + "\r\n\r\n";
 }
 
 std::string Services::question(const Upstream& upstream, const std::string& path) const {
-  return "GET " + path + " HTTP/1.1\r\nHost: " + host_field(upstream) + "\r\nAccept: application/json\r\n" +
-         authorization(upstream) + "Connection: close\r\n\r\n";
+  return "GET " + path + " HTTP/1.1\r\n" + host_field(upstream) + key_field(upstream) +
+         "Accept: application/json\r\nConnection: close\r\n\r\n";
 }
 
 }  // namespace tasklane

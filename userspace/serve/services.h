@@ -54,11 +54,11 @@ class Services {
   [[nodiscard]] std::string question(const Upstream& upstream, const std::string& path) const;
 
  private:
-  [[nodiscard]] std::string authorization(const Upstream& upstream) const;
   struct Access {
     std::string key;
     std::shared_ptr<TlsClient> tls;
   };
+  [[nodiscard]] std::string key_field(const Upstream& upstream) const;
   static Result<std::string> key_of(const Upstream& upstream, const ServiceFiles& files);
   static Result<std::shared_ptr<TlsClient>> tls_of(const Upstream& upstream, const ServiceFiles& files);
 

@@ -101,7 +101,7 @@ Awaitable<void> TaskRun::event() {
 }
 
 std::string TaskRun::wire(std::string_view body, Dialect dialect) const {
-  if (life_.upstream().service)
+  if (life_.upstream().service || dialect != request_.endpoint.dialect)
     return request_.services->head(life_.upstream(), dialect, body.size()).append(body);
   HeadChanges changes;
   if (!life_.upstream().original) changes.host = life_.upstream().authority;
@@ -117,12 +117,26 @@ Awaitable<void> TaskRun::dial(effect::Dial wish) {
   dialling_ = std::make_shared<Dialling>();
   const ReachWishes wishes{.allow_idle = wish.may_reuse, .dialling = dialling_};
   Target target = request_.services->target_of(origin_, *wish.hop->upstream);
-  Result<UpstreamPtr> reached = co_await reach(context_.upstreams, std::move(target), wishes);
+  Result<void> opened;
+  if (wish.may_reuse && target.tls) opened = co_await context_.ahead.join(target.tls);
+  Result<UpstreamPtr> reached = UpstreamPtr();
+  if (opened)
+    reached = co_await reach(context_.upstreams, std::move(target), wishes);
+  else
+    reached = opened.error();
   dialling_.reset();
   on_its_way_ = false;
   if (!reached) co_return life_.dialled(reached.error().text(), now());
   upstream_ = std::move(*reached);
   life_.dialled({}, now());
+}
+
+// While it waits for its turn; of what is down nothing is opened, for a request alone may try it.
+void TaskRun::open_ahead() {
+  const Upstream& upstream = life_.upstream();
+  if (life_.state() != Life::State::waiting || !upstream.service || !upstream.service->tls) return;
+  if (context_.book.upstream({upstream.name}).health->state(now()) != Health::State::closed) return;
+  context_.ahead.want(context_.upstreams, request_.services->target_of(origin_, upstream));
 }
 
 // A slice is asked on Tasklane's own account, and ends with what else is: then the whole is asked.
@@ -185,6 +199,7 @@ Awaitable<TaskRun::Report> TaskRun::run() {
     Effect due = life_.next(now());
     if (auto* enter = std::get_if<effect::EnterLane>(&due)) {
       context_.lanes.arrive(std::move(enter->ticket), *this);
+      open_ahead();
     } else if (auto* leave = std::get_if<effect::LeaveLane>(&due)) {
       context_.lanes.finished(id_, std::move(leave->result));
     } else if (auto* wish = std::get_if<effect::Dial>(&due)) {

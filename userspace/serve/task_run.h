@@ -44,6 +44,7 @@ class TaskRun : public WaitingTask {
   Awaitable<void> event();
   Awaitable<void> dial(effect::Dial wish);
   Awaitable<void> send(effect::Send wish);
+  void open_ahead();
   void told();
   void client_left();
   void note_slots(const Collected& collected, bool lost);

@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -84,7 +85,16 @@ UpstreamPtr UpstreamConnections::take_idle(const Destination& to) {
   return nullptr;
 }
 
+bool UpstreamConnections::has_idle(const std::shared_ptr<TlsClient>& tls) const {
+  return std::any_of(idle_.begin(), idle_.end(),
+                     [&](const auto& server) { return server.first.tls == tls && !server.second.empty(); });
+}
+
 void UpstreamConnections::keep_idle(UpstreamPtr connection, SentWhole, ReadWhole, Time at) {
+  keep_unused(std::move(connection), at);
+}
+
+void UpstreamConnections::keep_unused(UpstreamPtr connection, Time at) {
   if (most_idle_ == 0 || connection->half_closed()) return;
   auto& kept = idle_[connection->destination()];
   if (kept.size() >= idle_per_server) {

@@ -123,6 +123,10 @@ class UpstreamConnections {
   // Whoever calls shows that the last request went out and its answer came in, both whole. One that is
   // half-closed is closed.
   void keep_idle(UpstreamPtr connection, SentWhole sent, ReadWhole read, Time at);
+  // The same of one on which nothing was asked yet.
+  void keep_unused(UpstreamPtr connection, Time at);
+  [[nodiscard]] bool has_idle(const std::shared_ptr<TlsClient>& tls) const;
+  [[nodiscard]] bool keeps_nothing() const { return most_idle_ == 0; }
   // A new connection, behind its handshake where it is by TLS. `steered`: a client was steered away from
   // there, so it is this host's, and the server sees it come as `stead` says. `patient`: the kernel alone
   // says when it has failed, as it would to the client. `dialling` may be null. Error: refused, unreachable,

@@ -1,6 +1,8 @@
 #include <simdjson.h>
 
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
 
 #include "shaper/dialect/json_body.h"
 

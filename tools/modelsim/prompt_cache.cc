@@ -13,11 +13,10 @@ constexpr std::size_t least_kept = 4;
 }  // namespace
 
 void append_tokens(Tokens& tokens, std::string_view text) {
-  for (std::size_t at = 0; at < text.size(); at += 4) {
-    std::uint32_t token = 0;
-    std::memcpy(&token, text.data() + at, std::min<std::size_t>(4, text.size() - at));
-    tokens.push_back(token);
-  }
+  constexpr std::size_t bytes = sizeof(Tokens::value_type);
+  const std::size_t before = tokens.size();
+  tokens.resize(before + (text.size() + bytes - 1) / bytes);
+  if (!text.empty()) std::memcpy(tokens.data() + before, text.data(), text.size());
 }
 
 std::size_t common_prefix(const Tokens& a, const Tokens& b) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "tools/bench/observe/live.h"
 #include "tools/bench/observe/worth.h"
 #include "tools/observe/observe.h"
 #include "tools/support/cpu.h"
@@ -22,6 +23,7 @@ struct Options {
   double hours = 0;  // 24, and 5 with `predict`
   std::uint64_t seed = 1;
   unsigned predict = 0;  // seeds
+  unsigned live = 0;     // seconds
   std::string keep;      // the capture
   std::string config = TASKLANE_SOURCE_DIR "/config";
 };
@@ -56,6 +58,10 @@ Json reading(const std::string& file, double packets) {
 }
 
 ExitCode run(Options options) {
+  if (options.live > 0) {
+    std::cout << Json{{"live", live(options.live)}}.dump(2) << "\n";
+    return ExitCode::done;
+  }
   const tools::TemporaryFolder folder;
   const std::string file =
       options.keep.empty() ? folder.file("day.pcapng") : std::filesystem::path(options.keep);
@@ -86,6 +92,10 @@ int main(int argc, char** argv) {
                  "So many seeds: what a replay says of the rules, and what they come to, for each profile, "
                  "on one slot and on four, with earlier prompts kept and without")
       ->check(CLI::Range(1, 100));
+  app.add_option("--live", options.live,
+                 "So many seconds each: what `tasklane observe` and tcpdump take beside a thousand streamed "
+                 "chunks a second (as root)")
+      ->check(CLI::Range(1, 3600));
   app.add_option("--keep", options.keep, "Keep the capture in this file");
   app.add_option("--config", options.config, "The folder of the profiles")->check(CLI::ExistingDirectory);
   if (const auto code = tasklane::tools::ends_at_arguments(app, argc, argv)) return *code;

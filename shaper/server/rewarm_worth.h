@@ -1,8 +1,8 @@
 // Whether asking a chat's prompt again pays on a server. What such a request itself had to wait for its token
 // is what the chat's next turn is spared; a server that has it ready at once is then asked only now and then,
 // and so is one that takes too long for it, or whose next turns are seen to have been spared nothing. Where a
-// server has several slots, one that is ready at once is of use all the same: llama-server gives the slot away
-// that was used longest ago, and behind it that is not the chat's.
+// server has several slots, one that is ready at once is of use all the same: llama-server gives the slot
+// away that was used longest ago, and behind it that is not the chat's.
 #pragma once
 
 #include <cstdint>

@@ -81,7 +81,7 @@ void read_schema(const Json& body, GenerationRequest& request) {
 }  // namespace
 
 Result<GenerationRequest> parse_generation(Dialect dialect, const std::string& body, Flavour flavour,
-                                            Priorities priorities) {
+                                           Priorities priorities) {
   const Result<Json> parsed = parse_object(body);
   if (!parsed) return Error{"unexpected EOF", "", ""};
   const Json& json = *parsed;

@@ -8,8 +8,6 @@
 namespace tasklane {
 namespace {
 
-constexpr int ok = 200;
-
 // By the system's word: a dial's error has no other.
 bool is_refusal(const Error& error) {
   return error.what == error_code(asio::error::connection_refused).message();
@@ -45,7 +43,8 @@ Awaitable<OwnAnswer> put(RelayContext& context, OwnQuestion question) {
   const Collected collected = co_await collect_answer(asking->upstream(), said, &context.memory);
   answer.ended = asking->ended() && !*late;
   answer.status = collected.status;
-  answer.whole = collected.status == ok && collected.whole && said.raw().size() <= question.most_bytes;
+  answer.whole =
+      collected.status == OwnAnswer::ok && collected.whole && said.raw().size() <= question.most_bytes;
   if (answer.whole) answer.body = said.raw();
   co_return answer;
 }

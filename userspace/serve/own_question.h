@@ -19,11 +19,15 @@ struct OwnQuestion {
 };
 
 struct OwnAnswer {
+  static constexpr int ok = 200;
   bool refused = false;  // nobody listens there
   bool ended = false;    // at a word: it says nothing
   int status = 0;        // 0: it did not come so far
   bool whole = false;    // all of it has come, with status 200
   std::string body;      // where it is whole
+
+  // It did not come, or not to its end.
+  [[nodiscard]] bool broke() const { return status == 0 || (status == ok && !whole); }
 };
 
 // Never throws for what a server does.

@@ -9,7 +9,6 @@
 namespace tasklane {
 namespace {
 
-constexpr int ok = 200;
 // All questions of one look together: a server on the same machine answers in a millisecond.
 constexpr Duration longest_look = std::chrono::milliseconds(500);
 // Ollama tells a few hundred bytes of each model.
@@ -34,8 +33,7 @@ Awaitable<void> ask(RelayContext& context, const Target& origin, const Upstream&
     if (answer.whole) models = resident_models_in(path, answer.body);
     Residency& residency = context.book.residency(server);
     if (models) co_return residency.told(std::move(*models), now());
-    const bool broke = answer.status == 0 || (answer.status == ok && !answer.whole);
-    if (broke || now() >= end) break;
+    if (answer.broke() || now() >= end) break;
     residency.try_next_path();
   }
   context.book.residency(server).told_nothing(now());

@@ -256,9 +256,32 @@ void fit_answers(const Requests& requests, ServerModel& model) {
   model.keeps_answers = kept >= lost;
 }
 
+// Of chats where there are any: whoever captures before an agent sees tasks that it has asked on top of their
+// chats, with the figures of all that.
+std::optional<double> bytes_per_token(const Requests& requests) {
+  struct Sum {
+    double bytes = 0, tokens = 0;
+  };
+  Sum chats, all;
+  for (const ObservedRequest* each : requests) {
+    if (!each->figures.prompt_tokens || each->prompt.bytes == 0) continue;
+    // Without those that a chat template adds: about three to a message, and four at the end.
+    constexpr double to_a_part = 3, at_the_end = 4;
+    const double added = to_a_part * static_cast<double>(each->prompt.parts.size()) + at_the_end;
+    const double tokens = std::max(1.0, static_cast<double>(*each->figures.prompt_tokens) - added);
+    for (Sum* sum : {&chats, &all}) {
+      if (sum == &chats && each->request_class() != RequestClass::chat) continue;
+      sum->bytes += static_cast<double>(each->prompt.bytes);
+      sum->tokens += tokens;
+    }
+  }
+  const Sum& sum = chats.tokens > 0 ? chats : all;
+  if (sum.tokens <= 0) return std::nullopt;
+  return sum.bytes / sum.tokens;
+}
+
 void fit_rest(const Requests& requests, const Company& company, ServerModel& model) {
   std::vector<double> loads, overheads;
-  double bytes = 0, tokens = 0;
   bool timings = false, ollama = false;
   std::set<std::string> models;
   for (const ObservedRequest* each : requests) {
@@ -267,13 +290,6 @@ void fit_rest(const Requests& requests, const Company& company, ServerModel& mod
     models.insert(each->model);
     if (each->figures.load_time && *each->figures.load_time > a_load)
       loads.push_back(seconds_of(*each->figures.load_time));
-    if (each->figures.prompt_tokens && each->prompt.bytes > 0) {
-      bytes += static_cast<double>(each->prompt.bytes);
-      // Without those that a chat template adds: about three to a message, and four at the end.
-      constexpr double to_a_part = 3, at_the_end = 4;
-      const double added = to_a_part * static_cast<double>(each->prompt.parts.size()) + at_the_end;
-      tokens += std::max(1.0, static_cast<double>(*each->figures.prompt_tokens) - added);
-    }
     if (each->stream && each->first_token && each->figures.prompt_time &&
         company.alone(*each, each->whole, *each->first_token)) {
       const Duration own = *each->figures.prompt_time + each->figures.load_time.value_or(Duration{});
@@ -289,7 +305,7 @@ void fit_rest(const Requests& requests, const Company& company, ServerModel& mod
   model.engine.max_loaded =
       loads.empty() ? static_cast<unsigned>(std::max<std::size_t>(models.size(), 1)) : 1;
   if (!loads.empty()) model.engine.load_time = from_seconds(median(loads));
-  if (tokens > 0 && bytes > 0) model.bytes_per_token = std::clamp(bytes / tokens, 0.5, 16.0);
+  if (const auto size = bytes_per_token(requests)) model.bytes_per_token = std::clamp(*size, 0.5, 16.0);
   if (!overheads.empty()) model.overhead = from_seconds(std::clamp(median(overheads), 0.0, 1.0));
 }
 

@@ -27,7 +27,7 @@ std::vector<const Upstream*> asked_after(const Config& config) {
 }
 
 std::vector<std::string> check_paths(const Upstream& upstream) {
-  if (!upstream.service) return {"/health", "/api/version", "/v1/models"};
+  if (!upstream.service) return {"/api/version", "/props", "/v1/models"};
   const bool ollama = upstream.service->family == DialectFamily::ollama;
   return {upstream.service->path + (ollama ? "/api/version" : "/models")};
 }

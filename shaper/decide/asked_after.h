@@ -12,8 +12,9 @@ namespace tasklane {
 // or with a price): there nothing is asked but what is a task.
 std::vector<const Upstream*> asked_after(const Config& config);
 
-// The cheapest paths that a server of its kind may have. Where its dialect is not said: llama-server's (also
-// vLLM's and llama-swap's), then Ollama's, then everybody's.
+// The cheapest paths that a server of its kind may have. Where its dialect is not said: Ollama's, then
+// llama-server's, which says there that it still loads its model, then everybody's. Never /health: there some
+// have their models write something (LiteLLM, SGLang).
 std::vector<std::string> check_paths(const Upstream& upstream);
 
 }  // namespace tasklane

@@ -1,9 +1,11 @@
 #include "shaper/decide/config_address.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "shaper/base/ip_network.h"
+#include "shaper/http/request_head.h"
 
 namespace tasklane {
 namespace {
@@ -99,7 +101,13 @@ std::optional<HostPort> parse_plain_url(const JsonCursor& at) {
 }
 
 bool is_loopback(std::string_view host) {
-  return host == "localhost" || (parse_ip(host) && (host == "::1" || host.starts_with("127.")));
+  if (equal_names(host, "localhost")) return true;
+  const std::optional<IpBytes> address = parse_ip(host);
+  if (!address) return false;
+  const IpBytes nowhere{}, one = *parse_ip("::1"), nowhere_in_ipv4 = *parse_ip("0.0.0.0");
+  constexpr std::array<std::uint8_t, 13> ipv4_loopback{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
+  return *address == one || *address == nowhere || *address == nowhere_in_ipv4 ||
+         std::equal(ipv4_loopback.begin(), ipv4_loopback.end(), address->begin());
 }
 
 }  // namespace tasklane

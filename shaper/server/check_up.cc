@@ -31,11 +31,11 @@ void CheckUp::stopped(Time now) {
 }
 
 // What has gone may come back as another server.
-CheckUp::Word CheckUp::away(Time now) {
+CheckUp::Word CheckUp::bad(Word word, Time now) {
   path_ = 0;
   next_ = now + again_;
   again_ = std::min(2 * again_, between);
-  return Word::away;
+  return word;
 }
 
 // A server that wants a key, or refuses the question otherwise, is there.
@@ -43,11 +43,12 @@ CheckUp::Word CheckUp::answered(const CheckAnswer& answer, bool busy, Time now) 
   asking_ = false;
   if (answer.kind == CheckAnswer::Kind::silent) {
     next_ = now + soon;
-    if (busy || ++silent_ < silences) return Word::nothing;
-    return away(now);
+    if (++silent_ < (busy ? silences_while_busy : silences)) return Word::nothing;
+    return bad(Word::away, now);
   }
   silent_ = 0;
-  if (answer.kind == CheckAnswer::Kind::refused || has_gone(answer.status)) return away(now);
+  if (answer.kind == CheckAnswer::Kind::refused) return bad(Word::away, now);
+  if (has_gone(answer.status)) return bad(Word::ill, now);
   if (has_no_such_path(answer.status) && path_ + 1 < paths_.size()) {
     ++path_;
     next_ = now;

@@ -29,8 +29,12 @@ class CheckUp {
   static constexpr Duration soon = std::chrono::seconds(1);
   // A server may be slow for once: so many silences in a row are needed.
   static constexpr unsigned silences = 2;
+  // And so many while requests are on their way there: some servers answer little else meanwhile, but one
+  // that hangs would never be found out.
+  static constexpr unsigned silences_while_busy = 8;
 
-  enum class Word { nothing, there, away };
+  // `ill`: it answers, and says that it cannot serve.
+  enum class Word { nothing, there, ill, away };
 
   // `paths`: at least one, the likeliest first. What a server does not have it says with 404; then the next
   // is asked, and the one that it has from there on.
@@ -43,14 +47,13 @@ class CheckUp {
   void asked() { asking_ = true; }
   // One that was ended before its answer came says nothing.
   void stopped(Time now);
-  // `busy`: requests are on their way there. Some servers answer nothing else meanwhile, so a silence then
-  // says nothing.
+  // `busy`: requests are on their way there.
   Word answered(const CheckAnswer& answer, bool busy, Time now);
   // Until when it is away at least: for longer than the next answer takes.
   [[nodiscard]] Time away_until() const;
 
  private:
-  Word away(Time now);
+  Word bad(Word word, Time now);
 
   std::vector<std::string> paths_;
   std::size_t path_ = 0;

@@ -11,12 +11,13 @@ namespace {
 // Twelve bytes of English a token: no tokenizer comes near it.
 constexpr double margin = 3;
 
+// Of ASCII alone: how many tokens other scripts have differs too much from one vocabulary to the next.
 double tokens_of(std::string_view text) {
   const TokenEstimate estimate;
   double tokens = 0;
   char last = '\0';
   for (const char each : text) {
-    if (each != last) tokens += estimate.of_byte(each);
+    if (each != last && static_cast<unsigned char>(each) < 0x80) tokens += estimate.of_byte(each);
     last = each;
   }
   return tokens;
@@ -38,16 +39,21 @@ std::uint64_t least_tokens(const std::vector<Message>& messages) {
   return static_cast<std::uint64_t>(tokens / margin);
 }
 
+// All of the prompt's; what was computed alone may be what was not in the cache.
+std::uint64_t read_of(const UpstreamFigures& figures) {
+  return figures.prompt_tokens || figures.cached_tokens ? prompt_of(figures) : 0;
+}
+
 bool CutPrompts::may_be_cut(std::size_t bytes, const UpstreamFigures& figures) {
   // Of what least_tokens() counts as one: three characters beyond the first 2047.
   constexpr std::size_t fewest_bytes = 9;
-  const std::uint64_t most = bytes / fewest_bytes;
-  const std::uint64_t read = prompt_of(figures);
-  return read > 0 && most >= least_judged && read < most;
+  const std::uint64_t sent = bytes / fewest_bytes;
+  const std::uint64_t read = read_of(figures);
+  return read > 0 && sent >= least_judged && read < sent;
 }
 
 void CutPrompts::answered(const Of& of, std::uint64_t sent_at_least, const UpstreamFigures& figures) {
-  const std::uint64_t read = prompt_of(figures);
+  const std::uint64_t read = read_of(figures);
   if (read == 0 || sent_at_least < least_judged || read >= sent_at_least) return;
   if (!is_plain(of.model)) return;
   if (seen_.size() >= most && !seen_.contains(of)) return;

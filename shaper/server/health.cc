@@ -56,7 +56,9 @@ std::shared_ptr<Health> Health::Attempt::take() {
 // One that went because nobody else was left to ask may show, before the pause is over, that it is up again.
 void Health::Attempt::worked() {
   const std::shared_ptr<Health> of = take();
-  if (of && epoch_ == of->epoch_) of->close();
+  if (!of || epoch_ != of->epoch_) return;
+  of->outvoted_ |= of->open_until_ && of->cause_ == Cause::away;
+  of->close();
 }
 
 void Health::Attempt::failed(Time now, std::optional<Duration> pause) { count(now, pause, false); }
@@ -77,7 +79,12 @@ void Health::Attempt::count(Time now, std::optional<Duration> pause, bool away) 
 }
 
 void Health::Question::there() const {
+  of_->outvoted_ = false;
   if (epoch_ == of_->epoch_ && of_->open_until_ && of_->cause_ == Cause::away) of_->close();
+}
+
+void Health::Question::ill(Time until) const {
+  if (!of_->open_until_ && !of_->outvoted_) away(until);
 }
 
 // A server that was away and is back is another one than that whose answers failed.

@@ -60,6 +60,8 @@ class Health {
     void there() const;
     // Open at once, and at least until then.
     void away(Time until) const;
+    // Likewise, but a task may show that it serves all the same: then such words count no more.
+    void ill(Time until) const;
 
    private:
     std::shared_ptr<Health> of_;
@@ -88,6 +90,7 @@ class Health {
   unsigned failures_ = 0;
   unsigned under_way_ = 0;
   Cause cause_ = Cause::answers;
+  bool outvoted_ = false;  // it serves, whatever it answers to questions
   std::uint64_t openings_;
   std::uint64_t epoch_ = 0;  // of each opening and closing: what began before one says nothing behind it
   Duration pause_ = first_pause;

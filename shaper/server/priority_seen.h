@@ -1,8 +1,7 @@
-// Whether a server that may know priorities puts a task behind its chats, learnt from how it answers one that
-// carries a priority. Forgotten after an hour, for a server may have been started otherwise by then.
+// Whether a server refuses a task that carries a priority. That one is answered does not show that it is
+// heeded: vLLM passes it over in silence where it was not started for it. Forgotten after an hour, for a
+// server may have been started otherwise by then.
 #pragma once
-
-#include <cstdint>
 
 #include "shaper/base/time.h"
 
@@ -10,22 +9,12 @@ namespace tasklane {
 
 class PrioritySeen {
  public:
-  // Whether a task is to carry one: unless it was refused.
-  [[nodiscard]] bool worth_trying(Time now) const { return now >= until_ || takes_; }
-  // Whether tasks that carry one are known to go behind chats.
-  [[nodiscard]] bool heeded(Time now) const { return now < until_ && takes_; }
-
-  void answered(Time now) { remember(true, now); }
-  void refused(Time now) { remember(false, now); }
+  // Whether a task is to carry one.
+  [[nodiscard]] bool worth_trying(Time now) const { return now >= refused_until_; }
+  void refused(Time now) { refused_until_ = now + std::chrono::hours(1); }
 
  private:
-  static constexpr Duration known_for = std::chrono::hours(1);
-  void remember(bool takes, Time now) {
-    takes_ = takes;
-    until_ = now + known_for;
-  }
-  bool takes_ = false;
-  Time until_{};
+  Time refused_until_{};
 };
 
 }  // namespace tasklane

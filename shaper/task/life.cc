@@ -169,7 +169,7 @@ void Life::replied(const Reply& reply, const AnswerAssembler& assembler, Time no
     return;
   }
   reconnects_ = false;
-  if (learn_priority(reply, now)) return;
+  if (learn_priority(reply, assembler, now)) return;
   if (was == State::prefilling)
     take_slice(reply, assembler.figures());
   else if (was == State::grafting)
@@ -252,10 +252,6 @@ Ticket Life::ticket(const MadeBody& made, Time now) const {
   if (may_share_)
     ticket.canonical = around_.canonical.key_of(ticket.tenant, ticket.request_class, dialect(),
                                                 model_key().model, made.json);
-  if (goes_behind_chats(now)) {
-    ticket.settings.hold = false;
-    ticket.settings.preempt.reset();  // the server itself lets chats go first
-  }
   if (!begun_once_) return ticket;
   ticket.rate_paid = true;
   const Duration waited = now - begun_;

@@ -211,8 +211,7 @@ class Life {
   [[nodiscard]] bool changed_riskily() const;
   void ask_once_more(Trouble trouble);
   [[nodiscard]] std::optional<int> priority(Time now) const;
-  [[nodiscard]] bool goes_behind_chats(Time now) const;
-  bool learn_priority(const Reply& reply, Time now);
+  bool learn_priority(const Reply& reply, const AnswerAssembler& assembler, Time now);
   void take(Answer answer, const Reply& reply, bool whole, Time now);
   void remember_suggestion(const Answer& answer, Time now);
   void stop();

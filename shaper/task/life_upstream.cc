@@ -115,26 +115,21 @@ std::optional<int> Life::priority(Time now) const {
   return plan_.ticket.lane == Lane::keystroke ? of_keystrokes : of_background;
 }
 
-// Then the lane need not hold it for them. Of another server on the same machine priorities say nothing.
-bool Life::goes_behind_chats(Time now) const {
-  return priority_ && plan_.ticket.lane == Lane::background && hop().compute.empty() &&
-         around_.book.priority(hop().server).heeded(now);
-}
-
 // Whether it is to be asked once more, without what may have been refused. Only where that is answered is it
 // known that it was, and no other fault of the request.
-bool Life::learn_priority(const Reply& reply, Time now) {
+bool Life::learn_priority(const Reply& reply, const AnswerAssembler& assembler, Time now) {
   constexpr int bad_request = 400;
   constexpr int not_understood = 422;
-  const bool refused = reply.status == bad_request || reply.status == not_understood;
+  // Some say it within an answer of status 200.
+  const bool within = reply.status == ok && !assembler.error_words().empty() && !assembler.any_text();
+  const bool refused = within || reply.status == bad_request || reply.status == not_understood;
   if (made_.has_priority && refused) {
     priority_.reset();
     priority_refused_ = true;
     prepared_ = false;
     return true;
   }
-  if (reply.status != ok) return false;
-  if (made_.has_priority) around_.book.priority(hop().server).answered(now);
+  if (reply.status != ok || within) return false;
   if (std::exchange(priority_refused_, false)) around_.book.priority(hop().server).refused(now);
   return false;
 }

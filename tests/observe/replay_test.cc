@@ -73,6 +73,16 @@ TEST(Fit, SeesSlotsAndALostCache) {
   EXPECT_EQ(fit_servers(trace_of(SmallHost(engine, 4).packets)).begin()->second.engine.host_cache, 0u);
 }
 
+// An agent before the server asks them so, and passes on what the server says of all that.
+TEST(Fit, KnowsATokensSizeByTheChatsWhateverTasksOnTopOfThemTook) {
+  Trace trace = small_trace();
+  const double size = fit_servers(trace).begin()->second.bytes_per_token;
+  for (ObservedRequest& request : trace.requests)
+    if (request.request_class() != RequestClass::chat && request.figures.prompt_tokens)
+      *request.figures.prompt_tokens += 5000;
+  EXPECT_DOUBLE_EQ(size, fit_servers(trace).begin()->second.bytes_per_token);
+}
+
 TEST(Fit, TakesWhatIsGiven) {
   GivenModel given;
   given.slots = 3;

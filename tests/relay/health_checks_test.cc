@@ -41,14 +41,14 @@ TEST_F(HealthChecksOnTheWire, ATaskNeverFindsOutThatTheTaskModelHasGone) {
 TEST_F(HealthChecksOnTheWire, OneThatIsStillLoadingIsPassedOverUntilItIsNot) {
   start(to_the_task_model());
   ask_after_upstreams();
-  asked_and_told("/health", answer("{}", "", "503 Loading"));
+  asked_and_told("/api/version", answer("{}", "", "503 Loading"));
   ASSERT_TRUE(becomes("down"));
   Peer person = client();
   person.send(title("one"));
   model_answers(person);
   EXPECT_FALSE(task.called_within(milliseconds(0)));
   ask_after_upstreams(1500ms);
-  asked_and_told("/health", answer(R"({"status":"ok"})"));
+  asked_and_told("/api/version", answer(R"({"status":"ok"})"));
   ASSERT_TRUE(becomes("up"));
   person.send(title("two"));
   Peer server = task.accept();
@@ -57,17 +57,17 @@ TEST_F(HealthChecksOnTheWire, OneThatIsStillLoadingIsPassedOverUntilItIsNot) {
   EXPECT_EQ(R"({"title": "Small"})", content_of(receive_answer(person)));
 }
 
-TEST_F(HealthChecksOnTheWire, AnOllamaIsAskedForItsVersionFromThereOn) {
+TEST_F(HealthChecksOnTheWire, WhatAServerHasIsAskedFromThereOn) {
   start(to_the_task_model());
   ask_after_upstreams();
-  asked_and_told("/health", answer("404 page not found", "", "404 Not Found"));
+  asked_and_told("/api/version", answer("404 page not found", "", "404 Not Found"));
   EXPECT_TRUE(eventually([&] {
     ask_after_upstreams();
     return task.called_within(milliseconds(10));
   }));
-  asked_and_told("/api/version", answer(R"({"version":"0.32.15"})"));
+  asked_and_told("/props", answer(R"({"total_slots":4})"));
   ask_after_upstreams(16s);
-  asked_and_told("/api/version", answer(R"({"version":"0.32.15"})"));
+  asked_and_told("/props", answer(R"({"total_slots":4})"));
   EXPECT_EQ("up", health_of("task"));
 }
 
@@ -128,7 +128,7 @@ TEST_F(HealthChecksOnTheWire, NothingIsAskedWhileTasklaneIsBypassed) {
   EXPECT_FALSE(task.called_within(milliseconds(50)));
   bypass(false);
   ask_after_upstreams();
-  asked_and_told("/health", answer("{}"));
+  asked_and_told("/api/version", answer("{}"));
 }
 
 TEST_F(HealthChecksOnTheWire, ASilenceWhileATaskIsOnItsWaySaysNothing) {

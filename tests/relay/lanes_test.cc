@@ -18,6 +18,24 @@ TEST_F(LanesOnTheWire, ATitleIsAskedAsAStreamAndAnsweredAsItsClientAsked) {
   EXPECT_EQ(7, answer["eval_count"]);
 }
 
+// The server was told that it is the last there, and may end the connection without a word (RFC 9112
+// section 9.6).
+TEST_F(LanesOnTheWire, BehindATaskWhoseClientSaysThatItIsItsLastTheConnectionIsNotUsedAgain) {
+  start_with(R"({"lane": "background", "settle": "0s", "quiet": "0s"})");
+  Peer tasks = client();
+  tasks.send(title("How do I cook rice?", "Connection: close\r\n"));
+  Peer first = model.accept();
+  receive_request(first);
+  stream_answer(first, R"({"title": "Rice"})");
+  EXPECT_EQ(R"({"title": "Rice"})", content_of(receive_answer(tasks)));
+  Peer person = client();
+  person.send(chat);
+  Peer second = model.accept();
+  EXPECT_EQ("How do I cook rice?", receive_request(second)["messages"][0]["content"]);
+  second.send(answer("{}"));
+  EXPECT_EQ(answer("{}"), person.receive(answer("{}").size()));
+}
+
 TEST_F(LanesOnTheWire, ATitleJustBeforeItsChatWaitsUntilTheChatHasBeenAnswered) {
   start_with(R"({"lane": "background", "settle": "300ms", "quiet": "50ms"})");
   Peer tasks = client();

@@ -28,6 +28,7 @@ class CheckUpTest : public testing::Test {
     EXPECT_FALSE(check_.is_due(at + 1h)) << "one at a time";
     const Word word = check_.answered(answer, busy, at);
     if (word == Word::there) question.there();
+    if (word == Word::ill) question.ill(check_.away_until());
     if (word == Word::away) question.away(check_.away_until());
     return word;
   }
@@ -54,7 +55,7 @@ TEST_F(CheckUpTest, WhereNobodyListensNobodyIsSentFromThereOn) {
 }
 
 TEST_F(CheckUpTest, AModelThatIsStillLoadedIsNotThereYet) {
-  EXPECT_EQ(Word::away, ask(with(503), start));
+  EXPECT_EQ(Word::ill, ask(with(503), start));
   EXPECT_FALSE(health_->may_try(start));
   EXPECT_EQ(Word::there, ask(with(200), start + 1s));
   EXPECT_EQ(State::closed, state(start + 1s));
@@ -88,6 +89,26 @@ TEST_F(CheckUpTest, OneSilenceSaysNothingTwoDo) {
 TEST_F(CheckUpTest, AServerThatAnswersNothingElseWhileItGeneratesIsThere) {
   for (int i = 0; i < 5; ++i) EXPECT_EQ(Word::nothing, ask(silent, start + i * CheckUp::soon, true));
   EXPECT_TRUE(health_->may_try(start));
+}
+
+TEST_F(CheckUpTest, ButNotOneThatIsSilentForLong) {
+  int asked = 1;
+  while (ask(silent, start + asked * CheckUp::soon, true) == Word::nothing) ASSERT_LT(++asked, 20);
+  EXPECT_EQ(CheckUp::silences_while_busy, asked);
+  EXPECT_FALSE(health_->may_try(start + asked * CheckUp::soon));
+}
+
+TEST_F(CheckUpTest, OneThatSaysThatItIsIllAndServesATaskAllTheSameIsBelievedNoMore) {
+  ask(with(503), start);
+  const Time pause = check_.away_until();
+  EXPECT_FALSE(health_->may_try(start));
+  EXPECT_EQ(Word::ill, ask(with(503), start + 1s));
+  EXPECT_TRUE(health_->may_try(pause)) << "a task may try it, however often it says so";
+  Health::Attempt(health_, pause).worked();
+  EXPECT_EQ(Word::ill, ask(with(503), pause));
+  EXPECT_TRUE(health_->may_try(pause));
+  EXPECT_EQ(Word::away, ask(refused, pause + 15s));
+  EXPECT_FALSE(health_->may_try(pause + 15s)) << "but where nobody listens nobody serves";
 }
 
 TEST_F(CheckUpTest, WhatItDoesNotHaveIsAskedOnce) {
@@ -187,7 +208,7 @@ TEST(AskedAfter, AreOnesOwnUpstreamsThatARuleNames) {
   for (const Upstream* each : asked_after(*config)) names.push_back(each->name);
   EXPECT_EQ((std::vector<std::string>{"lan", "task"}), names);
   EXPECT_EQ((std::vector<std::string>{"/v1/models"}), check_paths(config->upstreams.find("lan")->second));
-  EXPECT_EQ("/health", check_paths(config->upstreams.find("task")->second).front());
+  EXPECT_EQ("/api/version", check_paths(config->upstreams.find("task")->second).front());
 }
 
 }  // namespace

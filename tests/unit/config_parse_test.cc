@@ -54,8 +54,10 @@ bool leaves_the_host(const std::string& url) {
 }
 
 TEST(Config, TextForThisHostDoesNotLeaveItAndForOneThatSoundsAlikeItDoes) {
-  for (const char* const here : {"https://localhost/v1", "https://localhost:8443", "https://127.0.0.1",
-                                 "https://127.1.2.3/v1", "https://[::1]:8443/v1"})
+  for (const char* const here :
+       {"https://localhost/v1", "https://localhost:8443", "https://127.0.0.1", "https://127.1.2.3/v1",
+        "https://[::1]:8443/v1", "https://LOCALHOST", "https://0.0.0.0", "https://[::ffff:127.0.0.1]",
+        "https://[0:0:0:0:0:0:0:1]"})
     EXPECT_FALSE(leaves_the_host(here)) << here;
   for (const char* const there :
        {"https://localhost.evil.example", "https://127.0.0.1.nip.io/v1", "https://notlocalhost",

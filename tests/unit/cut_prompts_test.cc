@@ -53,6 +53,13 @@ TEST_F(CutPromptsTest, WhatCameFromTheCacheWasReadToo) {
   EXPECT_EQ(0, count());
 }
 
+TEST_F(CutPromptsTest, WhatWasComputedMayBeWhatWasNotInTheCache) {
+  UpstreamFigures figures;
+  figures.computed_tokens = 30;
+  cut_.answered({"10.0.0.7", "big"}, 6000, figures);
+  EXPECT_EQ(0, count());
+}
+
 TEST_F(CutPromptsTest, AreBoundedAndNamedAsATerminalMayShowThem) {
   for (std::size_t i = 0; i < 2 * CutPrompts::most; ++i)
     cut_.answered({"10.0.0.7", "m" + std::to_string(i)}, 6000, read(1));
@@ -70,10 +77,9 @@ TEST_F(CutPromptsTest, ABodyIsReadAgainOnlyWhereItMayHoldMoreThanWasRead) {
   EXPECT_FALSE(CutPrompts::may_be_cut(20000, {}));
   EXPECT_FALSE(CutPrompts::may_be_cut(4000, read(10)));
   EXPECT_TRUE(CutPrompts::may_be_cut(80000, read(4099)));
-  std::string characters;
-  for (int i = 0; i < 6000; ++i) characters += i % 2 == 0 ? "\xe4\xb8\xad" : "\xe6\x96\x87";
-  const std::uint64_t least = least_tokens({Message{Role::user, characters}});
-  EXPECT_TRUE(CutPrompts::may_be_cut(characters.size() + 60, read(least - 1))) << "never less than it finds";
+  const std::string text = words(20000);
+  const std::uint64_t least = least_tokens({Message{Role::user, text}});
+  EXPECT_TRUE(CutPrompts::may_be_cut(text.size() + 60, read(least - 1))) << "never less than it finds";
 }
 
 TEST(LeastTokens, AreFewerThanAnyTokenizerMakesOfIt) {
@@ -86,6 +92,9 @@ TEST(LeastTokens, AreFewerThanAnyTokenizerMakesOfIt) {
   EXPECT_EQ(0, of(text, Role::assistant)) << "templates drop thoughts";
   EXPECT_LT(of(std::string(100000, ' ')), 5) << "a tokenizer has tokens for long runs";
   EXPECT_LT(of(std::string(100000, '-')), 5);
+  std::string characters;
+  for (int i = 0; i < 6000; ++i) characters += i % 2 == 0 ? "\xe4\xb8\xad" : "\xe6\x96\x87";
+  EXPECT_EQ(0, of(characters)) << "other scripts differ too much from one vocabulary to the next";
   EXPECT_LE(of(text) * 2, least_tokens({Message{Role::system, text}, Message{Role::tool, text}}));
 }
 

@@ -29,7 +29,7 @@ TEST_F(LivesWithPriorities, ATaskIsToGoBehindWhatSaysNothing) {
   reach(1);
   EXPECT_GT(sent(1)["priority"], 0) << "a lower one is handled earlier, and a chat has 0";
   answer(1, titled("Rice"));
-  EXPECT_TRUE(seen().heeded(now_));
+  EXPECT_TRUE(seen().worth_trying(now_));
 }
 
 TEST_F(LivesWithPriorities, AServerThatRefusesItIsAskedTheSameWithoutItUnseen) {
@@ -62,29 +62,27 @@ TEST_F(LivesWithPriorities, ARequestThatIsAtFaultItselfTellsNothingOfThem) {
   }
   EXPECT_EQ(State::failed, state(1));
   EXPECT_TRUE(seen().worth_trying(now_));
-  EXPECT_FALSE(seen().heeded(now_));
 }
 
-TEST_F(LivesWithPriorities, WhereTheServerHeedsThemATaskIsNotHeldForAChatNorTakenBack) {
-  seen().answered(now_);
-  chat_comes(chat);
-  Task& beside = arrive(1, title_body());
-  ASSERT_EQ("dial", beside.on_its_way);
-  reach(1);
-  EXPECT_TRUE(sent(1).contains("priority"));
-  chat_comes(chat + 1);
-  EXPECT_FALSE(beside.aborted);
-  answer(1, titled("Rice"));
-  EXPECT_EQ(R"({"title":"Rice"})", content(1));
-}
-
-TEST_F(LivesWithPriorities, WhereThatIsNotKnownItIsHeldAsEver) {
-  chat_comes(chat);
+// vLLM answers one with a priority also where it was not started to heed any.
+TEST_F(LivesWithPriorities, AServerThatAnswersOneNeedNotHeedItSoTheNextIsHeldForAChatAsEver) {
   arrive(1, title_body());
-  EXPECT_EQ(State::waiting, state(1));
-  seen().refused(now_);
+  reach(1);
+  answer(1, titled("Rice"));
+  chat_comes(chat);
   arrive(2, title_body("beans"));
   EXPECT_EQ(State::waiting, state(2));
+}
+
+TEST_F(LivesWithPriorities, ARefusalWithinAnAnswerIsOneToo) {
+  arrive(1, title_body());
+  reach(1);
+  answer(1, refusal());
+  reach(1);
+  EXPECT_FALSE(sent(1).contains("priority"));
+  answer(1, titled("Rice"));
+  EXPECT_EQ(R"({"title":"Rice"})", content(1));
+  EXPECT_FALSE(seen().worth_trying(now_));
 }
 
 TEST_F(LivesWithPriorities, WhatAPersonWaitsForGoesWithTheChats) {
@@ -100,7 +98,6 @@ TEST_F(LivesWithPriorities, WhatItsClientOrARuleSaysStays) {
   reach(1);
   EXPECT_EQ(-3, sent(1)["priority"]);
   answer(1, titled("Rice"));
-  EXPECT_FALSE(seen().heeded(now_)) << "that is not the one that was put there";
 }
 
 TEST_F(LivesWithPriorities, SGLangGetsNoneForItPutsChatsBehindAllThatHaveOne) {
@@ -108,16 +105,6 @@ TEST_F(LivesWithPriorities, SGLangGetsNoneForItPutsChatsBehindAllThatHaveOne) {
   arrive(1, title_body());
   reach(1);
   EXPECT_FALSE(sent(1).contains("priority"));
-}
-
-TEST_F(LivesWithPriorities, ATaskBesideAnotherServersChatsOnTheSameMachineIsHeldForThem) {
-  helper_.engine = Engine::vllm;
-  helper_.own_compute = false;
-  book_.priority({"task"}).answered(now_);
-  beside_ = "model";
-  chat_comes(chat);
-  arrive(1, title_body(), {&helper_});
-  EXPECT_EQ(State::waiting, state(1));
 }
 
 }  // namespace

@@ -121,7 +121,10 @@ class Ports {
     else if (proxied)
       passed_on({port, {}, 0, true, 0}, name);
     if (here != nullptr && !proxied) {
-      add(to_, Level::ok, "model", name + ": new connections to " + where(*here) + " go through the agent");
+      add(to_, Level::ok, "model",
+          name + ": new connections to " + where(*here) +
+              (seen_.agent == AgentState::answers ? " go through the agent"
+                                                  : " are steered as soon as the agent works"));
       ollama(*here, seen_, to_);
     }
     if (here != nullptr || published != seen_.published.end()) return;
@@ -188,7 +191,9 @@ class Ports {
       return;
     }
     if (const Listener* model = listener(port, true)) {
-      std::string text = name + ": new connections to " + where(*model) + " go through the agent";
+      std::string text = name + ": new connections to " + where(*model) +
+                         (seen_.agent == AgentState::answers ? " go through the agent"
+                                                             : " are steered as soon as the agent works");
       std::set<std::uint16_t> by;
       for (const Published& each : seen_.published)
         if (each.netns == model->netns && each.to_port == port && behind(each) != nullptr)

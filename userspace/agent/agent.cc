@@ -163,13 +163,14 @@ Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Agent::~Agent() = default;
 
 Result<std::unique_ptr<Agent>> Agent::start(const AgentOptions& options) {
+  // Before anything of its own is opened, which might have that number.
+  if (const auto& told = options.ready_descriptor; told && ::fcntl(*told, F_GETFD) < 0)
+    return Error{"descriptor " + std::to_string(*told) + " is not open", "--ready-fd",
+                 "open it where the agent is started: --ready-fd 3 3>FILE"};
   auto parts = std::make_unique<Parts>();
   parts->options = options;
   parts->manager = ServiceManager::from_environment();
   if (const Result<Account> known = account_of(options.user); !known) return known.error();
-  if (const auto& told = options.ready_descriptor; told && ::fcntl(*told, F_GETFD) < 0)
-    return Error{"descriptor " + std::to_string(*told) + " is not open", "--ready-fd",
-                 "open it where the agent is started: --ready-fd 3 3>FILE"};
   if (const Result<void> done = parts->configure(); !done) return done.error();
   raise_descriptor_limit();
   raise_memory_lock_limit();

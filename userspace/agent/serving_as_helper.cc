@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "userspace/agent/files.h"
@@ -35,6 +36,19 @@ Result<Beginning> hear_the_beginning(Channel& agent) {
   return Error{"no agent asks for anything", "standard input", "systemd starts this: tasklane-helper.socket"};
 }
 
+// Whether what is steered in this process's namespace reaches it: a listener of another one never accepts it.
+// A kernel before 5.14 does not tell (SO_NETNS_COOKIE, socket(7)).
+bool is_of_this_namespace(const UniqueFd& listener) {
+  const UniqueFd own(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto cookie = [](const UniqueFd& of) {
+    std::uint64_t value = 0;
+    socklen_t size = sizeof(value);
+    return ::getsockopt(of.get(), SOL_SOCKET, SO_NETNS_COOKIE, &value, &size) == 0 ? value : 0;
+  };
+  const std::uint64_t here = cookie(own);
+  return !listener || here == 0 || cookie(listener) == here;
+}
+
 Result<HelperDuties> duties_by(const AgentOptions& options, Channel& agent) {
   const Result<Beginning> asked = hear_the_beginning(agent);
   if (!asked) return asked.error();
@@ -44,6 +58,10 @@ Result<HelperDuties> duties_by(const AgentOptions& options, Channel& agent) {
     return Error{"the agent steers " + asked->wish + ", its helper " + steering_wish(*config), "",
                  "give tasklane-helper@.service the same --config and --netns as tasklaned.service"};
   if (const Result<void> there = find_place(*config); !there) return there.error();
+  if (!config->netns &&
+      !(is_of_this_namespace(asked->listeners.ipv4) && is_of_this_namespace(asked->listeners.ipv6)))
+    return Error{"the agent is in another network namespace than its helper", "",
+                 "start both in one, or name the model's with \"netns\""};
   const SteeringOptions wanted = steering_options(*config);
   auto steering =
       config->netns ? Steering::prepare(wanted) : Steering::attach_for_another(wanted, asked->listeners);

@@ -11,7 +11,8 @@ namespace tasklane {
 namespace {
 
 constexpr Duration between_questions = std::chrono::seconds(5);
-constexpr std::size_t longest_read = 4U << 20;  // a list of thousands of models; nobody waits for more
+constexpr std::size_t longest_read = 256U
+                                     << 10;  // a list of a thousand models; all else waits for its reading
 
 bool has(const OwnAnswer& said, const char* member) {
   if (!said.whole) return false;

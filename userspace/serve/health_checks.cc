@@ -54,6 +54,7 @@ Awaitable<void> HealthChecks::ask(std::string name, std::shared_ptr<CheckUp> che
   if (answer.ended) co_return check->stopped(now());
   const CheckUp::Word word = check->answered(check_answer(answer), health->under_way() > 0, now());
   if (word == CheckUp::Word::there) asked.there();
+  if (word == CheckUp::Word::ill) asked.ill(check->away_until());
   if (word == CheckUp::Word::away) asked.away(check->away_until());
 }
 

@@ -166,7 +166,9 @@ Awaitable<void> TaskRun::send(effect::Send wish) {
   if (life_.state() != Life::State::stopping) {
     if (stale || wish.keep == Keep::answer) note_slots(collected, stale);
     note_origin(collected);
-    if (collected.spent && upload->sent())
+    // Where its client's own head says that this is the last, the server heard it too (RFC 9112 section 9.6).
+    const bool goes_on = life_.upstream().service || request_.scanner->keep_alive();
+    if (goes_on && collected.spent && upload->sent())
       context_.upstreams.keep_idle(connection, *upload->sent(), *collected.spent, now());
   }
   life_.replied(reply_of(collected, stale), assembler, now());

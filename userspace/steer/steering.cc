@@ -173,7 +173,7 @@ Result<void> Steering::begin(const SteeringListeners& listeners) {
   privileged_->look_into(std::move(*listening));
   if (const auto done = hand_over(listeners); !done) return done;
   if (const auto done = refresh(); !done) return done;
-  heartbeat();
+  // No sign of life yet: until the agent serves, the program passes what comes.
   return attach_to_own_namespace();
 }
 

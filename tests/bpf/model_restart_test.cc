@@ -41,6 +41,7 @@ TEST_P(ModelRestartTest, WhileAClientIsConnectedAndAfterwards) {
   const auto steering =
       Steering::attach({.ports = {model_port}, .stale_after = test::BareAgent::never_stale}, listeners)
           .value();
+  steering->heartbeat();
   auto client = Client::connect(host(), to).value();
   const auto& listener = to.address.family == IpFamily::ipv4 ? listeners.ipv4 : listeners.ipv6;
   UniqueFd accepted = accept_one(listener.get());

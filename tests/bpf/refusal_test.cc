@@ -101,6 +101,7 @@ TEST_F(RefusalTest, TheTwoNamedCapabilitiesAreEnough) {
         Steering::attach({.ports = {model_port}, .stale_after = BareAgent::never_stale}, listeners);
     if (attached) {
       EXPECT_TRUE((*attached)->refresh());
+      (*attached)->heartbeat();
     }
     return attached;
   }();

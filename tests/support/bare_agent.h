@@ -28,6 +28,7 @@ class BareAgent {
     const InsideNamespace inside(where);
     SteeringListeners listeners = make_steering_listeners().value();
     steering_ = Steering::attach({.ports = std::move(ports), .stale_after = stale_after}, listeners).value();
+    steering_->heartbeat();  // it serves
     if (listeners.ipv4) ipv4_ = std::make_unique<Greeter>(std::move(listeners.ipv4), "agent");
     if (listeners.ipv6) ipv6_ = std::make_unique<Greeter>(std::move(listeners.ipv6), "agent");
   }

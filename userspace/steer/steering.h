@@ -51,8 +51,9 @@ struct SteeringCounters {
 
 class Steering {
  public:
-  // Attaches to the network namespace of the calling thread. The listeners stay the caller's. From here on
-  // the agent must accept, and give a heartbeat and a refresh() several times in stale_after.
+  // Attaches to the network namespace of the calling thread. The listeners stay the caller's. Steers
+  // from the first heartbeat() on: from there the agent must accept, and give one and a refresh() several
+  // times in stale_after.
   static Result<std::unique_ptr<Steering>> attach(const SteeringOptions& options,
                                                   const SteeringListeners& listeners);
   // The same for an agent that has the port's lock and serves by itself what this process only attaches.

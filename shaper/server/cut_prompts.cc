@@ -30,6 +30,11 @@ bool is_plain(std::string_view name) {
   return name.size() <= longest_name && std::all_of(name.begin(), name.end(), shows);
 }
 
+// All of the prompt's; what was computed alone may be what was not in the cache.
+std::uint64_t read_of(const UpstreamFigures& figures) {
+  return figures.prompt_tokens || figures.cached_tokens ? prompt_of(figures) : 0;
+}
+
 }  // namespace
 
 std::uint64_t least_tokens(const std::vector<Message>& messages) {
@@ -39,13 +44,8 @@ std::uint64_t least_tokens(const std::vector<Message>& messages) {
   return static_cast<std::uint64_t>(tokens / margin);
 }
 
-// All of the prompt's; what was computed alone may be what was not in the cache.
-std::uint64_t read_of(const UpstreamFigures& figures) {
-  return figures.prompt_tokens || figures.cached_tokens ? prompt_of(figures) : 0;
-}
-
 bool CutPrompts::may_be_cut(std::size_t bytes, const UpstreamFigures& figures) {
-  // Of what least_tokens() counts as one: three characters beyond the first 2047.
+  // Of ASCII least_tokens() counts twelve as one, of all else none.
   constexpr std::size_t fewest_bytes = 9;
   const std::uint64_t sent = bytes / fewest_bytes;
   const std::uint64_t read = read_of(figures);

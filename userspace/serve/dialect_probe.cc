@@ -11,8 +11,8 @@ namespace tasklane {
 namespace {
 
 constexpr Duration between_questions = std::chrono::seconds(5);
-constexpr std::size_t longest_read = 256U
-                                     << 10;  // a list of a thousand models; all else waits for its reading
+// A list of a thousand models; everything else waits while it is read.
+constexpr std::size_t longest_read = 256U << 10;
 
 bool has(const OwnAnswer& said, const char* member) {
   if (!said.whole) return false;

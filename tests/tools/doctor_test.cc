@@ -46,6 +46,7 @@ Seen well() {
                   {"bypassed", false},
                   {"suspended", ""},
                   {"max_connections", 4096},
+                  {"endpoints", {"127.0.0.1:11434"}},
                   {"connections", {{"steered", 12}}}}},
                 {"memory", {{"held_bytes", 1000}, {"limit_bytes", 536870912}}}};
   seen.listeners = {listening("127.0.0.1", 11434, "ollama", 77)};
@@ -139,11 +140,14 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"nothing-shaped", [](Seen& seen) { seen.config->intercept.clear(); }},
         Fault{"agent-absent", [](Seen& seen) { seen.agent = AgentState::absent; }},
         Fault{"agent-dead", [](Seen& seen) { seen.agent = AgentState::dead; }},
+        Fault{"agent-silent", [](Seen& seen) { seen.agent = AgentState::silent; }},
         Fault{"agent-forbidden", [](Seen& seen) { seen.agent = AgentState::forbidden; }},
         Fault{"no-agent-user", [](Seen& seen) { seen.agent_user_exists = false; }},
         Fault{"bypassed", [](Seen& seen) { steering_says(seen, "bypassed", true); }},
         Fault{"suspended", [](Seen& seen) { steering_says(seen, "suspended", "descriptors"); }},
         Fault{"not-attached", [](Seen& seen) { steering_says(seen, "attached", false); }},
+        Fault{"port-not-steered",
+              [](Seen& seen) { steering_says(seen, "endpoints", {"127.0.0.1:1143", "[::1]:8000"}); }},
         Fault{"few-descriptors", [](Seen& seen) { steering_says(seen, "max_connections", 450); }},
         Fault{"memory-nearly-full",
               [](Seen& seen) {
@@ -284,8 +288,8 @@ TEST(Doctor, SaysWhatToWriteForAPublishedPort) {
   seen.config->netns = parse_namespace_wish("container:ollama").value();
   EXPECT_THAT(amiss(seen), IsEmpty());
   EXPECT_THAT(to_text(examine(seen)),
-              HasSubstr("port 11434: new connections to [::]:11434 (ollama, process 77, container ollama) go "
-                        "through the agent, and those to the published port 8080\n"));
+              HasSubstr("port 11434: new connections to [::]:11434 (ollama, process 77, container ollama), and "
+                        "those to the published port 8080 go through the agent\n"));
 }
 
 TEST(Doctor, ProposesAConfigurationForTheServersThatItSaw) {

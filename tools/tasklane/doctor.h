@@ -39,7 +39,7 @@ struct Published {
   auto operator<=>(const Published&) const = default;
 };
 
-enum class AgentState { answers, absent, dead, forbidden };
+enum class AgentState { answers, absent, dead, silent, forbidden };  // silent: hung or stopped
 
 struct UpstreamSeen {
   std::string problem;              // why it does not answer; empty: it does

@@ -140,6 +140,11 @@ void agent(const Seen& seen, Findings& to) {
   if (seen.agent == AgentState::dead)
     return add(to, Level::problem, "agent-dead",
                "the agent that made the control socket no longer runs; traffic is direct", start);
+  if (seen.agent == AgentState::silent)
+    return add(to, Level::problem, "agent-silent",
+               "an agent runs and does not answer: it is stopped or hangs, and traffic passes it by",
+               seen.service_manager ? "journalctl -u tasklaned; systemctl restart tasklaned"
+                                    : "look at its log; end it and start it anew");
   if (seen.agent == AgentState::absent)
     return add(to, Level::problem, "agent-absent", "no agent runs; traffic is direct", start);
   if (!seen.agent_user_exists)
@@ -170,7 +175,8 @@ void agent(const Seen& seen, Findings& to) {
         "start the container, or change \"netns\"; it is steered within 2 s");
   if (seen.config && !seen.config->intercept.empty() && !gone && !steering.value("attached", false))
     add(to, Level::problem, "not-attached",
-        "the agent runs, but steers nothing: it was started by other rules", "systemctl restart tasklaned");
+        "the agent runs, but steers nothing: it was started by other rules, or its program was detached",
+        "systemctl restart tasklaned");
   if (to.empty() || to.back().level == Level::ok) add(to, Level::ok, "agent", "the agent runs");
 }
 

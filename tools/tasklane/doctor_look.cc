@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <cstdio>
 #include <ctime>
 #include <fstream>
@@ -107,6 +109,18 @@ void look_at_rules(Seen& seen, const std::optional<std::string>& config) {
   if (account) seen.config_readable_by_agent = readable_by(*account, seen.config_file);
 }
 
+// Whether a process still has the socket, be it one that answers nothing: the kernel takes the connection for
+// it, or has no room for one more (EAGAIN, connect(2)).
+bool somebody_listens(const std::string& control) {
+  boost::asio::io_context io;
+  boost::asio::local::stream_protocol::socket socket(io);
+  boost::system::error_code error;
+  socket.open({}, error);
+  if (!error) socket.non_blocking(true, error);
+  if (!error) socket.connect(control, error);
+  return !error || error == boost::asio::error::try_again;
+}
+
 void look_at_agent(Seen& seen, const std::string& control) {
   const Result<ControlReply> reply = ask_agent(control, "GET", "/stats", {}, std::chrono::seconds(2));
   std::error_code ignored;
@@ -114,8 +128,10 @@ void look_at_agent(Seen& seen, const std::string& control) {
     seen.stats = Json::parse(reply->body, nullptr, false);
   else if (!reply && reply.error().exit == ExitCode::not_permitted)
     seen.agent = AgentState::forbidden;
+  else if (!fs::exists(control, ignored))
+    seen.agent = AgentState::absent;
   else
-    seen.agent = fs::exists(control, ignored) ? AgentState::dead : AgentState::absent;
+    seen.agent = somebody_listens(control) ? AgentState::silent : AgentState::dead;
 }
 
 // "Max locked memory         65536                65536                bytes": the soft one.

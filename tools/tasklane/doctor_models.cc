@@ -109,6 +109,24 @@ class Ports {
     return nullptr;
   }
 
+  // What becomes of the connections to a model at one of the rules' ports.
+  void reached(std::uint16_t port, const std::string& connections, const std::string& id = "model") {
+    if (seen_.agent != AgentState::answers)
+      add(to_, Level::ok, id, connections + " are steered as soon as the agent works");
+    else if (steers(port))
+      add(to_, Level::ok, id, connections + " go through the agent");
+    else
+      add(to_, Level::problem, "port-not-steered",
+          connections + " pass the agent by: it was started by other rules", "systemctl restart tasklaned");
+  }
+  [[nodiscard]] bool steers(std::uint16_t port) const {
+    const Json steering = seen_.stats.value("steering", Json::object());
+    const std::string ending = ":" + std::to_string(port);
+    for (const Json& each : steering.value("endpoints", Json::array()))
+      if (each.get<std::string>().ends_with(ending)) return true;
+    return false;
+  }
+
   void one(std::uint16_t port) {
     const std::string name = "port " + std::to_string(port);
     if (seen_.config->netns) return elsewhere(port, name);
@@ -121,10 +139,7 @@ class Ports {
     else if (proxied)
       passed_on({port, {}, 0, true, 0}, name);
     if (here != nullptr && !proxied) {
-      add(to_, Level::ok, "model",
-          name + ": new connections to " + where(*here) +
-              (seen_.agent == AgentState::answers ? " go through the agent"
-                                                  : " are steered as soon as the agent works"));
+      reached(port, name + ": new connections to " + where(*here));
       ollama(*here, seen_, to_);
     }
     if (here != nullptr || published != seen_.published.end()) return;
@@ -191,16 +206,14 @@ class Ports {
       return;
     }
     if (const Listener* model = listener(port, true)) {
-      std::string text = name + ": new connections to " + where(*model) +
-                         (seen_.agent == AgentState::answers ? " go through the agent"
-                                                             : " are steered as soon as the agent works");
+      std::string text = name + ": new connections to " + where(*model);
       std::set<std::uint16_t> by;
       for (const Published& each : seen_.published)
         if (each.netns == model->netns && each.to_port == port && behind(each) != nullptr)
           by.insert(each.port);
       for (const std::uint16_t each : by)
         text += (each == *by.begin() ? ", and those to the published port " : ", ") + std::to_string(each);
-      add(to_, Level::ok, "model-elsewhere-steered", text);
+      reached(port, text, "model-elsewhere-steered");
       return ollama(*model, seen_, to_);
     }
     for (const Published& each : seen_.published)

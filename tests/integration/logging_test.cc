@@ -1,7 +1,12 @@
 // What the agent writes into its log and its answers' heads: how requests were treated, and nothing of them.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
 
+#include <array>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -86,6 +91,46 @@ TEST(TheLog, SaysWhatIsSaidAgainAndAgainTenTimesAndThenHowOftenItWasNot) {
   const LineLimit::Verdict later = limit.judge("upstream 10.0.0.9 is gone", start + std::chrono::seconds(10));
   EXPECT_TRUE(later.written);
   EXPECT_EQ(later.left_out, 15u);
+}
+
+// Standard error of this program: a pipe that is read when the test wants to. Its log is the agent's.
+class UnreadLog {
+ public:
+  UnreadLog() {
+    EXPECT_EQ(::pipe2(pipe_.data(), O_NONBLOCK), 0);
+    ::fcntl(pipe_[1], F_SETFL, 0);  // as a service manager leaves it: who writes waits
+    ::dup2(pipe_[1], STDERR_FILENO);
+    start_log(LogFormat::json);
+    spdlog::set_level(spdlog::level::debug);
+  }
+  ~UnreadLog() {
+    ::dup2(before_, STDERR_FILENO);
+    spdlog::set_default_logger(logger_);
+    for (const int each : {pipe_[0], pipe_[1], before_}) ::close(each);
+  }
+  UnreadLog(const UnreadLog&) = delete;
+  UnreadLog& operator=(const UnreadLog&) = delete;
+  std::string read() {
+    std::string all;
+    std::array<char, 65536> piece{};
+    for (ssize_t got = 0; (got = ::read(pipe_[0], piece.data(), piece.size())) > 0;)
+      all.append(piece.data(), static_cast<std::size_t>(got));
+    return all;
+  }
+
+ private:
+  std::array<int, 2> pipe_{};
+  int before_ = ::dup(STDERR_FILENO);
+  std::shared_ptr<spdlog::logger> logger_ = spdlog::default_logger();
+};
+
+TEST(TheLog, WaitsForNobodyWhoReadsItAndSaysAfterwardsWhatWasLost) {
+  UnreadLog log;
+  for (int line = 0; line < 5000; ++line) spdlog::debug("line {} {}", line, std::string(line, 'x'));
+  EXPECT_THAT(log.read(), HasSubstr("line 12 xxxxxxxxxxxx\""));
+  spdlog::info("read again");
+  EXPECT_THAT(log.read(),
+              testing::AllOf(HasSubstr("lines were lost, for nobody read them"), HasSubstr("read again")));
 }
 
 TEST(TheLog, TellsOfAFormOrLevelThatItDoesNotHave) {

@@ -1,5 +1,6 @@
 #include "userspace/agent/log.h"
 
+#include <poll.h>
 #include <spdlog/formatter.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
@@ -13,6 +14,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "userspace/wire/io.h"
 
@@ -23,6 +25,7 @@ constexpr unsigned lines_of_a_kind = 10;
 constexpr Duration within = std::chrono::seconds(10);
 constexpr std::size_t most_kinds = 256;
 constexpr std::size_t longest_kind = 60;
+constexpr std::size_t longest_line = 3000;  // bytes: with all that is put around it less than PIPE_BUF
 
 // sd-daemon(3): the levels of syslog.
 int syslog_level(spdlog::level::level_enum level) {
@@ -81,23 +84,28 @@ class OurForm : public spdlog::formatter {
   LogFormat format_;
 };
 
-// Passes on what the limit lets through.
+// Whether a line can be written without waiting for who reads: the agent must not stand still because a
+// pipe's reader does, or a terminal is held (pipe(7): what fits into PIPE_BUF then fits whole).
+bool somebody_reads() {
+  pollfd standard_error{STDERR_FILENO, POLLOUT, 0};
+  return ::poll(&standard_error, 1, 0) != 0;
+}
+
+// Passes on what the limit lets through, as long as somebody reads it.
 class LimitedSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
   explicit LimitedSink(spdlog::sink_ptr behind) : behind_(std::move(behind)) {}
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
-    if (message.level < spdlog::level::info) return behind_->log(message);
+    if (unread_ > 0 && somebody_reads())
+      say(std::to_string(std::exchange(unread_, 0)) + " lines were lost, for nobody read them", message);
+    if (message.level < spdlog::level::info) return pass(message);
     const std::string_view line(message.payload.data(), message.payload.size());
     const LineLimit::Verdict verdict = limit_.judge(line, now());
-    if (verdict.left_out > 0) {
-      const std::string told = std::to_string(verdict.left_out) + " lines like the next one were left out";
-      spdlog::details::log_msg note = message;
-      note.payload = told;
-      behind_->log(note);
-    }
-    if (verdict.written) behind_->log(message);
+    if (verdict.left_out > 0)
+      say(std::to_string(verdict.left_out) + " lines like the next one were left out", message);
+    if (verdict.written) pass(message);
   }
   void flush_() override { behind_->flush(); }
   void set_formatter_(std::unique_ptr<spdlog::formatter> form) override {
@@ -105,8 +113,24 @@ class LimitedSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex>
   }
 
  private:
+  // In the place of `before`, which comes next.
+  void say(const std::string& text, const spdlog::details::log_msg& before) {
+    spdlog::details::log_msg note = before;
+    note.payload = text;
+    pass(note);
+  }
+  void pass(spdlog::details::log_msg message) {
+    if (!somebody_reads()) {
+      ++unread_;
+      return;
+    }
+    if (message.payload.size() > longest_line) message.payload = {message.payload.data(), longest_line};
+    behind_->log(message);
+  }
+
   spdlog::sink_ptr behind_;
   LineLimit limit_;
+  std::uint64_t unread_ = 0;  // lines
 };
 
 // systemd.exec(5): "device:inode" of the stream that it has connected to the journal.

@@ -22,6 +22,7 @@ Result<void> set_log_level(std::string_view name);
 
 // From here on everything is logged to standard error. What is said again and again is said ten times within
 // ten seconds, and then how often it was not; what somebody asked for (debug) is always said.
+// A line that could not be written at once, for nobody reads, is lost and counted: nothing waits for the log.
 void start_log(LogFormat format);
 
 // Whether another line of a kind may be written, and how many were left out before it. A kind is what is left

@@ -63,6 +63,10 @@ class AHelperOfAService : public test::OnAHost {
   // And who is started for it.
   std::unique_ptr<test::Process> helper_by(
       const std::string& config, const std::function<void()>& besides = [] {}) {
+    return helper_in(host(), config, besides);
+  }
+  std::unique_ptr<test::Process> helper_in(
+      const test::Namespace& where, const std::string& config, const std::function<void()>& besides = [] {}) {
     pollfd asked{listener_.get(), POLLIN, 0};
     if (::poll(&asked, 1, 10'000) != 1) return nullptr;
     const UniqueFd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
@@ -70,7 +74,7 @@ class AHelperOfAService : public test::OnAHost {
     return std::make_unique<test::Process>(
         Launch{.command = {test::program("tasklaned"), "--as-helper", "--config", config, "--user",
                            std::to_string(agents_user)},
-               .where = &host(),
+               .where = &where,
                .before = [end, besides] {
                  ::dup2(end, STDIN_FILENO);
                  besides();
@@ -132,6 +136,16 @@ TEST_F(AHelperOfAService, RefusesAnAgentOfOtherRulesThanItReadsItself) {
   ASSERT_TRUE(helper);
   EXPECT_EQ(agent->wait(), 2);
   EXPECT_THAT(agent->err(), HasSubstr("the agent steers 22, its helper 11434"));
+}
+
+// What is steered there would never reach the agent's listeners.
+TEST_F(AHelperOfAService, RefusesAnAgentOfAnotherNetworkNamespace) {
+  const test::Namespace elsewhere;
+  const auto agent = agent_by(rules());
+  const auto helper = helper_in(elsewhere, rules());
+  ASSERT_TRUE(helper);
+  EXPECT_EQ(agent->wait(), 2);
+  EXPECT_THAT(agent->err(), HasSubstr("the agent is in another network namespace than its helper"));
 }
 
 // As the unit has it, which allows no other namespace.

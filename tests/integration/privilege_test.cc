@@ -109,11 +109,16 @@ TEST_F(AnAgentsPrivilege, ToSteerIsToldToADescriptorWhenItIsUsed) {
   EXPECT_TRUE(agent.steers()) << agent->err();
 }
 
+// Low ones too, which are the agent's own a moment later.
 TEST_F(AnAgentsPrivilege, OfAReadyDescriptorThatIsNotOpenIsTold) {
-  const test::Finished agent =
-      test::run_to_end({.command = {test::program("tasklaned"), "--ready-fd", "30"}, .where = &host()});
-  EXPECT_EQ(agent.status, 2);
-  EXPECT_THAT(agent.err, HasSubstr("--ready-fd: descriptor 30 is not open"));
+  for (const std::string told : {"3", "5", "8", "30"}) {
+    const test::Finished agent = test::run_to_end(
+        {.command = {test::program("tasklaned"), "--ready-fd", told}, .where = &host(), .before = [] {
+           ::close_range(3, ~0u, 0);
+         }});
+    EXPECT_EQ(agent.status, 2) << told;
+    EXPECT_THAT(agent.err, HasSubstr("--ready-fd: descriptor " + told + " is not open"));
+  }
 }
 
 TEST_F(AnAgentsPrivilege, IsNotMissedWhenAModelComesLater) {

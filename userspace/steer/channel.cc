@@ -76,7 +76,8 @@ std::optional<Channel::Message> Channel::receive(std::optional<Duration> patienc
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = beside.room.data();
-  message.msg_controllen = beside.room.size();
+  // Not all of the room, whose padding would hold a second descriptor, which nobody would ever close.
+  message.msg_controllen = CMSG_LEN(sizeof(int));
   const ssize_t length = ::recvmsg(socket_.get(), &message, (patience ? MSG_DONTWAIT : 0) | MSG_CMSG_CLOEXEC);
   closed_ = length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR);
   if (length <= 0) return std::nullopt;

@@ -26,10 +26,12 @@ class GraftWorth {
 
   // What a prompt took that need not have been in the cache.
   void other(const UpstreamFigures& figures);
-  // What a grafted task took. `expected`: the chat's prompt should have been in the cache.
-  void answered(const UpstreamFigures& figures, std::size_t chat_tokens, bool expected);
+  // What a grafted task took. `expected`: the chat's prompt should have been in the cache. `rate`: at which
+  // the server is known to read prompts, in tokens a second.
+  void answered(const UpstreamFigures& figures, std::size_t chat_tokens, bool expected,
+                std::optional<double> rate);
   // What a chat's prompt took that was asked again behind other work.
-  void asked_again(const UpstreamFigures& figures, std::size_t chat_tokens);
+  void asked_again(const UpstreamFigures& figures, std::size_t chat_tokens, std::optional<double> rate);
   // Whether the chat's prompt was seen to stay in the cache though other work came in between, or not to.
   [[nodiscard]] bool kept_through() const { return other_work_ == 0; }
   [[nodiscard]] bool is_pushed_out() const { return other_work_ >= pushed_out; }
@@ -51,8 +53,11 @@ class GraftWorth {
 
  private:
   void behind_other_work(std::optional<bool> found);
+  void see_writing(const UpstreamFigures& figures);
   [[nodiscard]] std::optional<bool> found(const UpstreamFigures& figures, std::size_t prompt,
-                                          std::size_t chat) const;
+                                          std::size_t chat, std::optional<double> rate) const;
+  [[nodiscard]] std::optional<bool> found_by_time(double seconds, std::size_t prompt, double most_read,
+                                                  std::optional<double> rate) const;
 
   static constexpr unsigned enough = 3;  // in a row
   static constexpr unsigned probe_every = 16;
@@ -60,6 +65,7 @@ class GraftWorth {
   static constexpr unsigned pushed_out = 2;
 
   std::deque<double> rates_;  // prompt tokens a second, cached ones too, where the server does not tell them
+  double writing_rate_ = 0;   // tokens of answers a second, of the last one; 0: unknown
   std::size_t too_long_ = std::numeric_limits<std::size_t>::max();
   unsigned in_vain_ = 0;
   unsigned passed_over_ = 0;

@@ -41,8 +41,10 @@ class SliceWorth {
   // The first figures of one that began as the last one did.
   void suggestion_goes_on(const UpstreamFigures& figures);
 
- private:
+  // Prompt tokens a second, of what was new to the server; none: nothing was learnt yet.
   [[nodiscard]] std::optional<double> rate() const;
+
+ private:
   [[nodiscard]] std::size_t slice_tokens() const;
   void learn(const UpstreamFigures& figures, std::size_t before, double most);
   void learn_rate(std::size_t tokens, Duration time);

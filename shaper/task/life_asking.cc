@@ -114,7 +114,7 @@ void Life::take_slice(const Reply& reply, const UpstreamFigures& figures) {
 // The first figures of a graft.
 void Life::see_chat_found(const UpstreamFigures& figures) {
   const bool expected = !around_.admission.found_prompt_lost(plan_.ticket.id);
-  graft_worth().answered(figures, graft_->chat_tokens, expected);
+  graft_worth().answered(figures, graft_->chat_tokens, expected, slice_worth().rate());
   graft_->read_tokens = figures.computed_tokens.value_or(0) + graft_->added_tokens;
 }
 

@@ -37,7 +37,9 @@ bool Rewarming::chat_answered(const ServerKey& server, RequestId id, const Conve
 
 void Rewarming::answered(const ServerKey& server, const KeptChat& chat, const UpstreamFigures& figures,
                          Duration took) {
-  book_.grafts({server, chat.model}, chat.dialect).asked_again(figures, chat.tokens);
+  const ModelKey model{server, chat.model};
+  book_.grafts(model, chat.dialect)
+      .asked_again(figures, chat.tokens, book_.slices(model, chat.dialect).rate());
   RewarmSeen& seen = book_.rewarm(server);
   seen.last_took = took;
   seen.worth.measured(std::exchange(seen.next, RewarmOf::lost_prompt), took);

@@ -32,21 +32,21 @@ TEST(GraftWorth, IsTriedAndGoesOnWhereTheChatIsFound) {
   GraftWorth worth;
   for (int i = 0; i < 10; ++i) {
     EXPECT_TRUE(worth.pays(chat));
-    worth.answered(llama(5000, 300), chat, true);
+    worth.answered(llama(5000, 300), chat, true, std::nullopt);
   }
 }
 
 TEST(GraftWorth, WhereTheChatIsNotFoundItIsTriedNowAndThen) {
   GraftWorth worth;
-  for (int i = 0; i < 3; ++i) worth.answered(llama(3, 5300), chat, true);
+  for (int i = 0; i < 3; ++i) worth.answered(llama(3, 5300), chat, true, std::nullopt);
   EXPECT_EQ(2, times_it_pays(worth, 32));
-  worth.answered(llama(5000, 300), chat, true);
+  worth.answered(llama(5000, 300), chat, true, std::nullopt);
   EXPECT_EQ(32, times_it_pays(worth, 32));
 }
 
 TEST(GraftWorth, WhereNothingIsToldOrAnswersAreOfNoUseItIsTriedNowAndThen) {
   GraftWorth silent;
-  for (int i = 0; i < 3; ++i) silent.answered({}, chat, true);
+  for (int i = 0; i < 3; ++i) silent.answered({}, chat, true, std::nullopt);
   EXPECT_EQ(2, times_it_pays(silent, 32));
   GraftWorth refusing;
   for (int i = 0; i < 3; ++i) refusing.in_vain();
@@ -60,7 +60,7 @@ TEST(GraftWorth, FiguresThatCannotBeTrueEndIt) {
                                        return figures;
                                      }()}) {
     GraftWorth worth;
-    worth.answered(lie, chat, true);
+    worth.answered(lie, chat, true, std::nullopt);
     EXPECT_EQ(0, times_it_pays(worth, 100));
   }
 }
@@ -69,15 +69,50 @@ TEST(GraftWorth, OllamaTellsByTheTimeBesideThatOfAColdPrompt) {
   GraftWorth worth;
   worth.other(ollama(5000, milliseconds(16000)));
   worth.other(ollama(5100, milliseconds(300)));  // found in the cache
-  for (int i = 0; i < 5; ++i) worth.answered(ollama(5300, milliseconds(1100)), chat, true);
+  for (int i = 0; i < 5; ++i) worth.answered(ollama(5300, milliseconds(1100)), chat, true, std::nullopt);
   EXPECT_TRUE(worth.pays(chat));
-  for (int i = 0; i < 3; ++i) worth.answered(ollama(5300, milliseconds(15000)), chat, true);
+  for (int i = 0; i < 3; ++i) worth.answered(ollama(5300, milliseconds(15000)), chat, true, std::nullopt);
   EXPECT_FALSE(worth.pays(chat));
+}
+
+// An agent that began beside a server which had the chats already.
+TEST(GraftWorth, OllamaTellsByTheRateOfSlicesWhereEveryPromptOfLateWasInTheCache) {
+  GraftWorth worth;
+  for (int i = 0; i < 20; ++i) worth.other(ollama(5000, milliseconds(400)));
+  for (int i = 0; i < 5; ++i) {
+    worth.answered(ollama(5400, milliseconds(1600)), chat, true, std::nullopt);
+    EXPECT_TRUE(worth.pays(chat)) << "nothing is known";
+    worth.answered(ollama(5400, milliseconds(1600)), chat, true, 200);
+    EXPECT_TRUE(worth.pays(chat));
+  }
+  for (int i = 0; i < 3; ++i) worth.answered(ollama(5400, milliseconds(20000)), chat, true, 200);
+  EXPECT_FALSE(worth.pays(chat));
+}
+
+TEST(GraftWorth, IsNothingAtAServerThatKeepsNoPrompt) {
+  GraftWorth by_chats;
+  for (int i = 0; i < 5; ++i) by_chats.other(ollama(5000, milliseconds(20000)));
+  for (int i = 0; i < 3; ++i) by_chats.answered(ollama(5400, milliseconds(21000)), chat, true, std::nullopt);
+  EXPECT_FALSE(by_chats.pays(chat));
+
+  GraftWorth by_slices;  // of 68 tokens, and each took 21 s
+  UpstreamFigures answer = ollama(5000, milliseconds(400));
+  answer.generated_tokens = 90;
+  answer.generation_time = std::chrono::seconds(3);
+  by_slices.other(answer);
+  for (int i = 0; i < 3; ++i) by_slices.answered(ollama(5400, milliseconds(21000)), chat, true, 3.2);
+  EXPECT_FALSE(by_slices.pays(chat));
+}
+
+TEST(GraftWorth, AShortChatBesideALongTaskTellsNothingByTime) {
+  GraftWorth worth;
+  for (int i = 0; i < 5; ++i) worth.answered(ollama(500, milliseconds(3000)), 150, true, 100);
+  EXPECT_TRUE(worth.pays(150));
 }
 
 TEST(GraftWorth, AChatOfWhichTheServerCutTheBeginningIsTooLong) {
   GraftWorth worth;
-  worth.answered(ollama(4000, milliseconds(16000)), chat, true);
+  worth.answered(ollama(4000, milliseconds(16000)), chat, true, std::nullopt);
   EXPECT_FALSE(worth.pays(chat));
   EXPECT_FALSE(worth.pays(chat + 1));
   EXPECT_TRUE(worth.pays(chat - 1));
@@ -88,10 +123,10 @@ TEST(GraftWorth, TellsWhetherOtherWorkPushesTheChatOut) {
   GraftWorth worth;
   EXPECT_FALSE(worth.kept_through());
   EXPECT_FALSE(worth.is_pushed_out());
-  worth.answered(llama(3, 5300), chat, false);
+  worth.answered(llama(3, 5300), chat, false, std::nullopt);
   EXPECT_TRUE(worth.is_pushed_out());
   EXPECT_TRUE(worth.pays(chat)) << "that says nothing of grafts right behind their chat";
-  worth.answered(llama(5000, 300), chat, false);
+  worth.answered(llama(5000, 300), chat, false, std::nullopt);
   EXPECT_TRUE(worth.kept_through());
   EXPECT_FALSE(worth.is_pushed_out());
 }

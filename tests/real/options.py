@@ -65,6 +65,8 @@ def parse(arguments):
     parser.add_argument("--slots", type=positive)
     parser.add_argument("--no-host-cache", action="store_true")
     parser.add_argument("--task-server", action="store_true")
+    parser.add_argument("--template", type=existing)
+    parser.add_argument("--beside-the-ideal", action="store_true")
     parser.add_argument("--profile", type=existing)
     parser.add_argument("--rounds", type=positive, default=2)
     parser.add_argument("--json", type=pathlib.Path)
@@ -72,6 +74,8 @@ def parse(arguments):
     parser.add_argument("--build", type=pathlib.Path, help=argparse.SUPPRESS)
     parser.add_argument("--run-folder", type=pathlib.Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    if options.template and options.engine != "llama.cpp":
+        parser.error("--template is llama.cpp's (Ollama's models have one of their own): give --engine llama.cpp too")
     shipped = "task-model.json" if options.task_server else "one-model.json"
     options.profile = options.profile or SOURCES / "config" / shipped
     options.cache = Cache(pathlib.Path(os.environ["TASKLANE_REAL_CACHE"]))

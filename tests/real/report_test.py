@@ -23,6 +23,13 @@ class TheVerdict(unittest.TestCase):
         seen = ways(chat([4, 2, 2], SERVED), chat([0.3, 0.5, 0.5], SERVED))
         self.assertEqual(report.faults(seen, chats_seen=6), [])
 
+    def test_holds_against_the_ideal_where_no_more_was_played(self):
+        for ttft, expected in ([0.3, 0.5, 0.5], []), ([0.9, 0.9, 0.9], ["the first token took 0.90 s through Tasklane and 0.40 s "
+                                                                     "direct (p50, tasks off)"]):
+            seen = ways(chat([9, 9, 9], SERVED), chat(ttft, SERVED))
+            beside = {name: seen[name] for name in ("direct, tasks off", "tasklane, tasks on")}
+            self.assertEqual(report.faults(beside, chats_seen=3), expected)
+
     def test_forgives_what_a_shared_machine_does_and_no_more(self):
         direct = chat([2, 2, 2], SERVED)
         self.assertEqual(report.faults(ways(direct, chat([2.4, 2.4, 2.4], SERVED)), 6), [])

@@ -90,6 +90,8 @@ class Stack:
             command += ["--parallel", self.options.slots]
         if self.options.no_host_cache:
             command += ["--cache-ram", 0]
+        if self.options.template:
+            command += ["--chat-template-file", self.options.template]
         server = self.start(name, command, self.as_owner(LD_LIBRARY_PATH=libraries))
         self.wait(server, name, 120, lambda: answers(port, "/health"))
 

@@ -31,7 +31,9 @@ void Lanes::chat_answered(const Ticket& ticket, KeptChat kept, const sim::Usage&
   const Time now = world_.now();
   const ServerKey server{ticket.upstream};
   const ModelKey model{server, kept.model};
-  const UpstreamFigures figures = figures_of(usage);
+  const Server* const answered = this->server(server);
+  const UpstreamFigures figures =
+      figures_of(usage, answered != nullptr ? answered->flavour() : sim::Flavour::llama);
   kept.tokens = usage.new_tokens + usage.cached_tokens + usage.generated;
   kept.ended = now;
   book_.slices(model, kept.dialect).chat(figures);

@@ -15,7 +15,8 @@ OwnRequest::OwnRequest(Around around, RequestId id, const ServerKey& server,
   running_ = around_.server.submit(
       std::move(work), {{}, [this, begun, server, chat = std::move(chat)](const sim::Usage& usage) {
                           const Time at = around_.world.now();
-                          around_.rewarming.answered(server, *chat, figures_of(usage), at - begun);
+                          around_.rewarming.answered(server, *chat,
+                                                     figures_of(usage, around_.server.flavour()), at - begun);
                           around_.desk.finished(id_, nullptr, at);
                           end();
                         }});

@@ -19,12 +19,17 @@ WireRequest read_request(const std::string& request) {
   return result;
 }
 
-UpstreamFigures figures_of(const sim::Usage& usage) {
+UpstreamFigures figures_of(const sim::Usage& usage, sim::Flavour flavour) {
   UpstreamFigures figures;
-  figures.computed_tokens = usage.new_tokens;
-  figures.cached_tokens = usage.cached_tokens;
+  if (flavour == sim::Flavour::ollama) {
+    figures.prompt_tokens = usage.new_tokens + usage.cached_tokens;
+  } else {
+    figures.computed_tokens = usage.new_tokens;
+    figures.cached_tokens = usage.cached_tokens;
+  }
   figures.prompt_time = usage.prefill;
   figures.generated_tokens = usage.generated;
+  figures.generation_time = usage.decode;
   return figures;
 }
 

@@ -16,7 +16,7 @@ struct WireRequest {
 // `request` is one whole request.
 WireRequest read_request(const std::string& request);
 
-// As a server that tells all of them would.
-UpstreamFigures figures_of(const sim::Usage& usage);
+// As llama-server tells them, or Ollama's own API: without what was in the cache.
+UpstreamFigures figures_of(const sim::Usage& usage, sim::Flavour flavour);
 
 }  // namespace tasklane::simulate

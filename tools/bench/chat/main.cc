@@ -23,6 +23,7 @@ struct Options {
   std::uint64_t seed = 1;
   unsigned slots = 1;
   bool host_cache = true;
+  bool ollama = false;
   bool table = false;
   std::string config = TASKLANE_SOURCE_DIR "/config";
   bool on_wire = false;
@@ -73,6 +74,7 @@ Json report(const Way& way, const HostSeen& host) {
 Json run(const Way& way, const Options& options) {
   HostOptions host;
   host.model.slots = options.slots;
+  if (options.ollama) host.model.flavour = sim::Flavour::ollama;
   host.model.host_cache = options.host_cache ? host_cache_tokens : 0;
   host.habits.seed = options.seed;
   host.how_long = from_seconds(options.hours * 3600);
@@ -134,11 +136,9 @@ int run_all(const Options& options) {
   if (options.table)
     print_table(results);
   else
-    std::cout << Json{{"hours", options.hours},
-                      {"seed", options.seed},
-                      {"slots", options.slots},
-                      {"host_cache", options.host_cache},
-                      {"ways", results}}
+    std::cout << Json{{"hours", options.hours},   {"seed", options.seed},
+                      {"slots", options.slots},   {"host_cache", options.host_cache},
+                      {"ollama", options.ollama}, {"ways", results}}
                      .dump(2)
               << "\n";
   return 0;
@@ -167,10 +167,12 @@ int main(int argc, char** argv) {
   app.add_option("--seed", options.seed);
   app.add_option("--slots", options.slots, "Of the model server")->check(CLI::Range(1u, 64u));
   app.add_flag("!--no-host-cache", options.host_cache, "The server keeps prompts in its slots alone");
+  app.add_flag("--ollama", options.ollama,
+               "The server speaks and tells of its work as Ollama does: times alone");
   app.add_option("--config", options.config, "The folder of the profiles")->check(CLI::ExistingDirectory);
   app.add_flag("--table", options.table, "For a person, instead of JSON");
   app.add_flag("--wire", options.on_wire, "Real processes and sockets, beside the same in virtual time")
-      ->excludes("--hours", "--slots", "--no-host-cache");
+      ->excludes("--hours", "--slots", "--no-host-cache", "--ollama");
   app.add_option("--minutes", options.wire.minutes, "Of --wire")->check(CLI::PositiveNumber);
   app.add_option("--hosts", options.wire.hosts, "Of --wire, on each way; seeds from --seed on")
       ->check(CLI::Range(1u, 100u));

@@ -23,9 +23,14 @@ std::vector<std::shared_ptr<const Pack>> packs_of(const Config& config) {
   return std::move(*packs);
 }
 
+// As Open WebUI speaks to it.
+Dialect dialect_of(const Server& server) {
+  return server.flavour() == sim::Flavour::ollama ? Dialect::ollama_chat : Dialect::openai_chat;
+}
+
 // A request's body, as the simulated server reads it.
-sim::GenerationRequest read_by_server(const std::string& body) {
-  auto request = sim::parse_generation(Dialect::openai_chat, body, sim::Flavour::llama);
+sim::GenerationRequest read_by(const Server& server, const std::string& body) {
+  auto request = sim::parse_generation(dialect_of(server), body, server.flavour());
   if (!request) throw std::runtime_error(request.error().text());
   return std::move(*request);
 }
@@ -83,7 +88,8 @@ std::vector<Hop> Shaped::hops_of(const Decision& decision) const {
 }
 
 void Shaped::ask(Asked asked, Done done) {
-  const simulate::WireRequest request = simulate::read_request(wire_request(asked, said_[asked.chat]));
+  const simulate::WireRequest request =
+      simulate::read_request(wire_request(asked, said_[asked.chat], dialect_of(model_)));
   const Endpoint endpoint = endpoint_of(request.head.method, request.head.target);
   const BodyFacts& body = reader_.read(request.body, endpoint.dialect);
   const RequestId id = ++last_id_;
@@ -110,7 +116,7 @@ void Shaped::ask(Asked asked, Done done) {
 void Shaped::ask_chat(Chat chat, Done done) {
   lanes_.desk().chat_begins(chat.ticket, world_.now());
   const auto watch = std::make_shared<Watch>(Watch{world_.now(), {}, {}});
-  sim::Work work = read_by_server(chat.kept.body).work;
+  sim::Work work = read_by(model_, chat.kept.body).work;
   sim::append_tokens(work.quoted, words_of(chat.asked.answer));
   work.answer.assign(chat.asked.answer_tokens, "word ");
   model_.submit(std::move(work),

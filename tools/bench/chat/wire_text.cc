@@ -35,14 +35,18 @@ std::string message_text(const sim::Tokens& said) {
 
 Json message(const char* role, const std::string& text) { return {{"role", role}, {"content", text}}; }
 
-Json chat_body(const Asked& asked, const std::vector<std::string>& answers) {
+Json chat_body(const Asked& asked, const std::vector<std::string>& answers, Dialect dialect) {
   Json messages = Json::array({message("system", words(asked.prompt.data(), asked.known - system_role))});
   for (std::size_t i = 0; i < asked.said.size(); ++i) {
     messages.push_back(message("user", message_text(asked.said[i])));
     if (i + 1 < asked.said.size()) messages.push_back(message("assistant", answers.at(i)));
   }
-  return {
-      {"stream", true}, {"model", model_name}, {"messages", messages}, {"max_tokens", asked.answer_tokens}};
+  Json body{{"stream", true}, {"model", model_name}, {"messages", messages}};
+  if (dialect == Dialect::ollama_chat)
+    body["options"] = {{"num_predict", asked.answer_tokens}};
+  else
+    body["max_tokens"] = asked.answer_tokens;
+  return body;
 }
 
 struct Template {
@@ -100,16 +104,17 @@ std::string content_in(const Json& json, const char* part) {
 
 }  // namespace
 
-std::string wire_request(const Asked& asked, const std::vector<std::string>& answers) {
+std::string wire_request(const Asked& asked, const std::vector<std::string>& answers, Dialect dialect) {
   const std::string body =
       (asked.request_class == RequestClass::chat
-           ? chat_body(asked, answers)
+           ? chat_body(asked, answers, dialect)
            : Json{{"model", model_name},
                   {"messages", Json::array({message("user", task_prompt(asked, answers))})},
                   {"stream", false}})
           .dump();
-  std::string head =
-      "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n";
+  std::string head = std::string("POST ") +
+                     (dialect == Dialect::ollama_chat ? "/api/chat" : "/v1/chat/completions") +
+                     " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n";
   if (asked.typist != 0) head += "X-OpenWebUI-User-Id: person " + std::to_string(asked.typist) + "\r\n";
   return head + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
@@ -130,7 +135,10 @@ std::string streamed_text(const std::string& body) {
 }
 
 std::string task_text(const std::string& body) {
-  const std::string content = content_in(Json::parse(body, nullptr, false), "message");
+  const Json answer = Json::parse(body, nullptr, false);
+  const bool by_ollama = answer.is_object() && answer.contains("message");
+  const std::string content =
+      by_ollama ? answer["message"].value("content", "") : content_in(answer, "message");
   const Json contract = Json::parse(content, nullptr, false);
   if (!contract.is_object() || contract.empty()) return {};
   const Json& value = contract.front();

@@ -5,12 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "shaper/dialect/endpoint.h"
 #include "tools/bench/chat/people.h"
 
 namespace tasklane::bench {
 
-// `answers`: what the model said to the chatter's messages so far.
-std::string wire_request(const Asked& asked, const std::vector<std::string>& answers);
+// `answers`: what the model said to the chatter's messages so far. `dialect`: openai_chat or ollama_chat.
+std::string wire_request(const Asked& asked, const std::vector<std::string>& answers,
+                         Dialect dialect = Dialect::openai_chat);
 
 inline constexpr const char* wire_model = "big-chat";
 // The text of tokens that a model answered with.

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "shaper/base/shown.h"
+
 namespace tasklane {
 namespace {
 
@@ -149,7 +151,7 @@ Result<JsonText> JsonText::parse(std::string_view text, std::string_view source)
   JsonText json(text, source);
   FirstError error;
   if (!nlohmann::json::sax_parse(text, &error))
-    return Error{"not JSON: " + error.what, json.at(std::min(error.offset, json.text_.size())),
+    return Error{"not JSON: " + shown(error.what), json.at(std::min(error.offset, json.text_.size())),
                  "look for a missing comma, quote or bracket there"};
   Positions positions(json.text_);
   positions.walk("");
@@ -165,7 +167,7 @@ Result<JsonText> JsonText::parse(std::string_view text, std::string_view source)
 Error JsonText::twice(const std::vector<std::pair<std::string, std::size_t>>& keys) const {
   Error error;
   for (const auto& [pointer, offset] : keys)
-    error.what += (error.what.empty() ? "" : "\n") + at(offset) + ": the key " + pointer +
+    error.what += (error.what.empty() ? "" : "\n") + at(offset) + ": the key " + shown(pointer) +
                   " stands twice in one object (keep one of the two)";
   return error;
 }

@@ -73,6 +73,7 @@ struct RelayCounters {
   std::uint64_t grafted = 0;
   std::uint64_t graft_refused = 0;
   std::uint64_t graft_tokens_spared = 0;
+  std::uint64_t priority_refused = 0;
 };
 
 inline constexpr auto relay_figures = std::to_array<Figure<RelayCounters>>({
@@ -94,6 +95,8 @@ inline constexpr auto relay_figures = std::to_array<Figure<RelayCounters>>({
      "Of those that were asked so, without an answer of use: asked again by their own prompts"},
     {&RelayCounters::graft_tokens_spared, "graft_tokens_spared", "tasklane_graft_tokens_spared_total",
      "Prompt tokens that models had not to read for them"},
+    {&RelayCounters::priority_refused, "priority_refused", "tasklane_priority_refused_total",
+     "Priorities of tasks that a server refused: for an hour they wait for its chats"},
     {&RelayCounters::json_answers, "json_answers", "tasklane_json_answers_total",
      "Models' answers to tasks that want a JSON object"},
     {&RelayCounters::json_unreadable, "json_unreadable", "tasklane_json_unreadable_total",

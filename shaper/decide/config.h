@@ -71,7 +71,8 @@ struct Upstream {
       timeout{};         // with "url": its answer has come whole within it; none: as long as it takes
   bool prewarm = false;  // its system prompt and tools are asked when the front end's page is opened
   std::optional<Service> service{};
-  Engine engine = Engine::unknown;  // as the configuration says
+  Engine engine = Engine::unknown;   // as the configuration says
+  bool priority_scheduling = false;  // its server lets what has a higher priority go first: so the operator
 
   // As rules call it.
   [[nodiscard]] const std::string& called() const { return group.empty() ? name : group; }

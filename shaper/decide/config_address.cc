@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "shaper/base/ip_network.h"
+#include "shaper/base/shown.h"
 #include "shaper/http/request_head.h"
 
 namespace tasklane {
@@ -66,7 +67,7 @@ std::optional<Url> parse_url(const JsonCursor& at) {
   Url url;
   url.tls = written->starts_with("https://");
   if (!url.tls && !written->starts_with("http://")) {
-    at.fail("'" + *written + "' does not start with http:// or https://",
+    at.fail("'" + shown_url(*written) + "' does not start with http:// or https://",
             "write it like \"http://127.0.0.1:11435\"");
     return std::nullopt;
   }
@@ -76,8 +77,10 @@ std::optional<Url> parse_url(const JsonCursor& at) {
   if (url.path.ends_with('/')) url.path.pop_back();
   std::optional<HostPort> parsed = parse_authority(rest.substr(0, slash), url.tls ? https_port : http_port);
   if (!parsed || !usable_path(url.path)) {
-    at.fail("'" + *written + "' has no usable host, port and path",
-            "write it like \"http://127.0.0.1:11435\" or \"https://api.example.com/v1\"");
+    const bool names_somebody = written->find('@') != std::string::npos;
+    at.fail("'" + shown_url(*written) + "' has no usable host, port and path",
+            names_somebody ? "no name and password stand in it: a service's key is in its \"api_key_file\""
+                           : "write it like \"http://127.0.0.1:11435\" or \"https://api.example.com/v1\"");
     return std::nullopt;
   }
   url.at = std::move(*parsed);

@@ -201,6 +201,7 @@ Rule parse_rule(const JsonCursor& at, const std::map<std::string, Upstream, std:
                    const auto name = c.text();
                    if (name && name->empty())
                      c.fail("a rule needs a name", "messages and statistics name it");
+                   if (name) judge_name(c, *name);
                  }},
                 {"when", [&](const JsonCursor& c) { rule.when = parse_when(c); }},
                 {"then", [&](const JsonCursor& c) { rule.then = parse_then(c, upstreams); }}},

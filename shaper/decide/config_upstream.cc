@@ -1,5 +1,6 @@
 #include "shaper/decide/config_upstream.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -101,6 +102,15 @@ void judge_residency(const JsonCursor& at, const Upstream& upstream) {
     at.fail("'only_if' for somebody else's server", "it is about what a server of one's own holds in memory");
 }
 
+void judge_priorities(const JsonCursor& at, Upstream& upstream) {
+  const Order order = engine_row(upstream.engine).order;
+  if (upstream.priority_scheduling && order == Order::none)
+    at.fail("'priority_scheduling' for a server that is not said to have priorities",
+            R"(give "engine": "vllm" or "sglang")");
+  const bool batches = order == Order::lower_first || upstream.priority_scheduling;
+  if (batches && !upstream.slots) upstream.slots = slots_of_a_batching_one;
+}
+
 void add_service_members(JsonCursor::Members& members, ServiceMembers& read) {
   Service& service = read.service;
   const auto add = [&](const char* name, const std::function<void(const JsonCursor&)>& set) {
@@ -181,18 +191,25 @@ class Places {
     if (upstream.name == original_name && (given(at) || upstream.model))
       at.fail("the name 'original' is kept for where the client wanted to go",
               "name this upstream otherwise");
-    std::set<std::string> seen;
-    for (const Url& each : urls_) {
-      if (!seen.insert(each.at.authority).second)
-        at.fail("'" + each.at.authority + "' stands twice in 'urls'");
+    for (const Url& each : urls_)
       if (each.tls != urls_.front().tls) at.fail("'urls' with http and with https", "give all of them alike");
-    }
   }
 
  private:
+  // A name is the same in capitals (RFC 9110 section 4.2.3).
   void add(const JsonCursor& at) {
-    if (std::optional<Url> url = parse_url(at)) urls_.push_back(std::move(*url));
+    std::optional<Url> url = parse_url(at);
+    if (!url) return;
+    std::string where = url->at.authority;
+    std::transform(where.begin(), where.end(), where.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    if (seen_.insert(where).second)
+      urls_.push_back(std::move(*url));
+    else if (!std::exchange(told_, true))
+      at.fail("'" + where + "' stands twice in 'urls'");
   }
+  std::set<std::string> seen_;
+  bool told_ = false;
   std::vector<Url> urls_;
 };
 
@@ -213,6 +230,7 @@ void add_members(JsonCursor::Members& members, Upstream& upstream, std::optional
   });
   members.emplace("only_if", [&](const JsonCursor& c) { set_only_if(c, upstream.only_if_resident); });
   members.emplace("engine", [&](const JsonCursor& c) { set_engine(c, upstream.engine); });
+  members.emplace("priority_scheduling", flag(upstream.priority_scheduling));
   members.emplace("own_compute", [&](const JsonCursor& c) { own_compute = c.boolean(); });
   members.emplace("rewarm", flag(upstream.rewarm));
   members.emplace("graft", flag(upstream.graft));
@@ -226,6 +244,7 @@ std::vector<Upstream> parse_upstream(const std::string& name, const JsonCursor& 
   upstream.name = name;
   const JsonCursor at = plain.owned_by("upstream '" + name + "'");
   if (name.empty()) at.fail("an upstream needs a name", "rules and statistics name it");
+  judge_name(at, name);
   std::optional<bool> own_compute;
   Places places;
   ServiceMembers service;
@@ -236,7 +255,7 @@ std::vector<Upstream> parse_upstream(const std::string& name, const JsonCursor& 
   at.members(members);
   if (!at.value().is_object()) return {upstream};
   places.judge(at, upstream);
-  if (engine_row(upstream.engine).below_chats && !upstream.slots) upstream.slots = slots_of_a_batching_one;
+  judge_priorities(at, upstream);
   std::vector<Upstream> all;
   for (const Url& url : places.urls()) {
     Upstream& one = all.emplace_back(upstream);

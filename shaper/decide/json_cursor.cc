@@ -4,6 +4,8 @@
 #include <numeric>
 #include <utility>
 
+#include "shaper/base/shown.h"
+
 namespace tasklane {
 namespace {
 
@@ -37,10 +39,10 @@ std::string suggest(std::string_view word, const std::vector<std::string_view>& 
 
 void Problems::add(const std::string& pointer, const std::string& owner, const std::string& what,
                    const std::string& hint) {
-  std::string line = text_.position(pointer) + ": " + (pointer.empty() ? "/" : pointer) + ": ";
-  if (!owner.empty()) line += owner + ": ";
-  line += what;
-  if (!hint.empty()) line += " (" + hint + ")";
+  std::string line = text_.position(pointer) + ": " + (pointer.empty() ? "/" : shown(pointer)) + ": ";
+  if (!owner.empty()) line += shown(owner) + ": ";
+  line += shown(what);
+  if (!hint.empty()) line += " (" + shown(hint) + ")";
   // What is true of each address of an upstream is told once.
   if (std::find(lines_.begin(), lines_.end(), line) == lines_.end()) lines_.push_back(std::move(line));
 }
@@ -49,6 +51,14 @@ Error Problems::error() const {
   Error error;
   for (const std::string& line : lines_) error.what += (error.what.empty() ? "" : "\n") + line;
   return error;
+}
+
+void judge_name(const JsonCursor& at, const std::string& name) {
+  constexpr std::size_t longest = 200;
+  if (shown(name, longest) != name)
+    at.fail(
+        "a name of more than " + std::to_string(longest) + " bytes, or with characters that are not shown",
+        "logs and statistics name it");
 }
 
 JsonCursor JsonCursor::child(const std::string& token, const nlohmann::json& value) const {

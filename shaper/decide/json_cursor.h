@@ -34,6 +34,11 @@ class Problems {
 // Of `known` the closest to a mistyped word, as a hint: "did you mean 'x'?", and the list of all.
 std::string suggest(std::string_view word, const std::vector<std::string_view>& known);
 
+class JsonCursor;
+// A name of the user's choice, which logs, messages and terminals get as it is: noted where one could not
+// show it so, or it is longer than anybody reads.
+void judge_name(const JsonCursor& at, const std::string& name);
+
 class JsonCursor {
  public:
   JsonCursor(const nlohmann::json& value, std::string pointer, Problems& problems)

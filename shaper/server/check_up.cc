@@ -1,6 +1,7 @@
 #include "shaper/server/check_up.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tasklane {
 namespace {
@@ -33,9 +34,16 @@ void CheckUp::stopped(Time now) {
 // What has gone may come back as another server.
 CheckUp::Word CheckUp::bad(Word word, Time now) {
   path_ = 0;
+  answered_while_busy_ = 0;
+  next_while_busy_ = Time::max();
   next_ = now + again_;
   again_ = std::min(2 * again_, between);
   return word;
+}
+
+unsigned CheckUp::silences_needed(bool busy) const {
+  if (!busy) return silences;
+  return answered_while_busy_ < answers_that_show_it ? silences_while_busy : silences_of_an_answering_one;
 }
 
 // A server that wants a key, or refuses the question otherwise, is there.
@@ -43,10 +51,11 @@ CheckUp::Word CheckUp::answered(const CheckAnswer& answer, bool busy, Time now) 
   asking_ = false;
   if (answer.kind == CheckAnswer::Kind::silent) {
     next_ = now + soon;
-    if (++silent_ < (busy ? silences_while_busy : silences)) return Word::nothing;
+    if (++silent_ < silences_needed(busy)) return Word::nothing;
     return bad(Word::away, now);
   }
-  silent_ = 0;
+  // One that was silent and is there all the same may be so again.
+  if (std::exchange(silent_, 0) > 0) answered_while_busy_ = 0;
   if (answer.kind == CheckAnswer::Kind::refused) return bad(Word::away, now);
   if (has_gone(answer.status)) return bad(Word::ill, now);
   if (has_no_such_path(answer.status) && path_ + 1 < paths_.size()) {
@@ -54,8 +63,10 @@ CheckUp::Word CheckUp::answered(const CheckAnswer& answer, bool busy, Time now) 
     next_ = now;
     return Word::nothing;
   }
+  if (busy) ++answered_while_busy_;
   again_ = soon;
   next_ = now + between;
+  next_while_busy_ = now + between_while_busy;
   return Word::there;
 }
 

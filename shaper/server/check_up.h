@@ -32,6 +32,10 @@ class CheckUp {
   // And so many while requests are on their way there: some servers answer little else meanwhile, but one
   // that hangs would never be found out.
   static constexpr unsigned silences_while_busy = 8;
+  // But these of one that was seen to answer meanwhile so many times in a row, and no more than luck.
+  static constexpr unsigned silences_of_an_answering_one = 3;
+  static constexpr unsigned answers_that_show_it = 3;
+  static constexpr Duration between_while_busy = std::chrono::seconds(3);
 
   // `ill`: it answers, and says that it cannot serve.
   enum class Word { nothing, there, ill, away };
@@ -40,8 +44,11 @@ class CheckUp {
   // is asked, and the one that it has from there on.
   explicit CheckUp(std::vector<std::string> paths) : paths_(std::move(paths)) {}
 
-  // At once at first. Never while one is on its way.
-  [[nodiscard]] bool is_due(Time now) const { return !asking_ && now >= next_; }
+  // At once at first. Never while one is on its way. `busy`: requests are on their way there, which wait for
+  // it where it hangs.
+  [[nodiscard]] bool is_due(Time now, bool busy = false) const {
+    return !asking_ && (now >= next_ || (busy && now >= next_while_busy_));
+  }
   [[nodiscard]] const std::string& path() const { return paths_[path_]; }
 
   void asked() { asking_ = true; }
@@ -54,13 +61,16 @@ class CheckUp {
 
  private:
   Word bad(Word word, Time now);
+  [[nodiscard]] unsigned silences_needed(bool busy) const;
 
   std::vector<std::string> paths_;
   std::size_t path_ = 0;
   bool asking_ = false;
-  unsigned silent_ = 0;  // in a row
+  unsigned answered_while_busy_ = 0;  // in a row
+  unsigned silent_ = 0;               // in a row
   Duration again_ = soon;
   Time next_{};
+  Time next_while_busy_ = Time::max();
 };
 
 }  // namespace tasklane

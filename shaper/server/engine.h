@@ -24,29 +24,32 @@ enum class Engine : std::uint8_t {
   openai
 };
 
-// `below_chats`: a request can be told to wait for those that say nothing of a priority. vLLM handles lower
-// values of "priority" earlier, takes 0 where none is given, and refuses any other with 400 unless it was
-// started with --scheduling-policy priority (its OpenAI-compatible server's reference, "priority"). SGLang
-// ranks whatever says nothing behind all that does, in both of its orders (its scheduler,
-// _set_or_validate_priority): there a task with a priority would go ahead of every chat, so it gets none.
+// In which order a server handles what carries a priority.
+// - vLLM, started with --scheduling-policy priority: lower values first, 0 where none is given (its
+//   OpenAI-compatible server's reference, "priority"). Else it refuses any other with 400, or passes it over.
+// - SGLang, started with --enable-priority-scheduling: higher values first. Whatever says nothing goes behind
+//   all that say something, unless --default-priority-value gives it a value (its server arguments): only
+//   with 0 there a task can be told to go behind chats.
+enum class Order : std::uint8_t { none, lower_first, higher_first_where_set_up };
+
 struct EngineRow {
   Engine engine;
   std::string_view name;
   DialectFamily family;
-  bool below_chats;
+  Order order;
 };
 
 inline constexpr std::array<EngineRow, 10> engine_rows{
-    {{Engine::unknown, "", DialectFamily::openai, false},
-     {Engine::ollama, "ollama", DialectFamily::ollama, false},
-     {Engine::llama_server, "llama-server", DialectFamily::openai, false},
-     {Engine::llama_swap, "llama-swap", DialectFamily::openai, false},
-     {Engine::vllm, "vllm", DialectFamily::openai, true},
-     {Engine::sglang, "sglang", DialectFamily::openai, false},
-     {Engine::lmstudio, "lmstudio", DialectFamily::openai, false},
-     {Engine::localai, "localai", DialectFamily::openai, false},
-     {Engine::litellm, "litellm", DialectFamily::openai, false},
-     {Engine::openai, "openai", DialectFamily::openai, false}}};
+    {{Engine::unknown, "", DialectFamily::openai, Order::none},
+     {Engine::ollama, "ollama", DialectFamily::ollama, Order::none},
+     {Engine::llama_server, "llama-server", DialectFamily::openai, Order::none},
+     {Engine::llama_swap, "llama-swap", DialectFamily::openai, Order::none},
+     {Engine::vllm, "vllm", DialectFamily::openai, Order::lower_first},
+     {Engine::sglang, "sglang", DialectFamily::openai, Order::higher_first_where_set_up},
+     {Engine::lmstudio, "lmstudio", DialectFamily::openai, Order::none},
+     {Engine::localai, "localai", DialectFamily::openai, Order::none},
+     {Engine::litellm, "litellm", DialectFamily::openai, Order::none},
+     {Engine::openai, "openai", DialectFamily::openai, Order::none}}};
 
 constexpr const EngineRow& engine_row(Engine engine) {
   return engine_rows.at(static_cast<std::size_t>(engine));

@@ -61,6 +61,10 @@ void Health::Attempt::worked() {
   of->close();
 }
 
+bool Health::Attempt::is_left_alone() const {
+  return of_ && epoch_ != of_->epoch_ && of_->open_until_ && of_->cause_ == Cause::away;
+}
+
 void Health::Attempt::failed(Time now, std::optional<Duration> pause) { count(now, pause, false); }
 void Health::Attempt::unreached(Time now) { count(now, std::nullopt, true); }
 

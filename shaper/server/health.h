@@ -41,6 +41,8 @@ class Health {
     void failed(Time now, std::optional<Duration> pause = std::nullopt);
     // It could not even be asked.
     void unreached(Time now);
+    // Since this one began the upstream was found to be away: what has not come by now will not come.
+    [[nodiscard]] bool is_left_alone() const;
 
    private:
     void count(Time now, std::optional<Duration> pause, bool away);

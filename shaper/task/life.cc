@@ -231,6 +231,7 @@ Effect Life::enter(const MadeBody& made, Time now) {
   }
   begun_once_ = true;
   in_lane_ = true;
+  beside_chats_ = goes_beside_chats(made);
   present_ = upstream().original ? nullptr : upstream_page().present;
   state_ = State::waiting;
   return effect::EnterLane{std::move(wish)};
@@ -252,6 +253,12 @@ Ticket Life::ticket(const MadeBody& made, Time now) const {
   if (may_share_)
     ticket.canonical = around_.canonical.key_of(ticket.tenant, ticket.request_class, dialect(),
                                                 model_key().model, made.json);
+  if (goes_beside_chats(made)) {
+    ticket.settings.settle = ticket.settings.quiet = Duration::zero();
+    ticket.settings.hold = false;
+    ticket.settings.preempt.reset();
+    ticket.settings.while_chat = WhileChat::hold;
+  }
   if (!begun_once_) return ticket;
   ticket.rate_paid = true;
   const Duration waited = now - begun_;
@@ -289,7 +296,11 @@ Effect Life::dial(Time now) {
   }
   if (!upstream().original) attempt_.emplace(upstream_page().health, now);
   state_ = State::dialling;
-  return effect::Dial{&hop(), !reconnects_};
+  const bool twin_behind = index_ + 1 < route_.size() && !upstream().group.empty() &&
+                           route_[index_ + 1].upstream->group == upstream().group;
+  const bool others_behind =
+      twin_behind && around_.book.upstream({route_[index_ + 1].upstream->name}).health->may_try(now);
+  return effect::Dial{&hop(), !reconnects_, others_behind};
 }
 
 Effect Life::send(Time now) {
@@ -318,6 +329,7 @@ void Life::fail(LocalAnswer error) {
   ++around_.statistics.row(plan_.ticket.request_class, upstream().name).failed_over;
   ++index_;
   may_share_ = true;
+  priority_refused_ = false;
   state_ = State::next_upstream;
 }
 

@@ -78,7 +78,8 @@ struct EnterLane {
 };
 struct Dial {  // then tell dialled()
   const Hop* hop = nullptr;
-  bool may_reuse = true;  // a kept connection
+  bool may_reuse = true;       // a kept connection
+  bool others_behind = false;  // another address of the same upstream serves as well
 };
 struct Send {  // on the connection that was dialled; then tell replied()
   std::string body;
@@ -93,6 +94,12 @@ struct Done {
   std::optional<LocalAnswer> answer;  // for the client; none: it has gone
 };
 }  // namespace effect
+// How long what was sent may take before the next upstream is asked; none: as long as it takes.
+struct Patience {
+  std::optional<Duration> silence;  // until something of the answer comes, and behind each piece
+  std::optional<Duration> whole;
+};
+
 using Effect = std::variant<effect::Wait, effect::EnterLane, effect::Dial, effect::Send, effect::StopUpstream,
                             effect::LeaveLane, effect::Done>;
 
@@ -154,6 +161,11 @@ class Life {
   // known is old. What stays unknown is taken for no.
   [[nodiscard]] std::vector<const Hop*> to_be_looked_at(Time now) const;
 
+  // Of what is on its way. Only where another upstream is left: else there is nobody who would serve sooner.
+  [[nodiscard]] Patience patience(Time now) const;
+  // It was found to be away since it was asked, and another is left.
+  [[nodiscard]] bool is_left_alone(Time now) const;
+
   // While a Dial or a Send is on its way, nothing but StopUpstream and Wait.
   Effect next(Time now);
 
@@ -211,7 +223,10 @@ class Life {
   [[nodiscard]] bool changed_riskily() const;
   void ask_once_more(Trouble trouble);
   [[nodiscard]] std::optional<int> priority(Time now) const;
+  [[nodiscard]] bool goes_beside_chats(const MadeBody& made) const;
   bool learn_priority(const Reply& reply, const AnswerAssembler& assembler, Time now);
+  void hold_after_all(Time now);
+  [[nodiscard]] bool another_is_left(Time now) const;
   void take(Answer answer, const Reply& reply, bool whole, Time now);
   void remember_suggestion(const Answer& answer, Time now);
   void stop();
@@ -239,6 +254,7 @@ class Life {
   Constraints wanted_;                // of its body, as things stand
   std::optional<int> priority_;       // of its body; none: it carries none
   bool priority_refused_ = false;     // maybe: it is asked once more without, and else as it was
+  bool beside_chats_ = false;         // it did not wait for them, for its server lets them go first
   std::optional<Trouble> once_more_;  // asked as the client sent it, for this reason
   Constraints applied_before_ = no_constraints;
   MadeBody made_;

@@ -100,38 +100,91 @@ void Life::want(Time now) {
   wanted_.no_thinking = wanted_.no_thinking && plan_.allowed.no_thinking && !hosted;
   once_more_.reset();
   priority_ = priority(now);
-  priority_refused_ = false;
   never_graft_ = false;
   prepared_ = false;
 }
 
 // A person waits for what is in the lane `blocking` as for a chat: it goes with them.
 std::optional<int> Life::priority(Time now) const {
-  constexpr int of_keystrokes = 1;  // behind chats, which have 0
+  constexpr int of_keystrokes = 1;  // so far behind chats, which have 0
   constexpr int of_background = 2;
-  const bool known = engine_row(upstream().engine).below_chats;
+  const Order order = engine_row(upstream().engine).order;
+  const bool known = order == Order::lower_first || (order != Order::none && upstream().priority_scheduling);
   if (!known || plan_.ticket.lane == Lane::blocking || around_.bypass) return {};
   if (!around_.book.priority(hop().server).worth_trying(now)) return {};
-  return plan_.ticket.lane == Lane::keystroke ? of_keystrokes : of_background;
+  const int behind = plan_.ticket.lane == Lane::keystroke ? of_keystrokes : of_background;
+  return order == Order::lower_first ? behind : -behind;
+}
+
+// Its server lets chats go first, as whoever runs it says; but no other that computes on the same machine.
+bool Life::goes_beside_chats(const MadeBody& made) const {
+  const bool alone = hop().compute.empty() || hop().compute == hop().server.name;
+  return made.has_priority && upstream().priority_scheduling && alone;
 }
 
 // Whether it is to be asked once more, without what may have been refused. Only where that is answered is it
-// known that it was, and no other fault of the request.
+// known that it was, and no other fault of the request; but until then nothing goes beside a chat there.
 bool Life::learn_priority(const Reply& reply, const AnswerAssembler& assembler, Time now) {
   constexpr int bad_request = 400;
   constexpr int not_understood = 422;
   // Some say it within an answer of status 200.
   const bool within = reply.status == ok && !assembler.error_words().empty() && !assembler.any_text();
-  const bool refused = within || reply.status == bad_request || reply.status == not_understood;
+  // SGLang, started with --abort-on-priority-when-disabled.
+  const bool unavailable = reply.status == not_now && reply.error_body.find("priority") != std::string::npos;
+  const bool refused = within || unavailable || reply.status == bad_request || reply.status == not_understood;
+  PrioritySeen& seen = around_.book.priority(hop().server);
   if (made_.has_priority && refused) {
     priority_.reset();
     priority_refused_ = true;
     prepared_ = false;
+    if (std::exchange(beside_chats_, false)) hold_after_all(now);
     return true;
   }
-  if (reply.status != ok || within) return false;
-  if (std::exchange(priority_refused_, false)) around_.book.priority(hop().server).refused(now);
+  if (!std::exchange(priority_refused_, false)) return false;
+  if (reply.status != ok || within) {
+    seen.cleared();
+  } else {
+    seen.refused(now);
+    ++around_.statistics.relay().priority_refused;
+  }
   return false;
+}
+
+// Back into its lane, as a task of a server that has no priorities. Whoever shares its answer asks anew.
+void Life::hold_after_all(Time now) {
+  around_.book.priority(hop().server).doubted(now);
+  if (client_left_) return;
+  auto result = std::make_shared<TaskResult>();
+  result->error = own_error(not_now, "upstream '" + upstream().name + "' refused a priority");
+  last_error_ = std::move(result);
+  state_ = State::next_upstream;
+}
+
+bool Life::another_is_left(Time now) const {
+  for (std::size_t i = index_ + 1; i < route_.size(); ++i) {
+    const Upstream& other = *route_[i].upstream;
+    const UpstreamPage* const page = other.original ? nullptr : around_.book.known({other.name});
+    if (page == nullptr || page->health->may_try(now)) return true;
+  }
+  return false;
+}
+
+// What hangs is told from what is slow by time alone where nothing else tells it: a small machine reads a
+// long prompt for a minute, and what is no stream comes when all of it is written. Whoever waits for the task
+// itself waits for less.
+Patience Life::patience(Time now) const {
+  constexpr Duration of_a_person = std::chrono::minutes(1);
+  constexpr Duration of_nobody = std::chrono::minutes(2);
+  constexpr Duration of_an_answer_in_one = std::chrono::minutes(5);
+  constexpr Duration of_any_answer = std::chrono::minutes(10);
+  if (upstream().timeout) return {{}, upstream().timeout};
+  if (upstream().original || !another_is_left(now)) return {};
+  if (!made_.made_stream && !plan_.form.stream) return {of_an_answer_in_one, of_any_answer};
+  return {plan_.ticket.lane == Lane::blocking ? of_a_person : of_nobody, of_any_answer};
+}
+
+bool Life::is_left_alone(Time now) const {
+  return attempt_ && attempt_->is_left_alone() && another_is_left(now);
 }
 
 // What the request itself is the cause of says nothing of the upstream; nor does a slice without an answer,

@@ -187,6 +187,77 @@ TEST_F(Upstreams, WhereBothAreLoadedTheSmallOneIsAsked) {
   EXPECT_EQ("small", log[1].value("model", ""));
 }
 
+// What stands before several models and swaps them, each swap at a cost.
+class Swapping : public Upstreams, public testing::WithParamInterface<std::string> {
+ protected:
+  [[nodiscard]] std::unique_ptr<Process> router(const std::string& most) const {
+    return simulator(model_port, {"--router", GetParam(), "--flavour", "llama", "--slots", "1", "--model",
+                                  "big", "--model", "small", "--load-time", "0.3", "--max-loaded", most});
+  }
+  [[nodiscard]] Client ask_for_a_chat(const std::string& name) const {
+    const std::string chat =
+        R"({"model":")" + name +
+        R"(","stream":false,"max_tokens":2,"messages":[{"role":"user","content":"Good morning!"}]})";
+    Client person = Client::connect(host(), at("127.0.0.1", model_port)).value();
+    person.send("POST /v1/chat/completions HTTP/1.1\r\nHost: m\r\nConnection: close\r\nContent-Length: " +
+                std::to_string(chat.size()) + "\r\n\r\n" + chat);
+    return person;
+  }
+  void chats(const std::string& name) const {
+    Client person = ask_for_a_chat(name);
+    is_answered_once(person);
+  }
+  // Which model each request was for, in the order in which they came.
+  [[nodiscard]] std::vector<std::string> asked() const {
+    std::vector<std::string> names;
+    for (const Json& each : log_of(model_port)) names.push_back(each.value("model", ""));
+    return names;
+  }
+};
+
+TEST_P(Swapping, NoTaskEverCausesASwap) {
+  const auto model = router("1");
+  AgentProcess agent(host(), to_what_is_loaded);
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  chats("big");
+  for (int i = 0; i < 2; ++i) {
+    Client task = ask_for_a_title();
+    is_answered_once(task);
+  }
+  EXPECT_EQ((std::vector<std::string>{"big", "big", "big"}), asked());
+}
+
+TEST_P(Swapping, ATaskThatComesWhileAChatHasItsModelLoadedWaitsForThatAndGoesToIt) {
+  const auto model = router("1");
+  AgentProcess agent(host(), to_what_is_loaded);
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  chats("small");
+  Client person = ask_for_a_chat("big");
+  EXPECT_TRUE(eventually([&] { return asked().size() == 2; }));
+  Client task = ask_for_a_title();
+  is_answered_once(person);
+  is_answered_once(task);
+  const std::vector<std::string> names = asked();
+  ASSERT_EQ(3, names.size());
+  EXPECT_EQ("big", names[1]);
+  EXPECT_EQ("big", names[2]) << "a swap back would have cost the next chat another";
+}
+
+TEST_P(Swapping, WhereBothAreLoadedTheSmallOneIsAsked) {
+  const auto model = router("2");
+  AgentProcess agent(host(), to_what_is_loaded);
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  chats("big");
+  chats("small");
+  Client task = ask_for_a_title();
+  is_answered_once(task);
+  EXPECT_EQ((std::vector<std::string>{"big", "small", "small"}), asked());
+}
+INSTANTIATE_TEST_SUITE_P(Routers, Swapping, testing::Values("llama-swap", "llama-server"),
+                         [](const auto& each) {
+                           return each.param == "llama-swap" ? "LlamaSwap" : "LlamaServer";
+                         });
+
 // Answers each request as Ollama does a prompt of which its context held a hundred tokens.
 class CuttingModel {
  public:

@@ -83,6 +83,12 @@ class Installer:
         self.uv("pip", "install", "--compile-bytecode", "--python", folder / "bin/python",
                 f"open-webui=={self.cache.open_webui_version}")
 
+    def litellm(self):
+        folder = self.cache.litellm
+        shutil.rmtree(folder, ignore_errors=True)
+        self.uv("venv", "--python", sys.executable, folder)
+        self.uv("pip", "install", "--python", folder / "bin/python", f"litellm[proxy]=={self.cache.litellm_version}")
+
     def llama_cpp(self):
         flags = "-DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF"
         if platform.machine() == "x86_64":
@@ -139,6 +145,8 @@ def install(options):
             if options.engine == "ollama":
                 raise
             say(f"without Ollama: {reason}")
+    if options.upstreams:
+        installer.step(cache.litellm / ".done", cache.litellm_version, 1, f"LiteLLM {cache.litellm_version}", installer.litellm)
     shutil.rmtree(installer.downloads, ignore_errors=True)
 
 

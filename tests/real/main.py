@@ -7,6 +7,7 @@ import time
 
 import options as settings
 import report
+import upstreams
 from options import Skip
 from stack import CHAT_PORT, TASK_PORT, Failed, Stack
 
@@ -92,7 +93,8 @@ def test(options):
 
 def main():
     try:
-        return test(settings.parse(sys.argv[1:]))
+        options = settings.parse(sys.argv[1:])
+        return upstreams.test(options) if options.upstreams else test(options)
     except Skip as reason:
         print(f"skipped: {reason}")
         return 3

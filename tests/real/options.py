@@ -39,6 +39,12 @@ class Cache:
     def model(self):
         return self.root / "models/smol.gguf"
 
+    litellm_version = "1.108.7"
+
+    @property
+    def litellm(self):
+        return self.root / f"litellm-{self.litellm_version}"
+
     @property
     def logs(self):
         return self.root / "logs"
@@ -68,6 +74,7 @@ def parse(arguments):
     parser.add_argument("--template", type=existing)
     parser.add_argument("--beside-the-ideal", action="store_true")
     parser.add_argument("--profile", type=existing)
+    parser.add_argument("--upstreams", action="store_true")
     parser.add_argument("--rounds", type=positive, default=2)
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--install", action="store_true")

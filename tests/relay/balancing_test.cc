@@ -1,4 +1,5 @@
 // An upstream of several addresses on the wire: who answers where one of them is gone, slow or busy.
+#include <array>
 #include <map>
 #include <vector>
 
@@ -6,6 +7,36 @@
 
 namespace tasklane {
 namespace {
+
+// An address at which nobody answers a word, as of a host that has gone: its accept queue is full, and its
+// kernel drops what comes.
+class BlackHole {
+ public:
+  BlackHole() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr = own_loopback();
+    EXPECT_EQ(0, ::bind(door_.descriptor(), reinterpret_cast<sockaddr*>(&address), sizeof(address)));
+    EXPECT_EQ(0, ::listen(door_.descriptor(), 0));
+    socklen_t length = sizeof(address);
+    ::getsockname(door_.descriptor(), reinterpret_cast<sockaddr*>(&address), &length);
+    port_ = ntohs(address.sin_port);
+    for (Peer& each : in_the_queue_)
+      ::connect(each.descriptor(), reinterpret_cast<sockaddr*>(&address), sizeof(address));
+  }
+  [[nodiscard]] std::string url() const {
+    char text[INET_ADDRSTRLEN] = {};
+    const in_addr address = own_loopback();
+    ::inet_ntop(AF_INET, &address, text, sizeof(text));
+    return "http://" + std::string(text) + ":" + std::to_string(port_);
+  }
+
+ private:
+  static Peer socket() { return Peer(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)); }
+  Peer door_ = socket();
+  std::array<Peer, 3> in_the_queue_{socket(), socket(), socket()};
+  std::uint16_t port_ = 0;
+};
 
 class AskingSeveral : public AskingAService {
  protected:
@@ -126,6 +157,25 @@ TEST_F(AskingSeveral, EachHasABreakerOfItsOwn) {
   EXPECT_GE(failing.failed_over, 1U);
   EXPECT_LE(failing.failed_over, 6U) << "then it is passed over, but for a trial now and then";
   EXPECT_EQ(0U, row(RequestClass::title, name_of(task)).failed_over);
+}
+
+// The connect timeout is longer than anybody here waits.
+TEST_F(AskingSeveral, AChatIsNotKeptWaitingByOneHostAfterTheOtherThatHasGone) {
+  const std::array<BlackHole, 2> gone;
+  start(R"(, "limits": {"connect_timeout": "1m"}, "upstreams": {"model": {"address": "original"},
+              "gpu": {"urls": [")" +
+        gone[0].url() + "\", \"" + gone[1].url() + "\", \"" + task.url() +
+        R"("], "model": "small"}},
+           "rules": [{"name": "all", "when": {"class": "chat"}, "then": {"route": ["gpu", "model"]}}])");
+  for (int i = 0; i < 4; ++i) {
+    Peer person = client();
+    person.send(openai_chat("question " + std::to_string(i)));
+    Peer server = task.accept();
+    EXPECT_EQ("small", receive_request(server)["model"]);
+    server.send(completion("From the one that is there."));
+    EXPECT_NE(std::string::npos, person.until("[DONE]\n\n").find("From the one that is there."));
+  }
+  EXPECT_FALSE(model.called_within(milliseconds(0)));
 }
 
 }  // namespace

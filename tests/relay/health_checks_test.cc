@@ -38,6 +38,20 @@ TEST_F(HealthChecksOnTheWire, ATaskNeverFindsOutThatTheTaskModelHasGone) {
   EXPECT_EQ(1, row(RequestClass::title, "task").failed_over);
 }
 
+TEST_F(HealthChecksOnTheWire, ATaskOnItsWayToOneThatHasGoneIsServedByTheNext) {
+  start(to_the_task_model());
+  Peer person = client();
+  person.send(title());
+  Peer hung = task.accept();
+  EXPECT_EQ("small", receive_request(hung)["model"]);
+  task.stop();
+  ask_after_upstreams();
+  ASSERT_TRUE(becomes("down"));
+  model_answers(person);
+  EXPECT_TRUE(hung.sees_close());
+  EXPECT_EQ(1, row(RequestClass::title, "task").failed_over);
+}
+
 TEST_F(HealthChecksOnTheWire, OneThatIsStillLoadingIsPassedOverUntilItIsNot) {
   start(to_the_task_model());
   ask_after_upstreams();

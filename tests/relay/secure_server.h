@@ -33,6 +33,13 @@ class SecurePeer {
     const char* const name = SSL_get_servername(tls_.get(), TLSEXT_NAMETYPE_host_name);
     return name == nullptr ? "" : name;
   }
+  // Whether the client agrees to another handshake on this connection (RFC 5246 section 7.4.1.1).
+  bool renegotiates() {
+    const bool agreed = SSL_renegotiate(tls_.get()) == 1 && SSL_do_handshake(tls_.get()) == 1 &&
+                        SSL_do_handshake(tls_.get()) == 1 && SSL_renegotiate_pending(tls_.get()) == 0;
+    ERR_clear_error();
+    return agreed;
+  }
   void send(const std::string& bytes) { SSL_write(tls_.get(), bytes.data(), static_cast<int>(bytes.size())); }
   std::string until(const std::string& end) {
     std::string bytes;

@@ -106,6 +106,22 @@ TEST_F(AskingAService, APlainServerOrHalfAHandshakeIsNone) {
   model_answers(person);
 }
 
+TEST_F(AskingAService, WhoWantsToNegotiateAnewInTheMiddleIsNone) {
+  SecureServer hosted(authority_, {}, TLS1_2_VERSION);
+  start(with_service(hosted.url()));
+  Peer person = client();
+  person.send(title());
+  {
+    SecurePeer service = hosted.accept();
+    asked(service);
+    service.renegotiates();
+    EXPECT_EQ("", service.receive(1)) << "not a byte under another name or key";
+  }
+  model_answers(person);
+  EXPECT_TRUE(person.quiet_for(milliseconds(50)));
+  EXPECT_EQ(1, row(RequestClass::title, "hosted").failed_over);
+}
+
 // What the service does with a task that it has read whole.
 struct BadAnswer {
   std::string name;

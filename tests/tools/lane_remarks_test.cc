@@ -108,5 +108,27 @@ TEST(RemarksOnLanes, SettingsThatTheLaneIgnores) {
       << "each is of use to one of them";
 }
 
+TEST(RemarksOnUpstreams, TwoNamesOfOneServer) {
+  const std::string twins =
+      R"("a": {"url": "https://h/v1", "model": "m"}, "b": {"url": "https://h:443/v1/", "model": "m"})";
+  EXPECT_THAT(of_upstreams(twins),
+              Contains(StartsWith("upstreams 'a' and 'b' are the same model at the same address")));
+  EXPECT_EQ(of_upstreams(R"("a": {"url": "http://h:1", "model": "m"}, "b": {"url": "http://h:1"})"),
+            Remarks())
+      << "another model";
+  EXPECT_EQ(of_upstreams(R"("a": {"urls": ["http://h:1", "http://h:2"]})"), Remarks());
+}
+
+TEST(RemarksOnUpstreams, PrioritiesThatOnlyTheOperatorKnowsOf) {
+  EXPECT_THAT(of_upstreams(R"("m": {"address": "original", "engine": "vllm", "priority_scheduling": true})"),
+              Contains(HasSubstr("must have been started with --scheduling-policy priority")));
+  EXPECT_THAT(
+      of_upstreams(R"("m": {"address": "original", "engine": "sglang", "priority_scheduling": true})"),
+      Contains(HasSubstr("--enable-priority-scheduling --default-priority-value 0")));
+  EXPECT_THAT(
+      of_upstreams(R"("m": {"url": "http://127.0.0.1:1", "engine": "vllm", "priority_scheduling": true})"),
+      Contains(HasSubstr("wait for chats all the same")));
+}
+
 }  // namespace
 }  // namespace tasklane

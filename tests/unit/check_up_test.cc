@@ -22,7 +22,7 @@ class CheckUpTest : public testing::Test {
  protected:
   // As the agent asks: the answer is there at once.
   Word ask(const CheckAnswer& answer, Time at, bool busy = false) {
-    EXPECT_TRUE(check_.is_due(at));
+    EXPECT_TRUE(check_.is_due(at, busy));
     const Health::Question question(health_);
     check_.asked();
     EXPECT_FALSE(check_.is_due(at + 1h)) << "one at a time";
@@ -96,6 +96,53 @@ TEST_F(CheckUpTest, ButNotOneThatIsSilentForLong) {
   while (ask(silent, start + asked * CheckUp::soon, true) == Word::nothing) ASSERT_LT(++asked, 20);
   EXPECT_EQ(CheckUp::silences_while_busy, asked);
   EXPECT_FALSE(health_->may_try(start + asked * CheckUp::soon));
+}
+
+TEST_F(CheckUpTest, OneThatWasSeenToAnswerWhileItServesIsFoundOutSoonerWhereItHangs) {
+  Time at = start;
+  for (unsigned i = 0; i < CheckUp::answers_that_show_it; ++i) {
+    EXPECT_EQ(Word::there, ask(with(200), at, true));
+    EXPECT_FALSE(check_.is_due(at + CheckUp::between_while_busy)) << "but while it has nothing to do";
+    at += CheckUp::between_while_busy;
+    EXPECT_TRUE(check_.is_due(at, true));
+  }
+  for (unsigned i = 1; i < CheckUp::silences_of_an_answering_one; ++i) {
+    check_.asked();
+    EXPECT_EQ(Word::nothing, check_.answered(silent, true, at));
+    at += CheckUp::soon;
+  }
+  check_.asked();
+  EXPECT_EQ(Word::away, check_.answered(silent, true, at));
+  EXPECT_LE(at - start, 12s);
+}
+
+TEST_F(CheckUpTest, ButNotOneThatIsSilentNowAndThenAndThereAllTheSame) {
+  Time at = start;
+  for (unsigned i = 0; i < CheckUp::answers_that_show_it; ++i, at += CheckUp::between)
+    ask(with(200), at, true);
+  ask(silent, at, true);
+  ask(with(200), at + CheckUp::soon, true);
+  at += CheckUp::soon + CheckUp::between;
+  for (unsigned i = 0; i < CheckUp::silences_of_an_answering_one; ++i, at += CheckUp::soon)
+    EXPECT_EQ(Word::nothing, ask(silent, at, true));
+}
+
+TEST_F(CheckUpTest, WhatIsOnItsWayToOneThatIsFoundToBeAwayIsLeftAlone) {
+  const Health::Attempt before(health_, start);
+  EXPECT_FALSE(before.is_left_alone());
+  ask(refused, start);
+  EXPECT_TRUE(before.is_left_alone());
+  const Health::Attempt there_all_the_same(health_, start);
+  EXPECT_FALSE(there_all_the_same.is_left_alone()) << "nobody else was left when it went";
+  ask(with(200), start + 1s);
+  EXPECT_FALSE(before.is_left_alone()) << "it is back";
+}
+
+TEST_F(CheckUpTest, WhatIsOnItsWayWhileOthersFailStays) {
+  const Health::Attempt one(health_, start);
+  fail_requests(start);
+  ASSERT_FALSE(health_->may_try(start));
+  EXPECT_FALSE(one.is_left_alone()) << "it may be answered all the same";
 }
 
 TEST_F(CheckUpTest, OneThatSaysThatItIsIllAndServesATaskAllTheSameIsBelievedNoMore) {

@@ -208,6 +208,20 @@ const std::vector<BadInput> upstreams{
     {"UnknownEngine",
      upstream(R"({"url": "http://a:1", "engine": "vlm"})"),
      {"/upstreams/small/engine: upstream 'small': unknown engine 'vlm'", "did you mean 'vllm'?"}},
+    {"PrioritiesOfAServerThatHasNone",
+     upstream(R"({"url": "http://a:1", "engine": "llama-server", "priority_scheduling": true})"),
+     {"'priority_scheduling' for a server that is not said to have priorities", R"("engine": "vllm")"},
+     Schema::cannot_tell},
+    {"AUrlWithAPassword",
+     upstream(R"({"url": "https://user:hunter2@a/v1", "model": "m"})"),
+     {"'https://...@a/v1' has no usable host", "no name and password stand in it"}},
+    {"AValueThatWouldMoveTheCursor",
+     upstream(R"({"url": "http://a:1", "engine": "\u001b[2Jvllm\nhint: fine"})"),
+     {R"(unknown engine '\x1b[2Jvllm\nhint: fine')"}},
+    {"AnUpstreamNamedByControls",
+     top(R"("upstreams": {"a\u0007": {"url": "http://a:1"}})"),
+     {R"(/upstreams/a\x07: upstream 'a\x07': a name of more than 200 bytes, or with characters)"},
+     Schema::cannot_tell},
     {"NoAddressAtAll",
      upstream(R"({"urls": []})"),
      {"/upstreams/small/urls: upstream 'small': the list is empty"}},
@@ -344,6 +358,26 @@ const std::vector<BadInput> rules{
      {"/rules/1: a second rule is named 'mine'"},
      Schema::cannot_tell}};
 INSTANTIATE_TEST_SUITE_P(Rules, BadConfig, testing::ValuesIn(rules), name_of);
+
+TEST(BadConfigs, AreToldInAFewHundredBytesWhateverIsInThem) {
+  const std::string large(100'000, 'x');
+  for (const std::string& text :
+       {upstream(R"({"url": ")" + large + R"("})"), upstream(R"({")" + large + R"(": 1})"),
+        top("\"" + large + "\": 1"), rule(R"({"class": ")" + large + R"("})"), large,
+        top(R"("upstreams": {")" + large + R"(": {"url": "http://a:1"}})")}) {
+    const auto config = parse_config(text, "tasklane.json");
+    ASSERT_FALSE(config.has_value());
+    EXPECT_LT(config.error().text().size(), 3000) << config.error().text().substr(0, 500);
+  }
+}
+
+TEST(BadConfigs, TellAnAddressThatStandsTwiceOnce) {
+  const auto config = parse_config(
+      upstream(R"({"urls": ["http://a:1", "http://a:1", "http://A:1", "http://a:1"]})"), "tasklane.json");
+  ASSERT_FALSE(config.has_value());
+  const std::string text = config.error().text();
+  EXPECT_EQ(std::string::npos, text.find('\n')) << text;
+}
 
 }  // namespace
 }  // namespace tasklane

@@ -136,5 +136,68 @@ TEST_F(LivesElsewhere, ATrialThatIsAnsweredBringsTheUpstreamBack) {
   EXPECT_EQ(Health::State::closed, page().health->state(now_));
 }
 
+TEST_F(LivesElsewhere, WhatShowsNoSignOfLifeIsNotWaitedForWhereAnotherIsLeft) {
+  helper_.service.reset();
+  arrive_there(1, title_body("rice", true));
+  reach(1);
+  EXPECT_EQ(2min, task(1).life->patience(now_).silence);
+  EXPECT_EQ(10min, task(1).life->patience(now_).whole);
+  answer(1, "", 0);
+  ASSERT_EQ("dial", task(1).on_its_way);
+  EXPECT_EQ("model", task(1).life->upstream().name);
+  EXPECT_FALSE(task(1).life->patience(now_).silence) << "nobody is left behind it";
+  EXPECT_FALSE(task(1).life->patience(now_).whole);
+}
+
+TEST_F(LivesElsewhere, AnAnswerThatComesInOnePieceIsWaitedForLonger) {
+  helper_.service.reset();
+  arrive_there(1);
+  reach(1);
+  EXPECT_EQ(2min, task(1).life->patience(now_).silence) << "its client wants no stream, but is asked for one";
+  answer(1, "{}", 400);
+  reach(1);
+  EXPECT_EQ(5min, task(1).life->patience(now_).silence) << "once more, as it came";
+}
+
+TEST_F(LivesElsewhere, WhatAPersonWaitsForIsNotLeftToOneThatHangs) {
+  helper_.service.reset();
+  rule_.then.settings.lane = Lane::blocking;
+  arrive_there(1, title_body("rice", true));
+  reach(1);
+  EXPECT_EQ(1min, task(1).life->patience(now_).silence);
+}
+
+TEST_F(LivesElsewhere, ATimeoutThatIsGivenIsTheOnlyOneAndHoldsForTheLastToo) {
+  helper_.timeout = 7s;
+  arrive(1, title_body(), {&helper_});
+  reach(1);
+  EXPECT_EQ(7s, task(1).life->patience(now_).whole);
+  EXPECT_FALSE(task(1).life->patience(now_).silence);
+}
+
+TEST_F(LivesElsewhere, WhereAllThatAreLeftAreDownItIsWaitedForAsLongAsItTakes) {
+  helper_.service.reset();
+  Upstream other = helper_;
+  other.name = "other";
+  arrive(1, title_body(), {&other, &helper_});
+  reach(1);
+  EXPECT_TRUE(task(1).life->patience(now_).silence);
+  go_down();
+  EXPECT_FALSE(task(1).life->patience(now_).silence);
+}
+
+TEST_F(LivesElsewhere, WhatIsFoundToBeAwayIsLeftForTheNext) {
+  arrive_there(1);
+  reach(1);
+  EXPECT_FALSE(task(1).life->is_left_alone(now_));
+  Health::Question(page().health).away(now_ + 1min);
+  EXPECT_TRUE(task(1).life->is_left_alone(now_));
+  answer(1, "", 0);
+  EXPECT_EQ("model", task(1).life->upstream().name);
+  arrive(2, title_body("beans"), {&helper_});
+  reach(2);
+  EXPECT_FALSE(task(2).life->is_left_alone(now_)) << "it has no other";
+}
+
 }  // namespace
 }  // namespace tasklane

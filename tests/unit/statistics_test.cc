@@ -96,7 +96,8 @@ TEST(TheStatistics, CarryEveryFigureOfTheRelayUnderItsName) {
                         .gave_way = 9,
                         .grafted = 13,
                         .graft_refused = 14,
-                        .graft_tokens_spared = 15};
+                        .graft_tokens_spared = 15,
+                        .priority_refused = 16};
   const Json expected = {{"connections", 1},
                          {"open_connections", 2},
                          {"tunnels", 3},
@@ -111,7 +112,8 @@ TEST(TheStatistics, CarryEveryFigureOfTheRelayUnderItsName) {
                          {"gave_way", 9},
                          {"grafted", 13},
                          {"graft_refused", 14},
-                         {"graft_tokens_spared", 15}};
+                         {"graft_tokens_spared", 15},
+                         {"priority_refused", 16}};
   EXPECT_EQ(statistics.to_json()["relay"], expected);
 }
 

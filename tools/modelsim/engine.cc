@@ -396,6 +396,13 @@ std::vector<std::string> Engine::loaded_models() const {
   return names;
 }
 
+std::vector<std::string> Engine::ready_models() const {
+  std::vector<std::string> names;
+  for (const Runner& runner : runners_)
+    if (!runner.ready) names.push_back(runner.model);
+  return names;
+}
+
 bool Engine::loading() const {
   return std::any_of(runners_.begin(), runners_.end(),
                      [](const Runner& runner) { return runner.ready.has_value(); });

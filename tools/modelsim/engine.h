@@ -105,7 +105,8 @@ class Engine {
   [[nodiscard]] const std::map<std::uint64_t, Record>& records() const { return records_; }
   void forget_records();
   [[nodiscard]] std::vector<SlotView> slots() const;
-  [[nodiscard]] std::vector<std::string> loaded_models() const;
+  [[nodiscard]] std::vector<std::string> loaded_models() const;  // those that are still being loaded too
+  [[nodiscard]] std::vector<std::string> ready_models() const;
   [[nodiscard]] bool loading() const;
   [[nodiscard]] std::uint64_t prompt_tokens_computed() const { return computed_; }
   [[nodiscard]] const EngineOptions& options() const { return options_; }

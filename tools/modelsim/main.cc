@@ -32,6 +32,11 @@ int main(int argc, char** argv) {
       ->check(CLI::PositiveNumber);
   app.add_option("--max-queue", options.engine.max_queue, "Requests that may wait for a load");
   app.add_option("--model", options.models, "A model's name, again for more");
+  const std::map<std::string, Router> routers{{"llama-swap", Router::llama_swap},
+                                              {"llama-server", Router::llama_server}};
+  app.add_option("--router", options.router,
+                 "Tells which models are loaded as llama-swap or llama-server without --model do")
+      ->transform(CLI::CheckedTransformer(routers));
   const std::map<std::string, Priorities> priorities{
       {"ignored", Priorities::ignored}, {"refused", Priorities::refused}, {"heeded", Priorities::heeded}};
   app.add_option("--priority", options.engine.priorities,

@@ -11,10 +11,17 @@
 
 namespace tasklane::sim {
 
+// Who stands before the models and loads whichever is asked for: how it tells which are loaded.
+// - llama-swap: at /running those that are ready (its README, "/running"; proxy/proxymanager.go).
+// - llama-server without --model: at /models all, each with its "status" (tools/server/README.md, "GET
+//   /models").
+enum class Router { none, llama_swap, llama_server };
+
 struct ServerOptions {
   std::vector<std::string> listen;  // "address:port"; port 0: any
   std::vector<std::string> models{"sim"};
   EngineOptions engine;
+  Router router = Router::none;
   AnswerStyle style;
   double speed = 1;         // simulated seconds a second
   bool check_host = false;  // 403 to a foreign Host, as Ollama on loopback

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "tools/modelsim/state.h"
 
@@ -33,6 +34,41 @@ Json openai_models(const std::vector<std::string>& names) {
   for (const std::string& name : names)
     data.push_back({{"id", name}, {"object", "model"}, {"owned_by", "sim"}});
   return {{"object", "list"}, {"data", data}};
+}
+
+bool is_among(const std::string& name, const std::vector<std::string>& names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// One that is being loaded is not told by llama-swap, and not yet "loaded" at llama-server.
+Json running(const std::vector<std::string>& ready) {
+  Json models = Json::array();
+  for (const std::string& name : ready) models.push_back({{"model", name}, {"state", "ready"}});
+  return {{"running", models}};
+}
+
+Json routed_models(const std::vector<std::string>& names, const std::vector<std::string>& ready) {
+  Json data = Json::array();
+  for (const std::string& name : names)
+    data.push_back({{"id", name},
+                    {"object", "model"},
+                    {"owned_by", "llamacpp"},
+                    {"status", {{"value", is_among(name, ready) ? "loaded" : "unloaded"}}}});
+  return {{"object", "list"}, {"data", data}};
+}
+
+// What stands before the models answers itself, whatever they are; nothing: it passes that on.
+std::optional<StatusAnswer> router_answer(Server::State& state, const std::string& path) {
+  const Router router = state.options.router;
+  if (router == Router::none ||
+      (path != "/running" && path != "/models" && path != "/v1/models" && !path.starts_with("/api/")))
+    return std::nullopt;
+  const std::vector<std::string> ready = state.engine.ready_models();
+  if (router == Router::llama_swap && path == "/running") return ok(running(ready));
+  if (router == Router::llama_server && path == "/models")
+    return ok(routed_models(state.options.models, ready));
+  if (path == "/v1/models") return ok(openai_models(state.options.models));
+  return StatusAnswer{404, "text/plain", "404 page not found"};
 }
 
 Json embedding(const std::string& body, bool openai) {
@@ -128,6 +164,7 @@ StatusAnswer status_answer(Server::State& state, const std::string& method, cons
     if (path == "/api/embed" || path == "/api/embeddings") return ok(embedding(body, false));
     if (path == "/v1/embeddings" || path == "/embeddings") return ok(embedding(body, true));
   } else if (method == "GET" || method == "HEAD") {
+    if (const std::optional<StatusAnswer> answer = router_answer(state, path)) return *answer;
     if (path == "/v1/models" || path == "/models") return ok(openai_models(models));
     if (path == "/health" && llama)
       return state.engine.loading()

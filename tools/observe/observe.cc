@@ -9,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include "shaper/base/shown.h"
 #include "shaper/observe/redactor.h"
 #include "tools/observe/advise.h"
 #include "tools/observe/pcapng_writer.h"
@@ -116,11 +117,12 @@ class Run {
       if (!shown || now - drawn < std::chrono::seconds(1)) continue;
       drawn = now;
       source_.lost = capture_.lost();
-      out << "\x1b[H\x1b[2J" << picture_table(observation_, source_) << std::flush;
+      clear_screen(out);
+      out << picture_table(observation_, source_) << std::flush;
     }
     source_.lost = capture_.lost();
     observation_.finish();
-    if (shown) out << "\x1b[H\x1b[2J";
+    if (shown) clear_screen(out);
     return kept_ ? kept_->end() : Result<void>();
   }
 

@@ -9,6 +9,7 @@
 
 #include "shaper/classify/pack.h"
 #include "tools/tasklane/explain_graft.h"
+#include "tools/tasklane/lane_remarks.h"
 #include "tools/tasklane/score.h"
 #include "tools/tasklane/traffic.h"
 
@@ -184,6 +185,11 @@ Handling by_rules(const Config& config, const DecideInput& input) {
       handling.does.push_back("at " + upstream->name + " the model is " + *upstream->model +
                               (upstream->only_if_resident ? ", and only while it is loaded there" : ""));
   }
+  for (const Upstream* const upstream : decision.route)
+    if (handling.treatment.waits() && handling.treatment.lane != Lane::blocking &&
+        handling.treatment.put_together && goes_beside_chats(*upstream))
+      handling.does.push_back("at " + upstream->name +
+                              " it does not wait for chats, but carries a priority behind theirs");
   if (decision.untouched()) {
     handling.does = {"untouched"};
     return handling;

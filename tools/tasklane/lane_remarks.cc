@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <set>
 #include <string_view>
 
@@ -103,6 +104,38 @@ void note_times(const Rule& rule, std::vector<std::string>& remarks) {
                       "': settle is longer than max_wait: it waits for settle all the same");
 }
 
+// Whether its server does as the configuration says nobody can ask it.
+void note_priorities(const Upstream& upstream, std::vector<std::string>& remarks) {
+  if (!upstream.priority_scheduling) return;
+  if (!goes_beside_chats(upstream))
+    remarks.push_back("upstream '" + upstream.name +
+                      "': tasks carry a priority and wait for chats all the same, for it is on this machine "
+                      "and its work slows them: \"own_compute\": true says that it does not");
+  else
+    remarks.push_back("upstream '" + upstream.name +
+                      "': tasks do not wait for its chats, for they carry a priority: its server must have "
+                      "been started with " +
+                      (upstream.engine == Engine::sglang
+                           ? "--enable-priority-scheduling --default-priority-value 0, and without "
+                             "--schedule-low-priority-values-first"
+                           : "--scheduling-policy priority"));
+}
+
+// Two names for one thing: each has a health, slots by https, and a budget of its own.
+void note_twins(const Config& config, std::vector<std::string>& remarks) {
+  std::map<std::string, std::string> called;
+  for (const auto& [name, upstream] : config.upstreams) {
+    if (upstream.original) continue;
+    const std::string path = upstream.service ? upstream.service->path : "";
+    const std::string where = upstream.authority + path + " " + upstream.model.value_or("");
+    const auto [other, is_new] = called.emplace(where, upstream.called());
+    if (!is_new && other->second != upstream.called())
+      remarks.push_back("upstreams '" + other->second + "' and '" + upstream.called() +
+                        "' are the same model at the same address: each has a budget and a health of its "
+                        "own, and where one is passed over the other is asked");
+  }
+}
+
 }  // namespace
 
 void note_lane_settings(const Rule& rule, std::vector<std::string>& remarks) {
@@ -114,8 +147,14 @@ void note_lane_settings(const Rule& rule, std::vector<std::string>& remarks) {
   note_times(rule, remarks);
 }
 
+bool goes_beside_chats(const Upstream& upstream) {
+  return upstream.priority_scheduling && (upstream.original || upstream.own_compute);
+}
+
 void note_upstreams(const Config& config, std::vector<std::string>& remarks) {
+  note_twins(config, remarks);
   for (const auto& [name, upstream] : config.upstreams) {
+    note_priorities(upstream, remarks);
     if (upstream.slots && upstream.reserve >= *upstream.slots)
       remarks.push_back("upstream '" + name + "' keeps all of its " + std::to_string(*upstream.slots) +
                         " slots for chats: background work uses one all the same");

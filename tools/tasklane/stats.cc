@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "shaper/base/shown.h"
 #include "shaper/base/units.h"
 #include "shaper/count/lane_counters.h"
 #include "shaper/count/statistics.h"
@@ -234,7 +235,7 @@ ExitCode print_once(const std::string& control, const StatsOptions& options) {
     std::cerr << "tasklane: the agent said: " << reply->body << "\n";
     return ExitCode::found;
   }
-  if (options.watch && !options.json) std::cout << "\x1b[H\x1b[2J";
+  if (options.watch && !options.json) clear_screen(std::cout);
   std::cout << (options.json ? stats.dump(options.watch ? -1 : 2) + "\n" : stats_table(stats)) << std::flush;
   return ExitCode::done;
 }

@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "shaper/base/shown.h"
 #include "userspace/wire/io.h"
 
 namespace tasklane {
@@ -97,11 +98,13 @@ class LimitedSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex>
   explicit LimitedSink(spdlog::sink_ptr behind) : behind_(std::move(behind)) {}
 
  protected:
-  void sink_it_(const spdlog::details::log_msg& message) override {
+  void sink_it_(const spdlog::details::log_msg& written) override {
+    const std::string line = shown_lines({written.payload.data(), written.payload.size()});
+    spdlog::details::log_msg message = written;
+    message.payload = line;
     if (unread_ > 0 && somebody_reads())
       say(std::to_string(std::exchange(unread_, 0)) + " lines were lost, for nobody read them", message);
     if (message.level < spdlog::level::info) return pass(message);
-    const std::string_view line(message.payload.data(), message.payload.size());
     const LineLimit::Verdict verdict = limit_.judge(line, now());
     if (verdict.left_out > 0)
       say(std::to_string(verdict.left_out) + " lines like the next one were left out", message);

@@ -70,6 +70,7 @@ struct Agent::Parts {
   std::string place;          // the one now, for a person; empty: it is gone, or none is followed
   std::string models_unseen;  // why the listening sockets cannot be seen; empty: they are
   std::map<std::string, std::string> upstream_health;  // as it was told last
+  std::uint64_t priority_refusals = 0;                 // that were told
   bool ended = false;
   ExitCode outcome = ExitCode::done;
 

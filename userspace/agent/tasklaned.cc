@@ -8,6 +8,7 @@
 #include <csignal>
 #include <iostream>
 
+#include "shaper/base/shown.h"
 #include "userspace/agent/agent.h"
 #include "userspace/agent/arguments.h"
 #include "userspace/agent/log.h"
@@ -45,6 +46,7 @@ int main(int argc, char** argv) {
   keep_prompts_in();
   ::signal(SIGPIPE, SIG_IGN);  // whoever read the log has gone
   keep_freed_memory();
+  const ShownStream errors(std::cerr);
   CLI::App app;
   AgentArguments arguments;
   add_arguments(app, arguments);

@@ -1,6 +1,8 @@
 // What the agent tells people of the upstreams that it may send to.
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 #include "userspace/agent/parts.h"
 
 namespace tasklane {
@@ -31,6 +33,12 @@ std::vector<UpstreamState> Agent::Parts::upstream_states() const {
 }
 
 void Agent::Parts::tell_changed_upstreams() {
+  const std::uint64_t refusals = relay->statistics.relay().priority_refused;
+  if (std::exchange(priority_refusals, refusals) != refusals)
+    spdlog::warn(
+        "a server refuses the priorities of tasks: for an hour they wait for its chats. Was it started with "
+        "--scheduling-policy priority (vLLM), or --enable-priority-scheduling --default-priority-value 0 "
+        "(SGLang)?");
   for (const UpstreamState& state : upstream_states()) {
     std::string& told = upstream_health[state.name];
     if (told == state.health || (told.empty() && state.health == "up")) {

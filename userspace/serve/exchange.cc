@@ -228,6 +228,13 @@ bool Exchange::is_passed_over(std::size_t index) const {
   return !upstream.original && !context_.book.upstream({upstream.name}).health->may_try(now());
 }
 
+// Whether it is another address of that upstream, and up.
+bool Exchange::serves_as_well(std::size_t index, const Upstream& upstream) const {
+  if (index >= decision_.route.size() || upstream.group.empty()) return false;
+  const Upstream& other = *decision_.route[index];
+  return other.group == upstream.group && context_.book.upstream({other.name}).health->may_try(now());
+}
+
 Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
   const bool last = index + 1 == decision_.route.size();
   const Upstream& upstream = *decision_.route[index];
@@ -243,8 +250,10 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
     dialling_ = std::make_shared<Dialling>();
     input_->when_closed([this] { client_closed(); });
     if (input_->closed()) client_closed();
-    const ReachWishes wishes{
-        .allow_idle = allow_idle, .patient = last && !upstream.service, .dialling = dialling_};
+    const ReachWishes wishes{.allow_idle = allow_idle,
+                             .patient = last && !upstream.service,
+                             .others_behind = serves_as_well(index + 1, upstream),
+                             .dialling = dialling_};
     Target target = request_.services->target_of(origin_, upstream);
     Result<UpstreamPtr> reached = co_await reach(context_.upstreams, std::move(target), wishes);
     const bool given_up = dialling_->given_up();

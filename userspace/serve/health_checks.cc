@@ -34,7 +34,7 @@ void HealthChecks::sweep(Time at) {
   if (context_.own.paused() || context_.upstreams.resolving() > 0) return;
   use_configuration();
   for (const auto& [name, check] : checks_) {
-    if (!check->is_due(at)) continue;
+    if (!check->is_due(at, context_.book.upstream({name}).health->under_way() > 0)) continue;
     check->asked();
     spawn(context_.io, "a question whether an upstream is there", ask(name, check));
   }

@@ -7,6 +7,7 @@
 #include "shaper/http/head_rewrite.h"
 #include "userspace/serve/residency_look.h"
 #include "userspace/serve/slot_probe.h"
+#include "userspace/serve/watch.h"
 #include "userspace/wire/upload.h"
 
 namespace tasklane {
@@ -115,7 +116,8 @@ Awaitable<void> TaskRun::dial(effect::Dial wish) {
   on_its_way_ = true;
   if (!asked_at_) asked_at_ = now();
   dialling_ = std::make_shared<Dialling>();
-  const ReachWishes wishes{.allow_idle = wish.may_reuse, .dialling = dialling_};
+  const ReachWishes wishes{
+      .allow_idle = wish.may_reuse, .others_behind = wish.others_behind, .dialling = dialling_};
   Target target = request_.services->target_of(origin_, *wish.hop->upstream);
   Result<void> opened;
   if (wish.may_reuse && target.tls) opened = co_await context_.ahead.join(target.tls);
@@ -153,10 +155,14 @@ Awaitable<void> TaskRun::send(effect::Send wish) {
   on_its_way_ = true;
   const auto upload = std::make_shared<Upload>(upstream_, bytes);
   upload->begin();
-  Timer patience(context_.io.get_executor());
-  if (life_.upstream().timeout) abort_after(patience, *life_.upstream().timeout, upstream_);
-  const Collected collected = co_await collect_answer(*upstream_, assembler, &context_.memory);
-  patience.cancel();
+  const auto heard = std::make_shared<Heard>();
+  std::optional<Watch> watch;
+  if (!life_.upstream().original) {
+    const auto left_alone = [this] { return life_.is_left_alone(now()); };
+    watch.emplace(context_.io, upstream_, life_.patience(now()), heard, left_alone);
+  }
+  const Collected collected = co_await collect_answer(*upstream_, assembler, &context_.memory, heard);
+  watch.reset();
   const bool unread = upload->cannot_have_been_read(collected.reset);
   co_await upload->finish(Duration::zero());
   on_its_way_ = false;

@@ -24,8 +24,9 @@ constexpr std::uint64_t copies_of_an_answer = 2;
 
 class Collection {
  public:
-  Collection(UpstreamConnection& upstream, AnswerAssembler& assembler, MemoryBudget* memory)
-      : upstream_(upstream), assembler_(assembler), memory_(memory) {
+  Collection(UpstreamConnection& upstream, AnswerAssembler& assembler, MemoryBudget* memory,
+             std::shared_ptr<Heard> heard)
+      : upstream_(upstream), assembler_(assembler), memory_(memory), heard_(std::move(heard)) {
     anew();
   }
 
@@ -58,6 +59,7 @@ class Collection {
 
   void take(std::size_t count) {
     collected_.any_byte = true;
+    if (heard_) heard_->last = now();
     received_ += count;
     pending_.append(landing_.data(), count);
     ScanResult scan;
@@ -127,6 +129,7 @@ class Collection {
   std::string body_;
   std::size_t received_ = 0;
   MemoryShare memory_;
+  std::shared_ptr<Heard> heard_;
   bool over_ = false;  // nothing more is to be read: the message's end, or no message
   bool error_is_long_ = false;
 };
@@ -134,8 +137,8 @@ class Collection {
 }  // namespace
 
 Awaitable<Collected> collect_answer(UpstreamConnection& upstream, AnswerAssembler& assembler,
-                                    MemoryBudget* memory) {
-  const auto collection = std::make_unique<Collection>(upstream, assembler, memory);
+                                    MemoryBudget* memory, std::shared_ptr<Heard> heard) {
+  const auto collection = std::make_unique<Collection>(upstream, assembler, memory, std::move(heard));
   co_return co_await collection->run();
 }
 

@@ -20,6 +20,11 @@ inline constexpr std::size_t longest_collected = 64u << 20;
 // So many of what a server says instead of an answer are kept.
 inline constexpr std::size_t longest_error = 64u << 10;
 
+// What whoever waits for an answer may look at meanwhile.
+struct Heard {
+  std::optional<Time> last;  // when something came; none: nothing has
+};
+
 struct Collected {
   bool any_byte = false;  // of an answer: else the upstream closed without a word
   bool reset = false;     // the connection did not end in good order
@@ -39,7 +44,8 @@ struct Collected {
 // Reads one response and feeds the body of a successful one to `assembler`, with its end. Returns when the
 // answer has come to its end or cannot come to one any more, not when the server closes; early when the
 // connection is aborted, or `memory` (null: no bound) has no room for more of it: then it is not whole.
+// `heard`: when something of it last came; null: nobody wants to know.
 Awaitable<Collected> collect_answer(UpstreamConnection& upstream, AnswerAssembler& assembler,
-                                    MemoryBudget* memory);
+                                    MemoryBudget* memory, std::shared_ptr<Heard> heard = nullptr);
 
 }  // namespace tasklane

@@ -12,7 +12,10 @@ Awaitable<Result<UpstreamPtr>> reach(UpstreamConnections& pool, Target target, R
     if (wishes.allow_idle)
       if (UpstreamPtr idle = pool.take_idle(place)) co_return idle;
     const bool last = i + 1 == addresses->size();
-    dialled = co_await pool.dial(place, target.steered, wishes.patient && last, wishes.dialling);
+    const DialPatience patience = !last || wishes.others_behind ? DialPatience::little
+                                  : wishes.patient              ? DialPatience::endless
+                                                                : DialPatience::usual;
+    dialled = co_await pool.dial(place, target.steered, patience, wishes.dialling);
     if (dialled || (wishes.dialling && wishes.dialling->given_up())) break;
   }
   co_return dialled;

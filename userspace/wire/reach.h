@@ -25,6 +25,7 @@ struct ReachWishes {
   // The last address is waited for as long as the kernel tries: there is nowhere else to go, and a server
   // whose accept queue is full may still answer.
   bool patient = false;
+  bool others_behind = false;  // other addresses serve as well: this one is not waited for long
   std::shared_ptr<Dialling> dialling = nullptr;  // for whoever may give it up; may be null
 };
 

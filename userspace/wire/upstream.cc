@@ -1,6 +1,7 @@
 #include "userspace/wire/upstream.h"
 
 #include <linux/sockios.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -26,6 +27,15 @@ constexpr Duration idle_bound = std::chrono::seconds(4);
 constexpr Duration idle_bound_by_tls = std::chrono::seconds(50);
 constexpr std::size_t idle_per_server = 64;
 constexpr Duration resolved_for = std::chrono::seconds(30);
+// Of a connection's first packets alone: the other side of the earth answers within a third of a second, and
+// one that was lost is sent again after a whole one.
+constexpr Duration little_patience = std::chrono::milliseconds(750);
+// A host that has gone is found out by questions that its kernel would answer however busy its server is
+// (tcp(7)): after 25 s. There is no TCP_USER_TIMEOUT, for that ends a connection also where a server that is
+// there does not read on for so long.
+constexpr int idle_seconds_before_questions = 10;
+constexpr int seconds_between_questions = 5;
+constexpr int questions_without_answer = 3;
 // A port may still be waiting out its last connection; the next draw finds another.
 constexpr int dial_attempts = 4;
 
@@ -34,6 +44,16 @@ SocketAddress socket_address(const TcpEndpoint& endpoint) {
   if (address.is_v4())
     return {ip_address_from(IpFamily::ipv4, address.to_v4().to_bytes().data()), endpoint.port()};
   return {ip_address_from(IpFamily::ipv6, address.to_v6().to_bytes().data()), endpoint.port()};
+}
+
+void ask_whether_its_host_is_there(TcpSocket& socket) {
+  const auto set = [fd = socket.native_handle()](int level, int option, int value) {
+    ::setsockopt(fd, level, option, &value, sizeof(value));
+  };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, idle_seconds_before_questions);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, seconds_between_questions);
+  set(IPPROTO_TCP, TCP_KEEPCNT, questions_without_answer);
 }
 
 Error dial_error(const TcpEndpoint& to, const error_code& error) {
@@ -147,7 +167,7 @@ Awaitable<Result<PlainEnd>> UpstreamConnections::begin_tls(std::shared_ptr<TlsCl
   co_return plain;
 }
 
-Awaitable<Result<UpstreamPtr>> UpstreamConnections::dial(Destination to, bool steered, bool patient,
+Awaitable<Result<UpstreamPtr>> UpstreamConnections::dial(Destination to, bool steered, DialPatience patience,
                                                          std::shared_ptr<Dialling> dialling) {
   error_code error;
   // Shared, for the timer's handler may already be queued when the connection is made.
@@ -160,24 +180,29 @@ Awaitable<Result<UpstreamPtr>> UpstreamConnections::dial(Destination to, bool st
     if (error) co_return dial_error(to.endpoint, error);
     [[maybe_unused]] const int adopted = own->socket.release();
     socket.set_option(tcp::no_delay(true), error);
+    if (!steered) ask_whether_its_host_is_there(socket);
 
     dialling->expired_ = false;
     dialling->ends_it_ = [&socket] {
       error_code ignored;
       socket.close(ignored);
     };
+    const Time begun = now();
     Timer timer(io_.get_executor());
-    if (!patient) {
-      timer.expires_after(connect_timeout_);
+    const auto expire_after = [&](Duration longest) {
+      timer.expires_after(std::max(Duration::zero(), longest - (now() - begun)));
       timer.async_wait([dialling](const error_code& cancelled) {
         if (!cancelled) dialling->expire();
       });
-    }
+    };
+    if (patience == DialPatience::usual) expire_after(connect_timeout_);
+    if (patience == DialPatience::little) expire_after(std::min(little_patience, connect_timeout_));
     co_await socket.async_connect(to.endpoint, asio::redirect_error(use_await, error));
     dialling->ends_it_ = nullptr;
     Result<void> secured;
     std::function<void()> end;
     if (!error && to.tls) {
+      if (patience == DialPatience::little) expire_after(connect_timeout_);
       Result<PlainEnd> plain = co_await begin_tls(to.tls, std::move(socket), dialling);
       if (plain) {
         socket = std::move(plain->socket);

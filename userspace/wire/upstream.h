@@ -110,6 +110,13 @@ class Dialling {
   bool given_up_ = false;
 };
 
+// How long an address is waited for.
+enum class DialPatience : std::uint8_t {
+  usual,   // the connect timeout
+  little,  // another address serves as well: a host that is there has answered sooner
+  endless  // the kernel alone says when it has failed, as it would to the client
+};
+
 // Shared, for an upload and the answer to it run side by side on one connection.
 using UpstreamPtr = std::shared_ptr<UpstreamConnection>;
 
@@ -128,10 +135,9 @@ class UpstreamConnections {
   [[nodiscard]] bool has_idle(const std::shared_ptr<TlsClient>& tls) const;
   [[nodiscard]] bool keeps_nothing() const { return most_idle_ == 0; }
   // A new connection, behind its handshake where it is by TLS. `steered`: a client was steered away from
-  // there, so it is this host's, and the server sees it come as `stead` says. `patient`: the kernel alone
-  // says when it has failed, as it would to the client. `dialling` may be null. Error: refused, unreachable,
-  // timed out, given up; `what` is the system's word.
-  Awaitable<Result<UpstreamPtr>> dial(Destination to, bool steered, bool patient = false,
+  // there, so it is this host's, and the server sees it come as `stead` says. `dialling` may be null. Error:
+  // refused, unreachable, timed out, given up; `what` is the system's word.
+  Awaitable<Result<UpstreamPtr>> dial(Destination to, bool steered, DialPatience patience = {},
                                       std::shared_ptr<Dialling> dialling = nullptr);
   // Addresses of a name or literal; literals never wait. Answers are kept for 30 s. The system may take as
   // long as it likes: whoever gives up does not wait for it. `dialling` may be null.

@@ -22,7 +22,7 @@ TLS_PORT = 11443
 LITELLM_KEY = "sk-of-one-run-and-no-longer-4711"
 LONGEST_WAIT = 300  # seconds, as Open WebUI waits
 TEMPLATES = {"title": "TITLE_GENERATION", "tags": "TAGS_GENERATION", "follow_up": "FOLLOW_UP_GENERATION", "query": "QUERY_GENERATION",
-             "image_prompt": "IMAGE_PROMPT_GENERATION", "autocomplete": "AUTOCOMPLETE_GENERATION"}
+             "image_prompt": "IMAGE_PROMPT_GENERATION", "autocomplete": "AUTOCOMPLETE_GENERATION"}  # its names, small and large
 HISTORY = "USER: How long do I cook brown rice?\nASSISTANT: About 25 minutes with a lid on, then ten minutes of rest."
 KEYS = {"title": "title", "tags": "tags", "follow_up": "follow_ups", "query": "queries", "image_prompt": "prompt",
         "autocomplete": "text"}
@@ -78,11 +78,15 @@ def body_of(path, prompt, model, streamed):
     return body
 
 
-def ask(port, path, body, leave=False):
-    """The whole answer's text and seconds; with `leave` its client is gone after the first byte, or a second."""
+def ask(port, path, task, body, leave=False):
+    """The whole answer's text and seconds; with `leave` its client is gone after the first byte, or a second.
+
+    What it is stands in the head, as a function of Open WebUI can say it: no task of Open WebUI's own is streamed or a completion.
+    """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LONGEST_WAIT)
     start = time.monotonic()
-    connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+    connection.request("POST", path, json.dumps(body),
+                       {"Content-Type": "application/json", "X-OpenWebUI-Task": TEMPLATES[task].lower()})
     if leave:
         connection.sock.settimeout(1)
         try:
@@ -245,15 +249,15 @@ def run(servers, case, stack, prompts, number):
     body = body_of(case.path, filled(prompts[case.task], f"rice {number}"), stack.model, case.streamed)
     before = asked_there(stack, case.task)
     try:
-        text, case.seconds = ask(servers.ports[case.clients_of], case.path, body)
+        text, case.seconds = ask(servers.ports[case.clients_of], case.path, case.task, body)
         case.problem = problem_of(case, text)
     except (OSError, ValueError, KeyError, IndexError, http.client.HTTPException) as error:
         case.problem = f"{type(error).__name__}: {error}"
     after = asked_there(stack, case.task)
     case.asked = " ".join(name for name, count in after.items() if count > before.get(name, 0)) or "-"
     own = case.path in RAW and not same_dialect(case)
-    if not case.problem and case.asked != ("model" if own else "task"):
-        case.problem = f"was answered by {case.asked}"
+    if case.asked != ("model" if own else "task"):
+        case.problem = f"was answered by {case.asked}; {case.problem}"
     return case
 
 
@@ -265,7 +269,7 @@ def same_dialect(case):
 def leave_in_the_middle(servers, stack, prompts, path):
     """A client that goes away ends its task upstream, and the next is served."""
     body = body_of(path, filled(prompts["title"], "a meal that nobody waits for"), stack.model, False)
-    ask(servers.ports[stack.engine], path, body, leave=True)
+    ask(servers.ports[stack.engine], path, "title", body, leave=True)
     end = time.monotonic() + 30
     while any(row["in_flight"] for row in stack.stats()["classes"]):
         if time.monotonic() > end:
@@ -278,7 +282,7 @@ def kill_in_the_middle(servers, stack, prompts, path, victim):
     """The upstream is killed while it computes: the client's own server answers."""
     body = body_of(path, filled(prompts["title"], "a meal whose cook goes home"), stack.model, False)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(ask, servers.ports[stack.engine], path, body)
+        waiting = pool.submit(ask, servers.ports[stack.engine], path, "title", body)
         end = time.monotonic() + 60
         while not any(row["in_flight"] for row in stack.stats()["classes"]) and time.monotonic() < end:
             time.sleep(0.05)

@@ -43,12 +43,12 @@ constexpr std::string_view to_what_is_loaded = R"({
 
 class Upstreams : public test::OnAHost {
  protected:
-  [[nodiscard]] std::unique_ptr<Process> simulator(std::uint16_t port,
-                                                   const std::vector<std::string>& more) const {
+  [[nodiscard]] std::unique_ptr<Process> simulator(std::uint16_t port, const std::vector<std::string>& more,
+                                                   const std::string& load_seconds = "0.01") const {
     Launch launch;
-    launch.command = {
-        program("modelsim"), "--listen", "127.0.0.1:" + std::to_string(port), "--prefill", "100000",
-        "--load-time",       "0.01"};
+    launch.command = {program("modelsim"), "--listen", "127.0.0.1:" + std::to_string(port),
+                      "--prefill",         "100000",   "--load-time",
+                      load_seconds};
     launch.command.insert(launch.command.end(), more.begin(), more.end());
     launch.where = &host();
     auto process = std::make_unique<Process>(launch);
@@ -70,6 +70,15 @@ class Upstreams : public test::OnAHost {
         "Connection: close\r\nContent-Length: " +
         std::to_string(body.dump().size()) + "\r\n\r\n" + body.dump());
     return client;
+  }
+  [[nodiscard]] Client ask_for_a_chat(const std::string& name, int tokens = 2) const {
+    const std::string chat = R"({"model":")" + name + R"(","stream":false,"max_tokens":)" +
+                             std::to_string(tokens) +
+                             R"(,"messages":[{"role":"user","content":"Good morning!"}]})";
+    Client person = Client::connect(host(), at("127.0.0.1", model_port)).value();
+    person.send("POST /v1/chat/completions HTTP/1.1\r\nHost: m\r\nConnection: close\r\nContent-Length: " +
+                std::to_string(chat.size()) + "\r\n\r\n" + chat);
+    return person;
   }
   // All that came, to the connection's end: a second answer would stand behind the first.
   static void is_answered_once(Client& client) {
@@ -174,11 +183,7 @@ TEST_F(Upstreams, WhereBothAreLoadedTheSmallOneIsAsked) {
   const auto model = simulator(model_port, {"--model", "big", "--model", "small", "--max-loaded", "2"});
   AgentProcess agent(host(), to_what_is_loaded);
   ASSERT_TRUE(agent.steers()) << agent->err();
-  const std::string chat =
-      R"({"model":"small","stream":false,"max_tokens":2,"messages":[{"role":"user","content":"Good morning!"}]})";
-  Client person = Client::connect(host(), at("127.0.0.1", model_port)).value();
-  person.send("POST /v1/chat/completions HTTP/1.1\r\nHost: m\r\nConnection: close\r\nContent-Length: " +
-              std::to_string(chat.size()) + "\r\n\r\n" + chat);
+  Client person = ask_for_a_chat("small");
   is_answered_once(person);
   Client client = ask_for_a_title();
   is_answered_once(client);
@@ -187,21 +192,59 @@ TEST_F(Upstreams, WhereBothAreLoadedTheSmallOneIsAsked) {
   EXPECT_EQ("small", log[1].value("model", ""));
 }
 
+constexpr std::string_view with_priorities = R"({
+  "version": 1, "intercept": [{"port": 11434}],
+  "upstreams": {"model": {"address": "original", "engine": "vllm", "priority_scheduling": true}},
+  "packs": ["open-webui"],
+  "rules": [{"name": "tasks", "when": {"class": "title"}, "then": {"lane": "background"}}]})";
+
+class WithPriorities : public Upstreams {
+ protected:
+  [[nodiscard]] std::unique_ptr<Process> model(const std::string& priorities) const {
+    return simulator(model_port, {"--flavour", "llama", "--slots", "4", "--model", "big", "--decode", "20",
+                                  "--priority", priorities});
+  }
+  // A chat that is being answered for three seconds, and a title that comes meanwhile; both are answered.
+  [[nodiscard]] Json chat_and_title() const {
+    Client person = ask_for_a_chat("big", 60);
+    EXPECT_TRUE(eventually([&] {
+      const Json log = log_of(model_port);
+      return !log.empty() && !log[0].value("t_first_token", Json()).is_null();
+    }));
+    Client task = ask_for_a_title();
+    is_answered_once(task);
+    is_answered_once(person);
+    return log_of(model_port);
+  }
+};
+
+TEST_F(WithPriorities, ATaskGoesBesideTheChatWhereTheServerHeedsThem) {
+  const auto server = model("heeded");
+  AgentProcess agent(host(), with_priorities);
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  const Json log = chat_and_title();
+  ASSERT_EQ(2, log.size()) << log;
+  EXPECT_LT(log[1]["t_started"].get<double>(), log[0]["t_done"].get<double>());
+}
+
+TEST_F(WithPriorities, ATaskWaitsForTheChatWhereTheServerRefusesThemAndTheLogSaysWhy) {
+  const auto server = model("refused");
+  AgentProcess agent(host(), with_priorities);
+  ASSERT_TRUE(agent.steers()) << agent->err();
+  const Json log = chat_and_title();
+  ASSERT_GE(log.size(), 2) << log;
+  EXPECT_GE(log.back()["t_started"].get<double>(), log[0]["t_done"].get<double>());
+  EXPECT_TRUE(agent->wait_for_output("a server refuses the priorities of tasks"));
+}
+
 // What stands before several models and swaps them, each swap at a cost.
 class Swapping : public Upstreams, public testing::WithParamInterface<std::string> {
  protected:
   [[nodiscard]] std::unique_ptr<Process> router(const std::string& most) const {
-    return simulator(model_port, {"--router", GetParam(), "--flavour", "llama", "--slots", "1", "--model",
-                                  "big", "--model", "small", "--load-time", "0.3", "--max-loaded", most});
-  }
-  [[nodiscard]] Client ask_for_a_chat(const std::string& name) const {
-    const std::string chat =
-        R"({"model":")" + name +
-        R"(","stream":false,"max_tokens":2,"messages":[{"role":"user","content":"Good morning!"}]})";
-    Client person = Client::connect(host(), at("127.0.0.1", model_port)).value();
-    person.send("POST /v1/chat/completions HTTP/1.1\r\nHost: m\r\nConnection: close\r\nContent-Length: " +
-                std::to_string(chat.size()) + "\r\n\r\n" + chat);
-    return person;
+    return simulator(model_port,
+                     {"--router", GetParam(), "--flavour", "llama", "--slots", "1", "--model", "big",
+                      "--model", "small", "--max-loaded", most},
+                     "0.3");
   }
   void chats(const std::string& name) const {
     Client person = ask_for_a_chat(name);

@@ -339,5 +339,5 @@ def test(options):
     for fault in faults:
         print(f"FAILED: {fault}")
     if not faults:
-        print(f"passed: {len(done)} tasks, two leavers and a killed upstream")
+        print(f"passed: {len(done)} tasks, {len(PAIRS) - 1} clients that left and a killed upstream")
     return 1 if faults else 0

@@ -105,13 +105,15 @@ std::string shown(std::string_view text, std::size_t most) {
   return without_middle(escaped(without_passwords(text), ""), most);
 }
 
+// Shorter than a message, which would leave out the middle of what is left.
 std::string shown_url(std::string_view text) {
+  constexpr std::size_t most = 200;
   const std::size_t last = text.rfind('@');
-  if (last == std::string_view::npos) return shown(text);
+  if (last == std::string_view::npos) return shown(text, most);
   const std::size_t scheme = text.find("://");
   const bool has_scheme = scheme != std::string_view::npos && scheme < last;
-  return shown(std::string(has_scheme ? text.substr(0, scheme + 3) : "") + "..." +
-               std::string(text.substr(last)));
+  const std::string begin(has_scheme ? text.substr(0, scheme + 3) : "");
+  return shown(begin + "..." + std::string(text.substr(last)), most);
 }
 
 std::string shown_lines(std::string_view text) { return escaped(without_passwords(text), "\n\t"); }

@@ -8,12 +8,7 @@ class AskedWhatTheySpeak : public AskingAService {
  protected:
   // An upstream without a dialect and with a url that tells none.
   void start_untold(const std::string& url) {
-    const std::string ca = url.starts_with("https") ? R"(, "ca_file": ")" + ca_file() + "\"" : "";
-    start(
-        R"(, "packs": ["open-webui"], "upstreams": {"model": {"address": "original"}, "hosted": {"url": ")" +
-        url + R"(", "model": "gpt-tiny")" + ca +
-        R"(}}, "rules": [{"name": "tasks", "when": {"class": ["title"]}, "then": {"route": ["hosted", "model"],
-          "lane": "background", "settle": "0s"}}])");
+    start(with_hosted(R"("url": ")" + url + R"(", "model": "gpt-tiny")" + trusted(url)));
   }
   // Once it holds it is not tried again, for each try is a request.
   template <class F>

@@ -25,17 +25,26 @@ class AskingAService : public LanesOnTheWire {
     ::chmod(file.c_str(), mode);
     return file;
   }
+  // `members`: of an upstream `hosted`, each but the first with a comma in front. Titles and tags go there.
+  [[nodiscard]] static std::string with_hosted(const std::string& members,
+                                               const std::string& route = R"(["hosted", "model"])") {
+    // Else a connection would be opened ahead; a route may say more than its upstreams.
+    const std::string at_once = route.find("settle") == std::string::npos ? R"(, "settle": "0s")" : "";
+    return R"(, "packs": ["open-webui"], "upstreams": {"model": {"address": "original"}, "hosted": {)" +
+           members +
+           R"(}}, "rules": [{"name": "tasks", "when": {"class": ["title", "tags"]}, "then": {"route": )" +
+           route + at_once + R"(, "lane": "background"}}])";
+  }
+  // Its authorities, where it is by TLS.
+  [[nodiscard]] std::string trusted(const std::string& url) const {
+    return url.starts_with("https") ? R"(, "ca_file": ")" + ca_file() + "\"" : "";
+  }
   // `more`: further members of the upstream, each with a comma in front.
   [[nodiscard]] std::string with_service(const std::string& url, const std::string& more = "",
                                          const std::string& route = R"(["hosted", "model"])") const {
-    const bool tls = url.starts_with("https");
-    // Else a connection would be opened ahead; a route may say more than its upstreams.
-    const std::string at_once = route.find("settle") == std::string::npos ? R"(, "settle": "0s")" : "";
-    return R"(, "packs": ["open-webui"], "upstreams": {"model": {"address": "original"}, "hosted": {"url": ")" +
-           url + R"(/v1", "model": "gpt-tiny")" +
-           (tls ? R"(, "ca_file": ")" + ca_file() + "\"" : R"(, "dialect": "openai")") + more +
-           R"(}}, "rules": [{"name": "tasks", "when": {"class": ["title", "tags"]}, "then": {"route": )" +
-           route + at_once + R"(, "lane": "background"}}])";
+    const std::string dialect = url.starts_with("https") ? "" : R"(, "dialect": "openai")";
+    return with_hosted(R"("url": ")" + url + R"(/v1", "model": "gpt-tiny")" + trusted(url) + dialect + more,
+                       route);
   }
   static std::string completion(const std::string& content = hosted_title, const std::string& fields = "") {
     const Json piece{

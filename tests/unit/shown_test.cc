@@ -53,6 +53,8 @@ TEST(Shown, NoPasswordOfAUrlIsTold) {
   EXPECT_EQ("https://...@host", shown_url("https://user:se cret@host"));
   EXPECT_EQ("...@host", shown_url("user:secret@host"));
   EXPECT_EQ("http://host:1", shown_url("http://host:1"));
+  const std::string message = shown("'" + shown_url(std::string(100'000, 'x')) + "' is none");
+  EXPECT_NE(std::string::npos, message.find("(99800 bytes)")) << "cut once: " << message;
 }
 
 TEST(Shown, AStreamKeepsItsLinesAndNothingElse) {

@@ -59,6 +59,12 @@ void leave_out_services(Decision& decision, const Book& book, const Request& req
   if (decision.route.empty()) decision.route.push_back(&request.config->original());
 }
 
+// What a request begins with.
+struct InUse {
+  std::shared_ptr<const Config> config;
+  std::shared_ptr<const Services> services;
+};
+
 Decision pass_untouched(const Config& config) {
   Decision decision;
   for (const auto& [name, upstream] : config.upstreams)
@@ -112,20 +118,20 @@ Awaitable<void> Connection::run(bool pass_through) {
     co_await run_tunnel();
   }
   while (!pass_through) {
-    std::shared_ptr<const Config> config = context_.config;
-    std::shared_ptr<const Services> services = context_.services;
-    RequestReader reader(
-        socket_, *input_, read_limits(config->limits, context_.memory), [&](const ReceivedRequest& head) {
-          config = context_.config;  // it may have been read again while the connection was idle
-          services = context_.services;
-          return wants_body(head, *config);
-        });
+    InUse in_use{context_.config, context_.services};
+    // It captures no more than a std::function holds without allocating.
+    RequestReader reader(socket_, *input_, read_limits(in_use.config->limits, context_.memory),
+                         [this, &in_use](const ReceivedRequest& head) {
+                           // They may have been read again while the connection was idle.
+                           in_use = {context_.config, context_.services};
+                           return wants_body(head, *in_use.config);
+                         });
     ReadOutcome outcome = co_await reader.read(deadline_);
     deadline_ = Time::max();
     serving_ = true;
     if (auto* received = std::get_if<ReceivedRequest>(&outcome)) {
-      Request request{std::move(*received), ++context_.last_request_id, std::move(config),
-                      std::move(services)};
+      Request request{std::move(*received), ++context_.last_request_id, std::move(in_use.config),
+                      std::move(in_use.services)};
       const bool keep = co_await forward(request);
       serving_ = false;
       idle_since_ = now();
@@ -229,33 +235,53 @@ Classification Connection::classify(Request& request, const BodyFacts* body) {
 }
 
 // A rule that looks into the body has it read as JSON.
-Awaitable<Decision> Connection::decide_on(const Request& request, Reading& reading,
-                                          const Classification& classification) const {
-  const Config& config = *request.config;
-  if (context_.bypass) co_return pass_untouched(config);
+bool Connection::decides_beside(const Request& request, const Reading& reading) const {
+  return reading.is_large() && !context_.bypass && looks_into_bodies(*request.config);
+}
+
+Decision Connection::decide_on(const Request& request, const Reading& reading,
+                               const Classification& classification) const {
+  return decide(*request.config, {request.head(), request.endpoint, reading.body(), request.body().size(),
+                                  classification, client_});
+}
+
+Awaitable<Decision> Connection::decide_beside(const Request& request, Reading& reading,
+                                              const Classification& classification) const {
   Decision decision;
-  const auto decide_now = [&] {
-    decision = decide(config, {request.head(), request.endpoint, reading.body(), request.body().size(),
-                               classification, client_});
-  };
-  if (looks_into_bodies(config))
-    co_await reading.work(decide_now);
-  else
-    decide_now();
+  const auto decide_now = [&] { decision = decide_on(request, reading, classification); };
+  co_await reading.work(decide_now);
+  share_out(decision, request, classification);
+  co_return decision;
+}
+
+Decision Connection::decide_at_once(const Request& request, const Reading& reading,
+                                    const Classification& classification) const {
+  if (context_.bypass) return pass_untouched(*request.config);
+  Decision decision = decide_on(request, reading, classification);
+  share_out(decision, request, classification);
+  return decision;
+}
+
+// Among upstreams of one route.
+void Connection::share_out(Decision& decision, const Request& request,
+                           const Classification& classification) const {
   const bool by_chat = classification.typist_by != TypistEvidence::address;
   balance(decision.route, {context_.book, by_chat ? classification.typist.value() : 0, request.id, now()});
   if (context_.dialect_probe != nullptr) context_.dialect_probe->look(decision.route);
-  co_return decision;
 }
 
 // Of a small body the facts are views that live until anybody's next one is read: classify, decide and write
 // the request anew happen in one go, without a wait. A large one's are its own.
 Awaitable<bool> Connection::forward(Request& request) {
   Reading reading(context_, request);
-  co_await reading.read();
+  if (!reading.read_at_once()) co_await reading.read_beside();
   const ClassifierStay known(context_.classifier, request.id);
   const Classification classification = classify(request, reading.body());
-  Decision decision = co_await decide_on(request, reading, classification);
+  Decision decision;
+  if (decides_beside(request, reading))
+    decision = co_await decide_beside(request, reading, classification);
+  else
+    decision = decide_at_once(request, reading, classification);
   if (unloads_models(request.head().method, request.head().target))
     context_.lanes.admission().unloaded(server_key(origin_, request.config->original()).name, "");
   if (context_.rewarmer != nullptr && lists_models(request.head().method, request.head().target))
@@ -294,8 +320,12 @@ Awaitable<bool> Connection::run_unmasked(Request& request, Reading& reading, Cla
                                          Unmasked unmasked) {
   ++context_.statistics.relay().gave_way;
   classification = shown_to_be(unmasked, std::move(classification));
-  co_await reading.read();
-  Decision decision = co_await decide_on(request, reading, classification);
+  if (!reading.read_at_once()) co_await reading.read_beside();
+  Decision decision;
+  if (decides_beside(request, reading))
+    decision = co_await decide_beside(request, reading, classification);
+  else
+    decision = decide_at_once(request, reading, classification);
   const PlanInput wish = plan_input(request, reading.body(), classification, decision);
   std::optional<TaskPlan> plan = plan_task(wish);
   if (plan) co_return co_await run_task(request, std::move(*plan));
@@ -347,7 +377,11 @@ std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const Bo
 
 Awaitable<bool> Connection::run_exchange(Request& request, Reading& reading,
                                          const Classification& classification, const Decision& decision) {
-  std::vector<Outgoing> outgoing = co_await outgoing_for(request, decision, reading);
+  std::vector<Outgoing> outgoing;
+  if (decision.rule != nullptr && reading.is_large())
+    outgoing = co_await outgoing_beside(request, decision, reading);
+  else
+    outgoing = outgoing_for(request, decision, reading);
   const BodyFacts* body = reading.body();
   const RequestClass request_class = classification.request_class;
   const std::string first = decision.route.front()->name;
@@ -366,20 +400,18 @@ Awaitable<bool> Connection::run_exchange(Request& request, Reading& reading,
   std::optional<InFlight> in_flight(std::in_place, row);
   const bool generates = may_generate(request.endpoint) && !context_.bypass;
   ChatStay stay(context_.lanes, request.id);
-  if (generates)
-    stay.begin(
-        chat_ticket(request.id, classification, body, server_key(origin_, *decision.route.front()).name));
+  const ServerKey server = server_key(origin_, *decision.route.front());
+  if (generates) stay.begin(chat_ticket(request.id, classification, body, server.name));
   context_.late_echo.unmask(classification.unmasked);
   reading.forget();
   Exchange::Report report = co_await exchange.run(std::move(outgoing));
   if (prompt) prompt->near = report.near;
   if (prompt && report.answer.end == AnswerEnd::complete && report.answer.status == 200)
-    context_.rewarmer->remember(server_key(origin_, *decision.route.front()), request.id, std::move(*prompt),
-                                report.answer.copy);
+    context_.rewarmer->remember(server, request.id, std::move(*prompt), report.answer.copy);
   else if (generates && context_.rewarmer != nullptr)
-    context_.rewarmer->forget(server_key(origin_, *decision.route.front()));
+    context_.rewarmer->forget(server);
   stay.end();
-  if (generates) note_slots(report, *decision.route.front());
+  if (generates) note_slots(report, *decision.route.front(), server);
   in_flight.reset();
   watch.reset();
   if (report.gave_way && unmasked) {
@@ -388,6 +420,7 @@ Awaitable<bool> Connection::run_exchange(Request& request, Reading& reading,
   }
   note_origin(request, report);
   count(request_class, report, request);
+  if (const std::optional<bool> keep = concluded(request, report)) co_return *keep;
   co_return co_await conclude(request, report);
 }
 
@@ -398,7 +431,11 @@ Awaitable<bool> Connection::run_held(Request& request, Reading& reading, const C
   const bool untouched = power.may(May::wait) && !power.may(May::redirect);
   const Decision as_it_came = pass_untouched(*request.config);
   const Decision& taken = untouched ? as_it_came : decision;
-  std::vector<Outgoing> outgoing = co_await outgoing_for(request, taken, reading);
+  std::vector<Outgoing> outgoing;
+  if (taken.rule != nullptr && reading.is_large())
+    outgoing = co_await outgoing_beside(request, taken, reading);
+  else
+    outgoing = outgoing_for(request, taken, reading);
   const RequestClass request_class = classification.request_class;
   const std::string first = taken.route.front()->name;
   Row& row = context_.statistics.row(request_class, first);
@@ -417,15 +454,15 @@ Awaitable<bool> Connection::run_held(Request& request, Reading& reading, const C
     co_await refuse(over_rate, message, request);
     co_return false;
   }
-  note_slots(report.exchange, *taken.route.front());
+  note_slots(report.exchange, *taken.route.front(), server_key(origin_, *taken.route.front()));
   note_origin(request, report.exchange);
   count(request_class, report.exchange, request);
+  if (const std::optional<bool> keep = concluded(request, report.exchange)) co_return *keep;
   co_return co_await conclude(request, report.exchange);
 }
 
-void Connection::note_slots(const Exchange::Report& report, const Upstream& first) {
+void Connection::note_slots(const Exchange::Report& report, const Upstream& first, const ServerKey& server) {
   if (context_.slot_probe == nullptr || first.service) return;
-  const ServerKey server = server_key(origin_, first);
   const AnswerEnd end = report.answer.end;
   if (report.upstream != first.name || end == AnswerEnd::no_answer || end == AnswerEnd::broken)
     context_.slot_probe->lost(server);
@@ -483,6 +520,12 @@ void Connection::count(RequestClass request_class, const Exchange::Report& repor
   if (report.answer.first_byte) row.ttft.add(*report.answer.first_byte - request.arrived);
 }
 
+std::optional<bool> Connection::concluded(const Request& request, const Exchange::Report& report) {
+  const bool whole = report.answer.end == AnswerEnd::complete && request.scanner->is_done();
+  if (!whole || report.ambiguous) return std::nullopt;
+  return request.scanner->keep_alive() && report.answer.client_keep_alive;
+}
+
 Awaitable<bool> Connection::conclude(Request& request, Exchange::Report& report) {
   if (report.ambiguous) {
     ++context_.statistics.relay().refused_requests;
@@ -495,12 +538,10 @@ Awaitable<bool> Connection::conclude(Request& request, Exchange::Report& report)
     co_return false;
   }
   switch (report.answer.end) {
-    case AnswerEnd::complete: {
+    case AnswerEnd::complete:
       // Of a request that has not been taken in whole the rest would be read as the next one.
-      const bool whole = request.scanner->is_done();
-      if (!whole) co_await linger();
-      co_return whole&& request.scanner->keep_alive() && report.answer.client_keep_alive;
-    }
+      co_await linger();
+      co_return false;
     case AnswerEnd::upgraded:
       co_await tunnel(socket_, input_, report.connection, std::move(report.answer.leftover));
       co_return false;

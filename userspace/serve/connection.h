@@ -52,6 +52,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
                                      const Classification& classification, const Decision& decision) const;
   void remember_load_options(const Request& request, const BodyFacts* body,
                              const Classification& classification);
+  // What becomes of the connection behind an answer that ended as most do, without a wait; else conclude()
+  // says.
+  [[nodiscard]] static std::optional<bool> concluded(const Request& request, const Exchange::Report& report);
   Awaitable<bool> conclude(Request& request, Exchange::Report& report);
   Awaitable<void> refuse(LocalAnswer answer);
   Awaitable<void> refuse(int status, const std::string& message, const Request& request);
@@ -64,10 +67,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Awaitable<void> linger();
   [[nodiscard]] bool waited_long_enough(Time at) const;
   Awaitable<void> run_tunnel();
-  Awaitable<Decision> decide_on(const Request& request, Reading& reading,
-                                const Classification& classification) const;
+  [[nodiscard]] bool decides_beside(const Request& request, const Reading& reading) const;
+  Awaitable<Decision> decide_beside(const Request& request, Reading& reading,
+                                    const Classification& classification) const;
+  [[nodiscard]] Decision decide_at_once(const Request& request, const Reading& reading,
+                                        const Classification& classification) const;
+  [[nodiscard]] Decision decide_on(const Request& request, const Reading& reading,
+                                   const Classification& classification) const;
+  void share_out(Decision& decision, const Request& request, const Classification& classification) const;
   Classification classify(Request& request, const BodyFacts* body);
-  void note_slots(const Exchange::Report& report, const Upstream& first);
+  void note_slots(const Exchange::Report& report, const Upstream& first, const ServerKey& server);
   void count(RequestClass request_class, const Exchange::Report& report, const Request& request);
   void reset_client();
 

@@ -40,7 +40,8 @@ std::uint64_t drawn();
 
 struct Agent::Parts {
   AgentOptions options;
-  asio::io_context io{1};
+  // One thread uses its sockets and timers; what runs beside it only posts.
+  asio::io_context io{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   std::shared_ptr<const Config> config;
   Services services;  // until the relay has them
   BodyReader body_reader;

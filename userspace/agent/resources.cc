@@ -65,10 +65,20 @@ DescriptorShare share_descriptors() {
           limit.rlim_cur};
 }
 
+// proc(5). Where it cannot be told it may be any size.
+std::size_t resident_bytes() {
+  std::size_t pages = 0;
+  std::ifstream statm("/proc/self/statm");
+  if (!(statm >> pages >> pages)) return std::numeric_limits<std::size_t>::max();
+  return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+// To count what is free the library walks each free piece, which takes milliseconds where there are many: not
+// where all of the process is no larger than what is worth it.
 void give_memory_back() {
   constexpr std::size_t kept = 16u << 20;
   constexpr std::size_t worth_it = 4 * kept;
-  if (::mallinfo2().fordblks > worth_it) ::malloc_trim(kept);
+  if (resident_bytes() > worth_it && ::mallinfo2().fordblks > worth_it) ::malloc_trim(kept);
 }
 
 // One file, which the system's own table must have room for, and the rest are its duplicates: they take a

@@ -55,28 +55,30 @@ Outgoing outgoing_to_service(const Request& request, const Upstream& upstream, s
 
 }  // namespace
 
-Awaitable<std::vector<Outgoing>> outgoing_for(const Request& request, const Decision& decision,
-                                              Reading& reading) {
+std::vector<Outgoing> outgoing_for(const Request& request, const Decision& decision, const Reading& reading) {
   std::vector<Outgoing> all;
-  const auto write = [&] {
-    const BodyFacts* const body = reading.body();
-    std::vector<std::optional<std::string>> changed(decision.route.size());
-    if (decision.rule != nullptr && body != nullptr && body->readable && request.whole)
-      changed = rewritten_bodies(body->json, decision.rule->then, decision.route);
-    for (std::size_t i = 0; i < decision.route.size(); ++i) {
-      const Upstream& upstream = *decision.route[i];
-      const bool model_replaced = changed[i] && upstream.model && *upstream.model != body->model;
-      if (upstream.service)
-        all.push_back(
-            outgoing_to_service(request, upstream, changed[i] ? *changed[i] : body->json, model_replaced));
-      else
-        all.push_back(outgoing_bytes(request, upstream, changed[i], model_replaced));
-    }
-  };
-  if (decision.rule == nullptr)
-    write();
-  else
-    co_await reading.work(write);
+  all.reserve(decision.route.size());
+  const BodyFacts* const body = reading.body();
+  std::vector<std::optional<std::string>> changed(decision.route.size());
+  if (decision.rule != nullptr && body != nullptr && body->readable && request.whole)
+    changed = rewritten_bodies(body->json, decision.rule->then, decision.route);
+  for (std::size_t i = 0; i < decision.route.size(); ++i) {
+    const Upstream& upstream = *decision.route[i];
+    const bool model_replaced = changed[i] && upstream.model && *upstream.model != body->model;
+    if (upstream.service)
+      all.push_back(
+          outgoing_to_service(request, upstream, changed[i] ? *changed[i] : body->json, model_replaced));
+    else
+      all.push_back(outgoing_bytes(request, upstream, changed[i], model_replaced));
+  }
+  return all;
+}
+
+Awaitable<std::vector<Outgoing>> outgoing_beside(const Request& request, const Decision& decision,
+                                                 Reading& reading) {
+  std::vector<Outgoing> all;
+  const auto write = [&] { all = outgoing_for(request, decision, reading); };
+  co_await reading.work(write);
   co_return all;
 }
 
@@ -163,7 +165,7 @@ AnswerWishes Exchange::wishes_for(const Outgoing& outgoing, bool last) const {
 
 // The answer is read while the request is still on its way, for a server may answer before it has read all
 // (413).
-Awaitable<AnswerReport> Exchange::talk(const Outgoing& outgoing, bool last) {
+void Exchange::begin_to_talk(const Outgoing& outgoing, bool last) {
   if (!request_.asked_at) request_.asked_at = now();
   std::optional<Upload::Rest> rest;
   if (!request_.whole) rest = Upload::Rest{input_, request_.scanner};
@@ -175,24 +177,24 @@ Awaitable<AnswerReport> Exchange::talk(const Outgoing& outgoing, bool last) {
   const bool steered = origin_.steered && report_.upstream == request_.config->original().name;
   report_.near = steered || is_near(upstream_->peer().address());
   relay_.emplace(client_, *upstream_, wishes_for(outgoing, last));
-  AnswerReport answer;
-  // One that says nothing is not waited for longer than its configuration wants.
-  Timer patience(context_.io.get_executor());
-  const auto silent = std::make_shared<bool>(true);
+}
+
+// One that says nothing is not waited for longer than its configuration wants: while what is returned is
+// true. Null: it says nothing of that.
+std::shared_ptr<bool> Exchange::limit_silence(Timer& patience) {
   const auto asked = request_.config->upstreams.find(report_.upstream);
-  if (asked != request_.config->upstreams.end() && asked->second.timeout) {
-    abort_after(patience, *asked->second.timeout, upstream_,
-                [this, silent] { return *silent && !relay_->sent_anything(); });
-  }
-  if (!upload_->nothing_sent()) answer = co_await relay_->run();
-  *silent = false;
-  may_ask_again_ = may_repeat() || upload_->cannot_have_been_read(answer.reset);
-  const bool goes_on = answer.end == AnswerEnd::complete && answer.spent;
-  co_await upload_->finish(goes_on ? patience_behind_answer : Duration::zero());
+  if (asked == request_.config->upstreams.end() || !asked->second.timeout) return nullptr;
+  auto silent = std::make_shared<bool>(true);
+  abort_after(patience, *asked->second.timeout, upstream_,
+              [this, silent] { return *silent && !relay_->sent_anything(); });
+  return silent;
+}
+
+void Exchange::end_talk() {
   input_->when_closed(nullptr);
   report_.ambiguous = upload_->ambiguous();
-  if (client_has_left() && answer.end != AnswerEnd::complete) answer.end = AnswerEnd::client_gone;
-  co_return answer;
+  AnswerEnd& end = report_.answer.end;
+  if (end != AnswerEnd::complete && client_has_left()) end = AnswerEnd::client_gone;
 }
 
 // Only behind a request that is known to have gone out whole, and its answer to be read whole; and where the
@@ -235,6 +237,12 @@ bool Exchange::serves_as_well(std::size_t index, const Upstream& upstream) const
   return other.group == upstream.group && context_.book.upstream({other.name}).health->may_try(now());
 }
 
+void Exchange::begin_to_dial() {
+  dialling_ = std::make_shared<Dialling>();
+  input_->when_closed([this] { client_closed(); });
+  if (input_->closed()) client_closed();
+}
+
 Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
   const bool last = index + 1 == decision_.route.size();
   const Upstream& upstream = *decision_.route[index];
@@ -247,27 +255,45 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
     present = page.present;
   }
   for (bool allow_idle = may_reuse();; allow_idle = false) {
-    dialling_ = std::make_shared<Dialling>();
-    input_->when_closed([this] { client_closed(); });
-    if (input_->closed()) client_closed();
-    const ReachWishes wishes{.allow_idle = allow_idle,
-                             .patient = last && !upstream.service,
-                             .others_behind = serves_as_well(index + 1, upstream),
-                             .dialling = dialling_};
     Target target = request_.services->target_of(origin_, upstream);
-    Result<UpstreamPtr> reached = co_await reach(context_.upstreams, std::move(target), wishes);
-    const bool given_up = dialling_->given_up();
-    dialling_.reset();
-    input_->when_closed(nullptr);
-    report_.dialled = reached ? Result<void>() : Result<void>(reached.error());
-    if (reached) upstream_ = std::move(*reached);
-    if (reached && !gave_way_) report_.answer = co_await talk(outgoing, last || !request_.whole);
+    report_.dialled = {};
+    upstream_ = allow_idle ? idle_connection(context_.upstreams, target) : nullptr;
+    bool given_up = false;
+    if (!upstream_) {
+      begin_to_dial();
+      const ReachWishes wishes{.allow_idle = allow_idle,
+                               .patient = last && !upstream.service,
+                               .others_behind = serves_as_well(index + 1, upstream),
+                               .dialling = dialling_};
+      Result<UpstreamPtr> reached = co_await reach(context_.upstreams, std::move(target), wishes);
+      given_up = dialling_->given_up();
+      dialling_.reset();
+      input_->when_closed(nullptr);
+      if (reached)
+        upstream_ = std::move(*reached);
+      else
+        report_.dialled = reached.error();
+    }
+    if (upstream_ && !gave_way_) {
+      begin_to_talk(outgoing, last || !request_.whole);
+      Timer patience(context_.io.get_executor());
+      const std::shared_ptr<bool> silent = limit_silence(patience);
+      report_.answer = AnswerReport();
+      if (!upload_->nothing_sent()) report_.answer = co_await relay_->run();
+      if (silent) *silent = false;
+      const AnswerReport& answer = report_.answer;
+      may_ask_again_ = answer.end == AnswerEnd::no_answer &&
+                       (may_repeat() || upload_->cannot_have_been_read(answer.reset));
+      const bool goes_on = answer.end == AnswerEnd::complete && answer.spent;
+      if (!upload_->ended()) co_await upload_->finish(goes_on ? patience_behind_answer : Duration::zero());
+      end_talk();
+    }
     if (gave_way_ && !(relay_ && relay_->sent_anything())) {
       report_.gave_way = true;
       co_return true;
     }
-    if (!reached && to_named && !given_up) to_named->unreached(now());
-    if (!reached) co_return false;
+    if (!upstream_ && to_named && !given_up) to_named->unreached(now());
+    if (!upstream_) co_return false;
     // A kept connection that the server had closed meanwhile: not the server's word on this request.
     const bool stale = report_.answer.end == AnswerEnd::no_answer && upstream_->reused();
     if (!stale || !may_ask_again_ || client_has_left()) break;

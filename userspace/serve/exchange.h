@@ -29,9 +29,10 @@ struct Outgoing {
 };
 
 // The request as each upstream of the decision's route shall get it; its body is read once. A request that
-// nothing changes stays byte for byte. Takes long only for a large body that is changed.
-Awaitable<std::vector<Outgoing>> outgoing_for(const Request& request, const Decision& decision,
-                                              Reading& reading);
+// nothing changes stays byte for byte. Takes long only for a large body that is changed: see Reading::work().
+std::vector<Outgoing> outgoing_for(const Request& request, const Decision& decision, const Reading& reading);
+Awaitable<std::vector<Outgoing>> outgoing_beside(const Request& request, const Decision& decision,
+                                                 Reading& reading);
 
 class Exchange {
  public:
@@ -60,7 +61,10 @@ class Exchange {
 
  private:
   Awaitable<bool> attempt(std::size_t index, const Outgoing& outgoing);
-  Awaitable<AnswerReport> talk(const Outgoing& outgoing, bool last);
+  void begin_to_dial();
+  void begin_to_talk(const Outgoing& outgoing, bool last);
+  std::shared_ptr<bool> limit_silence(Timer& patience);
+  void end_talk();
   [[nodiscard]] AnswerWishes wishes_for(const Outgoing& outgoing, bool last) const;
   void keep_connection();
   void judge(Health::Attempt& attempt, const Upstream& upstream) const;

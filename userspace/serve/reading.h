@@ -2,7 +2,9 @@
 // event loop, so that nobody else waits for it.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "shaper/dialect/body.h"
@@ -18,9 +20,13 @@ class Reading {
 
   Reading(RelayContext& context, Request& request) : context_(context), request_(request) {}
 
-  // Reads the body. There is none afterwards where it is not whole, everything is bypassed, or more is being
-  // read than is worth waiting for: then it counts as past the limit.
-  Awaitable<void> read();
+  // Reads the body, unless that takes long: then false, and read_beside() does it. There is none afterwards
+  // where it is not whole, everything is bypassed, or more is being read than is worth waiting for: then it
+  // counts as past the limit.
+  bool read_at_once();
+  Awaitable<void> read_beside();
+  // What takes the longer the larger the body is takes long: see work().
+  [[nodiscard]] bool is_large() const { return own_ != nullptr; }
   // Null: there is none to decide on. Of a small one the facts last until anybody's next body is read.
   [[nodiscard]] const BodyFacts* body() const { return body_; }
   // The facts are needed no more: gives back what a large body took.
@@ -29,16 +35,16 @@ class Reading {
     own_.reset();
   }
 
-  // Runs what is pure and takes the longer the larger the body is: beside the event loop for a large one.
+  // Runs what is pure and takes the longer the larger the body is: beside the event loop. Of a small one it
+  // is run without this, for that takes no wait.
   template <class Work>
   Awaitable<void> work(Work work) {
-    if (own_)
-      co_await context_.side.run(request_.body().size(), std::move(work));
-    else
-      work();
+    return context_.side.run(request_.body().size(), std::move(work));
   }
 
  private:
+  [[nodiscard]] std::string_view coding() const;
+  [[nodiscard]] std::uint64_t bytes_beside() const;
   RelayContext& context_;
   Request& request_;
   std::unique_ptr<BodyReader> own_;  // of a large body

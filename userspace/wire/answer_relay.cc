@@ -1,9 +1,13 @@
 #include "userspace/wire/answer_relay.h"
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <cstdio>
 #include <utility>
@@ -17,6 +21,7 @@ namespace {
 constexpr std::size_t read_ahead = 64u << 10;  // of the client's input
 constexpr int first_error_status = 400;
 constexpr std::size_t longest_copy = 1u << 20;
+constexpr int send_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
 
 std::string chunk_of(std::string_view bytes) {
   std::array<char, 20> size{};
@@ -42,16 +47,22 @@ void AnswerRelay::reset_scanner() {
   if (wishes_.to_head_request) scanner_->no_body();
 }
 
-// Not a wait and then a recv(): Asio arms every wait anew with epoll_ctl, a read only once.
-Awaitable<bool> AnswerRelay::receive() {
-  error_code error;
-  const std::size_t count = co_await upstream_.socket().async_read_some(
-      asio::buffer(upstream_.landing(), UpstreamConnection::landing_size),
-      asio::redirect_error(use_await, error));
-  report_.reset = error && error != asio::error::eof;
-  if (error) co_return false;
-  pending_.append(upstream_.landing(), count);
-  co_return true;
+// What the scanner has not read stands in front of what comes next. Where something is kept, `unread_` is its
+// end.
+void AnswerRelay::keep_unread() {
+  if (unread_.empty())
+    kept_.clear();
+  else if (kept_.empty())
+    kept_ = unread_;
+  else
+    kept_.erase(0, kept_.size() - unread_.size());
+  unread_ = kept_;
+}
+
+// Mostly nothing is left from before, and what has come is read where it landed.
+void AnswerRelay::landed(std::size_t count) {
+  const std::string_view fresh(upstream_.landing(), count);
+  unread_ = kept_.empty() ? fresh : std::string_view(kept_.append(fresh));
 }
 
 Awaitable<bool> AnswerRelay::send(std::string_view bytes) {
@@ -82,31 +93,38 @@ Awaitable<bool> AnswerRelay::take_interim() {
   co_return co_await send(head);
 }
 
-Awaitable<bool> AnswerRelay::take_head() {
-  for (;;) {
-    const ScanResult scan = scanner_->feed(pending_);
-    if (scan.state == ScanState::need_more) {
-      if (co_await receive()) continue;
-      const bool nothing = pending_.empty() && !sent_anything_;
-      report_.end = nothing ? AnswerEnd::no_answer : AnswerEnd::broken;
-      co_return false;
-    }
-    if (scan.state != ScanState::head_done) {
-      report_.end = AnswerEnd::unreadable;
-      report_.problem =
-          scan.state == ScanState::header_too_large ? "its header is too large" : scanner_->problem();
-      co_return false;
-    }
-    head_ = scanner_->tidied() ? *scanner_->tidied() : pending_.substr(0, scan.consumed);
-    pending_.erase(0, scan.consumed);
-    report_.status = scanner_->status();
-    if (const std::string* server = scanner_->head().field("Server")) report_.server = *server;
-    report_.cross_origin = cross_origin_fields(scanner_->head().fields);
-    report_.retry_after = retry_after_in(scanner_->head());
-    const bool interim = report_.status / 100 == 1 && report_.status != 101;
-    if (!interim) co_return true;
-    if (!co_await take_interim()) co_return false;
+AnswerRelay::Next AnswerRelay::look() { return final_head_ ? look_at_body() : look_at_head(); }
+
+AnswerRelay::Next AnswerRelay::look_at_head() {
+  const ScanResult scan = scanner_->feed(unread_);
+  if (scan.state == ScanState::need_more) return Next::read;
+  if (scan.state != ScanState::head_done) {
+    report_.end = AnswerEnd::unreadable;
+    report_.problem =
+        scan.state == ScanState::header_too_large ? "its header is too large" : scanner_->problem();
+    return Next::ended;
   }
+  head_ = scanner_->tidied() ? *scanner_->tidied() : std::string(unread_.substr(0, scan.consumed));
+  unread_.remove_prefix(scan.consumed);
+  report_.status = scanner_->status();
+  if (const std::string* server = scanner_->head().field("Server")) report_.server = *server;
+  report_.cross_origin = cross_origin_fields(scanner_->head().fields);
+  report_.retry_after = retry_after_in(scanner_->head());
+  const bool interim = report_.status / 100 == 1 && report_.status != 101;
+  return interim ? Next::interim : begin_final();
+}
+
+AnswerRelay::Next AnswerRelay::begin_final() {
+  final_head_ = true;
+  if (report_.status == 101 || (wishes_.to_connect_request && report_.status / 100 == 2))
+    return Next::upgrade;
+  if (wishes_.pass_over_errors && report_.status >= first_error_status && !sent_anything_) {
+    report_.end = AnswerEnd::passed_over;
+    return Next::ended;
+  }
+  finish_head();
+  begin_transform();
+  return look_at_body();
 }
 
 HeadChanges AnswerRelay::changes_of_body() const {
@@ -178,24 +196,26 @@ Awaitable<bool> AnswerRelay::pass_held(std::string_view raw, bool last) {
 }
 
 // Of an answer that passes as it came: sends what the kernel takes at once, nearly always all of it, without
-// a coroutine. True: all of it; else `raw`, or the head with it, is what is left.
+// a coroutine. True: all of it; else the head and `raw` are what is left.
 bool AnswerRelay::pass_at_once(std::string_view& raw) {
   report_.begun = true;
-  if (!head_.empty()) head_ += std::exchange(raw, {});
-  const std::string_view bytes = head_.empty() ? raw : std::string_view(head_);
-  if (bytes.empty()) return true;
-  const ssize_t sent =
-      ::send(client_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  const std::size_t size = head_.size() + raw.size();
+  if (size == 0) return true;
+  // The kernel only reads what they point to.
+  std::array<iovec, 2> parts{{{head_.data(), head_.size()}, {const_cast<char*>(raw.data()), raw.size()}}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  const ssize_t sent = head_.empty() ? ::send(client_.native_handle(), raw.data(), raw.size(), send_flags)
+                                     : ::sendmsg(client_.native_handle(), &message, send_flags);
   if (sent <= 0) return false;  // whoever waits for it is told why
   const auto count = static_cast<std::size_t>(sent);
-  const bool all = count == bytes.size();
   report_.bytes += count;
   sent_anything_ = true;
-  if (head_.empty())
-    raw.remove_prefix(count);
-  else
-    head_.erase(0, count);
-  return all;
+  const std::size_t of_head = std::min(count, head_.size());
+  head_.erase(0, of_head);
+  raw.remove_prefix(count - of_head);
+  return count == size;
 }
 
 Awaitable<bool> AnswerRelay::pass(std::string_view raw, bool last) {
@@ -221,40 +241,48 @@ void AnswerRelay::break_off() {
   if (report_.begun && !client_sees_the_end()) report_.reset = true;
 }
 
-Awaitable<bool> AnswerRelay::take_body() {
-  for (;;) {
-    const ScanResult scan = scanner_->feed(pending_);
-    const bool wrong = scan.state != ScanState::need_more && scan.state != ScanState::done;
-    const bool done = scan.state == ScanState::done;
-    if (wrong && !report_.begun) {
-      report_.end = AnswerEnd::unreadable;
-      report_.problem = scanner_->problem();
-      co_return false;
-    }
-    if (report_.copy.size() > longest_copy || !memory_.hold(report_.copy.size())) {
-      scanner_->collect_into(nullptr);
-      report_.copy = std::string();
-    }
-    if (!report_.first_byte && (scanner_->body_bytes() > 0 || done)) report_.first_byte = now();
-    std::string_view raw = std::string_view(pending_).substr(0, scan.consumed);
-    if (transform_ || !pass_at_once(raw)) {
-      const bool passed = co_await pass(raw, done);
-      if (!passed) co_return false;
-    }
-    pending_.erase(0, scan.consumed);
-    if (done) co_return true;
-    if (wrong) {
-      report_.reset = true;
-      break_off();
-      co_return false;
-    }
-    if (co_await receive()) continue;
-    if (report_.reset || !scanner_->end_of_stream()) {
-      break_off();
-      co_return false;
-    }
-    co_return co_await pass({}, true);
+AnswerRelay::Next AnswerRelay::look_at_body() {
+  const ScanResult scan = scanner_->feed(unread_);
+  body_ = scan.state;
+  const bool done = body_ == ScanState::done;
+  if (!done && body_ != ScanState::need_more && !report_.begun) {
+    report_.end = AnswerEnd::unreadable;
+    report_.problem = scanner_->problem();
+    return Next::ended;
   }
+  if (report_.copy.size() > longest_copy || !memory_.hold(report_.copy.size())) {
+    scanner_->collect_into(nullptr);
+    report_.copy = std::string();
+  }
+  if (!report_.first_byte && (scanner_->body_bytes() > 0 || done)) report_.first_byte = now();
+  left_ = unread_.substr(0, scan.consumed);
+  unread_.remove_prefix(scan.consumed);
+  if (!transform_ && pass_at_once(left_)) return behind_passing();
+  return done ? Next::send_last : Next::send;
+}
+
+AnswerRelay::Next AnswerRelay::behind_passing() {
+  if (body_ == ScanState::done) return Next::done;
+  if (body_ == ScanState::need_more) return Next::read;
+  report_.reset = true;
+  break_off();
+  return Next::ended;
+}
+
+// The upstream has closed.
+AnswerRelay::Next AnswerRelay::at_the_end(const error_code& error) {
+  report_.reset = error != asio::error::eof;
+  if (!final_head_) {
+    const bool nothing = unread_.empty() && !sent_anything_;
+    report_.end = nothing ? AnswerEnd::no_answer : AnswerEnd::broken;
+    return Next::ended;
+  }
+  if (report_.reset || !scanner_->end_of_stream()) {
+    break_off();
+    return Next::ended;
+  }
+  left_ = {};
+  return Next::send_last;
 }
 
 Awaitable<void> AnswerRelay::upgrade() {
@@ -265,26 +293,48 @@ Awaitable<void> AnswerRelay::upgrade() {
   }
   const bool sent = co_await send_behind_head({});
   if (sent) report_.end = AnswerEnd::upgraded;
-  report_.leftover = std::move(pending_);
+  report_.leftover = unread_;
+}
+
+AnswerReport AnswerRelay::finished() {
+  report_.end = AnswerEnd::complete;
+  report_.spent = ReadWhole::of(*scanner_, unread_);
+  const bool ends_with_connection = transform_ && wishes_.client_is_http10 && format_ != AnswerFormat::json;
+  report_.client_keep_alive = scanner_->keep_alive() && !ends_with_connection && !said_last_;
+  return std::move(report_);
 }
 
 Awaitable<AnswerReport> AnswerRelay::run() {
-  if (!co_await take_head()) co_return std::move(report_);
-  if (report_.status == 101 || (wishes_.to_connect_request && report_.status / 100 == 2)) {
-    co_await upgrade();
-    co_return std::move(report_);
+  for (Next next = Next::read; next != Next::done && next != Next::ended;) {
+    bool passed = true;
+    if (next == Next::read) {
+      keep_unread();
+      // Not a wait and then a recv(): Asio arms every wait anew with epoll_ctl, a read only once. Deferred,
+      // for it takes no frame of its own.
+      error_code error;
+      const auto begin = [this, &error]<class Handler>(Handler handler) {
+        upstream_.socket().async_read_some(
+            asio::buffer(upstream_.landing(), UpstreamConnection::landing_size),
+            asio::redirect_error(std::move(handler), error));
+      };
+      const std::size_t count =
+          co_await asio::async_initiate<const asio::deferred_t, void(std::size_t)>(begin, asio::deferred);
+      if (!error) landed(count);
+      next = error ? at_the_end(error) : look();
+    } else if (next == Next::interim) {
+      passed = co_await take_interim();
+      if (passed) next = look();
+    } else if (next == Next::upgrade) {
+      co_await upgrade();
+      next = Next::ended;
+    } else {
+      const bool last = next == Next::send_last;
+      passed = co_await pass(left_, last);
+      if (passed) next = last ? Next::done : behind_passing();
+    }
+    if (!passed) next = Next::ended;
+    if (next == Next::done) co_return finished();
   }
-  if (wishes_.pass_over_errors && report_.status >= first_error_status && !sent_anything_) {
-    report_.end = AnswerEnd::passed_over;
-    co_return std::move(report_);
-  }
-  finish_head();
-  begin_transform();
-  if (!co_await take_body()) co_return std::move(report_);
-  report_.end = AnswerEnd::complete;
-  report_.spent = ReadWhole::of(*scanner_, pending_);
-  const bool ends_with_connection = transform_ && wishes_.client_is_http10 && format_ != AnswerFormat::json;
-  report_.client_keep_alive = scanner_->keep_alive() && !ends_with_connection && !said_last_;
   co_return std::move(report_);
 }
 

@@ -73,11 +73,28 @@ class AnswerRelay {
   [[nodiscard]] bool sent_anything() const { return sent_anything_; }
 
  private:
-  Awaitable<bool> receive();    // false: the upstream has closed
-  Awaitable<bool> take_head();  // false: `report_.end` says why
+  // What is to be done next. Looking at what has come and passing it on mostly takes no wait, and so no
+  // coroutine.
+  enum class Next {
+    read,       // more of the answer
+    interim,    // a head that is not the final one's is to go on
+    upgrade,    // a head behind which no HTTP follows
+    send,       // `left_` of the body, which the client's socket did not take
+    send_last,  // the same, and nothing follows
+    done,       // all of it has been passed on
+    ended,      // `report_.end` says why
+  };
+  Next look();
+  Next look_at_head();
+  Next begin_final();
+  Next look_at_body();
+  Next behind_passing();
+  Next at_the_end(const error_code& error);
+  void landed(std::size_t count);
+  void keep_unread();
   Awaitable<bool> take_interim();
-  Awaitable<bool> take_body();
   Awaitable<void> upgrade();
+  AnswerReport finished();
   void begin_transform();
   void finish_head();
   void break_off();
@@ -96,7 +113,11 @@ class AnswerRelay {
   AnswerWishes wishes_;
   AnswerReport report_;
   std::optional<ResponseScanner> scanner_;
-  std::string pending_;  // received, not yet read by the scanner
+  std::string_view unread_;  // received, not yet read by the scanner: in the landing, or in `kept_`
+  std::string kept_;
+  std::string_view left_;    // read, to be sent: in front of `unread_`
+  bool final_head_ = false;  // it has come
+  ScanState body_ = ScanState::need_more;
   std::string head_;     // complete, not yet sent
   std::string decoded_;  // body bytes for the transformer
   std::string held_;     // the body of a JSON answer as received

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <utility>
@@ -46,11 +47,12 @@ Awaitable<bool> ClientInput::more_than(std::uint64_t seen) {
   if (received_ > seen) co_return !stopped_;
   if (closed_) co_return false;
   if (!armed_) arm();
-  co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(error_code)>(
+  // Deferred, for it takes no frame of its own.
+  co_await asio::async_initiate<const asio::deferred_t, void()>(
       [this]<class Handler>(Handler handler) {
         waiter_ = std::make_unique<WaiterOf<Handler>>(std::move(handler));
       },
-      use_await);
+      asio::deferred);
   co_return received_ > seen && !stopped_;
 }
 

@@ -71,7 +71,7 @@ class ClientInput : public std::enable_shared_from_this<ClientInput> {
   template <class Handler>
   struct WaiterOf : Waiter {
     explicit WaiterOf(Handler h) : handler(std::move(h)) {}
-    void resume() override { std::move(handler)(error_code()); }
+    void resume() override { std::move(handler)(); }
     Handler handler;
   };
   std::unique_ptr<Waiter> waiter_;

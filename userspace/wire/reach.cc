@@ -2,6 +2,12 @@
 
 namespace tasklane {
 
+UpstreamPtr idle_connection(UpstreamConnections& pool, const Target& target) {
+  if (target.steered) return pool.take_idle({target.destination, target.stead, target.tls});
+  const std::vector<TcpEndpoint> known = pool.known_addresses(target.host, target.port);
+  return known.empty() ? nullptr : pool.take_idle({known.front(), target.stead, target.tls});
+}
+
 Awaitable<Result<UpstreamPtr>> reach(UpstreamConnections& pool, Target target, ReachWishes wishes) {
   Result<std::vector<TcpEndpoint>> addresses = std::vector<TcpEndpoint>{target.destination};
   if (!target.steered) addresses = co_await pool.resolve(target.host, target.port, wishes.dialling);

@@ -29,6 +29,10 @@ struct ReachWishes {
   std::shared_ptr<Dialling> dialling = nullptr;  // for whoever may give it up; may be null
 };
 
+// An idle connection to the target's first address, where that is known without asking for it; else null.
+// From the event loop's thread.
+UpstreamPtr idle_connection(UpstreamConnections& pool, const Target& target);
+
 // An idle connection or a new one, trying each address of the name. Error: the name has none, the last one's
 // dial failed, or it was given up. From the event loop's thread.
 Awaitable<Result<UpstreamPtr>> reach(UpstreamConnections& pool, Target target, ReachWishes wishes);

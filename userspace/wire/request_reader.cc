@@ -31,97 +31,100 @@ bool expects_continue(const ReceivedRequest& request) {
 
 }  // namespace
 
-Awaitable<ScanResult> RequestReader::read_head(ReceivedRequest& request, Time& deadline, bool& left) {
-  bool begun = false;
-  std::size_t seen = 0;
-  std::size_t read = 0;  // the scanner takes the first line by itself where it comes alone
-  for (;;) {
-    const std::uint64_t received = input_.received();
-    const bool whole_lines = begun || skip_empty_lines(input_);
-    const std::string_view bytes = whole_lines ? input_.bytes() : std::string_view();
-    if (!bytes.empty() && !begun) {
-      begun = true;
-      deadline = now() + limits_.header_timeout;
-    }
-    if (bytes.size() > seen) {
-      if (read == 0 && is_opaque(bytes, seen)) co_return ScanResult{ScanState::not_http, 0};
-      seen = bytes.size();
-      const ScanResult scan = request.scanner->feed(bytes.substr(read));
-      read += scan.consumed;
-      if (scan.state != ScanState::need_more) co_return ScanResult{scan.state, read};
-    }
-    if (!begun) deadline = now() + limits_.idle_timeout;
-    if (!co_await input_.more_than(received)) {
-      left = true;
-      co_return ScanResult{};
-    }
+// Looks at what has come since the last look, without a wait.
+void RequestReader::look_at_head(ReceivedRequest& request, Look& look, Time& deadline) {
+  const bool whole_lines = look.begun || skip_empty_lines(input_);
+  const std::string_view bytes = whole_lines ? input_.bytes() : std::string_view();
+  if (!bytes.empty() && !look.begun) {
+    look.begun = true;
+    deadline = now() + limits_.header_timeout;
   }
+  if (bytes.size() > look.seen) {
+    if (look.read == 0 && is_opaque(bytes, look.seen)) {
+      look.state = ScanState::not_http;
+      return;
+    }
+    look.seen = bytes.size();
+    const ScanResult scan = request.scanner->feed(bytes.substr(look.read));
+    look.read += scan.consumed;
+    look.state = scan.state;
+  }
+  if (!look.begun) deadline = now() + limits_.idle_timeout;
 }
 
-Awaitable<void> RequestReader::send_continue(ReceivedRequest& request) {
-  request.continue_sent = true;
-  co_await send_all(socket_, "HTTP/1.1 100 Continue\r\n\r\n");
-}
-
-Awaitable<bool> RequestReader::read_body(ReceivedRequest& request, ScanResult scan, Time& deadline) {
-  RequestScanner& scanner = *request.scanner;
-  if (scanner.chunked()) scanner.collect_into(&request.decoded);
-  std::size_t read = request.head_size;  // of the input's bytes
-  if (!scanner.is_done() && expects_continue(request) && input_.bytes().size() == read)
-    co_await send_continue(request);
-  for (;;) {
-    const std::uint64_t received = input_.received();
-    scan = scanner.feed(input_.bytes().substr(read));
-    read += scan.consumed;
-    if (scan.state != ScanState::need_more) break;
-    const bool room = request.memory.hold(copies_of_a_body * (read + request.decoded.size()));
-    if (!room || read - request.head_size > limits_.max_body.bytes) {  // as received: framing is held too
-      request.past_limit = true;
-      break;
-    }
-    deadline = now() + limits_.idle_timeout;
-    if (!co_await input_.more_than(received)) co_return false;
-  }
-  scanner.collect_into(nullptr);  // the request moves on; what is left of a body is streamed
-  request.whole = scan.state == ScanState::done;
-  request.raw = input_.take(read);
-  co_return true;
-}
-
-Awaitable<ReadOutcome> RequestReader::read(Time& deadline) {
-  ReceivedRequest request;
-  request.scanner = std::make_shared<RequestScanner>(static_cast<std::uint32_t>(limits_.max_header.bytes));
-
-  bool left = false;
-  const ScanResult head = co_await read_head(request, deadline, left);
-  if (left) co_return Left{};
-  switch (head.state) {
-    case ScanState::not_http:
-      co_return Opaque{};
-    case ScanState::header_too_large:
-      co_return Refused{431,
-                        "the header is larger than " + to_text(limits_.max_header) + " (limits.max_header)"};
-    case ScanState::ambiguous:
-      co_return Refused{400, "the request can be read in two ways: " + request.scanner->problem()};
-    default:
-      break;
-  }
-  request.head_size = head.consumed;
+// Whether its body is to be read here.
+bool RequestReader::begin_body(ReceivedRequest& request) {
   request.endpoint = endpoint_of(request.head().method, request.head().target);
-
   const auto length = request.scanner->content_length();
   request.memory = MemoryShare(limits_.memory);
   request.past_limit = length && *length > limits_.max_body.bytes;
   const bool wanted = wants_body_(request);
   if (wanted && length && !request.past_limit)
-    request.past_limit = !request.memory.hold(copies_of_a_body * (head.consumed + *length));
-  if (wanted && length && !request.past_limit && *length > 0) input_.expect(head.consumed + *length);
-  if (!request.past_limit && wanted) {
-    if (!co_await read_body(request, head, deadline)) co_return Left{};
-    if (!request.scanner->problem().empty())
-      co_return Refused{400, "the request can be read in two ways: " + request.scanner->problem()};
+    request.past_limit = !request.memory.hold(copies_of_a_body * (request.head_size + *length));
+  if (request.past_limit || !wanted) return false;
+  if (length && *length > 0) input_.expect(request.head_size + *length);
+  if (request.scanner->chunked()) request.scanner->collect_into(&request.decoded);
+  return true;
+}
+
+bool RequestReader::look_at_body(ReceivedRequest& request, std::size_t& read, Time& deadline) {
+  const ScanResult scan = request.scanner->feed(input_.bytes().substr(read));
+  read += scan.consumed;
+  request.whole = scan.state == ScanState::done;
+  if (scan.state != ScanState::need_more) return true;
+  const bool room = request.memory.hold(copies_of_a_body * (read + request.decoded.size()));
+  if (!room || read - request.head_size > limits_.max_body.bytes) {  // as received: framing is held too
+    request.past_limit = true;
+    return true;
+  }
+  deadline = now() + limits_.idle_timeout;
+  return false;
+}
+
+void RequestReader::end_body(ReceivedRequest& request, std::size_t read) {
+  request.scanner->collect_into(nullptr);  // the request moves on; what is left of a body is streamed
+  request.raw = input_.take(read);
+}
+
+Refused RequestReader::refusal_of(ScanState state, const ReceivedRequest& request) const {
+  constexpr int header_too_large = 431;
+  if (state == ScanState::header_too_large)
+    return {header_too_large,
+            "the header is larger than " + to_text(limits_.max_header) + " (limits.max_header)"};
+  return {400, "the request can be read in two ways: " + request.scanner->problem()};
+}
+
+// One coroutine, for nearly all requests wait once, for their first byte.
+Awaitable<ReadOutcome> RequestReader::read(Time& deadline) {
+  ReceivedRequest request;
+  request.scanner = std::make_shared<RequestScanner>(static_cast<std::uint32_t>(limits_.max_header.bytes));
+
+  Look look;
+  for (;;) {
+    const std::uint64_t received = input_.received();
+    look_at_head(request, look, deadline);
+    if (look.state != ScanState::need_more) break;
+    if (!co_await input_.more_than(received)) co_return Left{};
+  }
+  if (look.state == ScanState::not_http) co_return Opaque{};
+  if (look.state == ScanState::header_too_large || look.state == ScanState::ambiguous)
+    co_return refusal_of(look.state, request);
+  request.head_size = look.read;
+  if (begin_body(request)) {
+    std::size_t read = request.head_size;
+    if (!request.scanner->is_done() && expects_continue(request) && input_.bytes().size() == read) {
+      request.continue_sent = true;
+      co_await send_all(socket_, "HTTP/1.1 100 Continue\r\n\r\n");
+    }
+    for (;;) {
+      const std::uint64_t received = input_.received();
+      if (look_at_body(request, read, deadline)) break;
+      if (!co_await input_.more_than(received)) co_return Left{};
+    }
+    end_body(request, read);
+    if (!request.scanner->problem().empty()) co_return refusal_of(ScanState::ambiguous, request);
   } else {
-    request.raw = input_.take(head.consumed);
+    request.raw = input_.take(look.read);
     request.scanner->feed({});
     request.whole = request.scanner->is_done();
   }

@@ -74,9 +74,20 @@ class RequestReader {
   Awaitable<ReadOutcome> read(Time& deadline);
 
  private:
-  Awaitable<ScanResult> read_head(ReceivedRequest& request, Time& deadline, bool& left);
-  Awaitable<bool> read_body(ReceivedRequest& request, ScanResult scan, Time& deadline);
-  Awaitable<void> send_continue(ReceivedRequest& request);
+  // How far a head has been looked at.
+  struct Look {
+    bool begun = false;
+    std::size_t seen = 0;  // bytes
+    std::size_t read =
+        0;  // of them by the scanner, which takes the first line by itself where it comes alone
+    ScanState state = ScanState::need_more;
+  };
+  void look_at_head(ReceivedRequest& request, Look& look, Time& deadline);
+  // True: no more of the body is to be waited for. `read`: of the input's bytes.
+  bool look_at_body(ReceivedRequest& request, std::size_t& read, Time& deadline);
+  bool begin_body(ReceivedRequest& request);
+  void end_body(ReceivedRequest& request, std::size_t read);
+  [[nodiscard]] Refused refusal_of(ScanState state, const ReceivedRequest& request) const;
 
   TcpSocket& socket_;
   ClientInput& input_;

@@ -13,16 +13,13 @@
 namespace tasklane {
 
 Upload::Upload(UpstreamPtr upstream, std::string_view bytes, std::optional<Rest> rest)
-    : upstream_(std::move(upstream)),
-      left_(bytes),
-      rest_(std::move(rest)),
-      signal_(upstream_->socket().get_executor()) {}
+    : upstream_(std::move(upstream)), left_(bytes), rest_(std::move(rest)) {}
 
 void Upload::begin(std::function<void()> when_ended) {
   when_ended_ = std::move(when_ended);
   const bool open = send_at_once();
   if (open && (!left_.empty() || rest_))
-    spawn(signal_.get_executor(), "an upload",
+    spawn(upstream_->socket().get_executor(), "an upload",
           [self = shared_from_this()]() -> Awaitable<void> { co_await self->run(); });
   else
     end();
@@ -85,24 +82,25 @@ void Upload::end() {
   ended_ = true;
   const bool whole = left_.empty() && !rest_;
   if (whole) sent_ = SentWhole();
-  signal_.cancel();
+  if (signal_) signal_->cancel();
   if (when_ended_) std::exchange(when_ended_, nullptr)();
 }
 
 Awaitable<void> Upload::finish(Duration patience) {
   when_ended_ = nullptr;
+  if (!ended_) signal_.emplace(upstream_->socket().get_executor());
   std::uint64_t seen = passed_;
   while (!ended_) {
     if (stopped_ || patience == Duration::zero()) {
       stopped_ = true;
       upstream_->abort();
       if (rest_) rest_->input->interrupt();
-      signal_.expires_at(Timer::time_point::max());
+      signal_->expires_at(Timer::time_point::max());
     } else {
-      signal_.expires_after(patience);
+      signal_->expires_after(patience);
     }
     error_code error;
-    co_await signal_.async_wait(asio::redirect_error(use_await, error));
+    co_await signal_->async_wait(asio::redirect_error(use_await, error));
     if (!error && passed_ == seen) stopped_ = true;
     seen = passed_;
   }

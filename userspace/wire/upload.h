@@ -50,7 +50,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
   UpstreamPtr upstream_;
   std::string_view left_;
   std::optional<Rest> rest_;
-  Timer signal_;
+  std::optional<Timer> signal_;  // for whoever waits in finish()
   std::function<void()> when_ended_;
   std::optional<SentWhole> sent_;
   std::uint64_t passed_ = 0;  // bytes of the rest

@@ -61,6 +61,22 @@ Error dial_error(const TcpEndpoint& to, const error_code& error) {
                ExitCode::found};
 }
 
+// connect(2) of a non-blocking socket: begins it, and called again tells what has come of it.
+error_code connect_once(TcpSocket& socket, const TcpEndpoint& to) {
+  if (::connect(socket.native_handle(), to.data(), static_cast<socklen_t>(to.size())) == 0) return {};
+  return {errno, boost::system::system_category()};
+}
+
+bool is_under_way(const error_code& error) {
+  return error.value() == EINPROGRESS || error.value() == EALREADY || error.value() == EINTR;
+}
+
+// Over loopback the second call finds it done, or refused: no round of the event loop is waited for.
+error_code begin_to_connect(TcpSocket& socket, const TcpEndpoint& to) {
+  const error_code begun = connect_once(socket, to);
+  return is_under_way(begun) ? connect_once(socket, to) : begun;
+}
+
 }  // namespace
 
 void UpstreamConnection::abort() {
@@ -181,12 +197,10 @@ Awaitable<Result<UpstreamPtr>> UpstreamConnections::dial(Destination to, bool st
     [[maybe_unused]] const int adopted = own->socket.release();
     socket.set_option(tcp::no_delay(true), error);
     if (!steered) ask_whether_its_host_is_there(socket);
+    socket.non_blocking(true, error);
 
+    error = begin_to_connect(socket, to.endpoint);
     dialling->expired_ = false;
-    dialling->ends_it_ = [&socket] {
-      error_code ignored;
-      socket.close(ignored);
-    };
     const Time begun = now();
     Timer timer(io_.get_executor());
     const auto expire_after = [&](Duration longest) {
@@ -195,9 +209,18 @@ Awaitable<Result<UpstreamPtr>> UpstreamConnections::dial(Destination to, bool st
         if (!cancelled) dialling->expire();
       });
     };
-    if (patience == DialPatience::usual) expire_after(connect_timeout_);
-    if (patience == DialPatience::little) expire_after(std::min(little_patience, connect_timeout_));
-    co_await socket.async_connect(to.endpoint, asio::redirect_error(use_await, error));
+    if (is_under_way(error) || to.tls) {
+      if (patience == DialPatience::usual) expire_after(connect_timeout_);
+      if (patience == DialPatience::little) expire_after(std::min(little_patience, connect_timeout_));
+    }
+    dialling->ends_it_ = [&socket] {
+      error_code ignored;
+      socket.close(ignored);
+    };
+    while (is_under_way(error)) {
+      co_await socket.async_wait(TcpSocket::wait_write, asio::redirect_error(use_await, error));
+      if (!error) error = connect_once(socket, to.endpoint);
+    }
     dialling->ends_it_ = nullptr;
     Result<void> secured;
     std::function<void()> end;
@@ -206,6 +229,7 @@ Awaitable<Result<UpstreamPtr>> UpstreamConnections::dial(Destination to, bool st
       Result<PlainEnd> plain = co_await begin_tls(to.tls, std::move(socket), dialling);
       if (plain) {
         socket = std::move(plain->socket);
+        socket.non_blocking(true, error);
         end = std::move(plain->end);
       } else {
         secured = plain.error();
@@ -217,7 +241,6 @@ Awaitable<Result<UpstreamPtr>> UpstreamConnections::dial(Destination to, bool st
     if (!error && secured.has_error()) co_return secured.error();
     if (!error) {
       auto connection = std::make_shared<UpstreamConnection>(std::move(socket), to, std::move(end));
-      connection->socket().non_blocking(true, error);
       co_return Result<UpstreamPtr>(std::move(connection));
     }
     if (error != asio::error::address_in_use && error.value() != EADDRNOTAVAIL) break;
@@ -249,14 +272,22 @@ void UpstreamConnections::ask(const std::shared_ptr<Question>& question, const s
       });
 }
 
-Awaitable<Result<std::vector<TcpEndpoint>>> UpstreamConnections::resolve(std::string host, std::uint16_t port,
-                                                                         std::shared_ptr<Dialling> dialling) {
+std::vector<TcpEndpoint> UpstreamConnections::known_addresses(const std::string& host,
+                                                              std::uint16_t port) const {
   error_code error;
   const asio::ip::address literal = asio::ip::make_address(host, error);
-  if (!error) co_return std::vector<TcpEndpoint>{TcpEndpoint(literal, port)};
+  if (!error) return {TcpEndpoint(literal, port)};
+  const auto found = resolved_.find(std::make_pair(host, port));
+  if (found == resolved_.end() || found->second.until <= now()) return {};
+  return found->second.endpoints;
+}
+
+Awaitable<Result<std::vector<TcpEndpoint>>> UpstreamConnections::resolve(std::string host, std::uint16_t port,
+                                                                         std::shared_ptr<Dialling> dialling) {
+  std::vector<TcpEndpoint> known = known_addresses(host, port);
+  if (!known.empty()) co_return known;
   const auto key = std::make_pair(host, port);
-  if (const auto found = resolved_.find(key); found != resolved_.end() && found->second.until > now())
-    co_return found->second.endpoints;
+  error_code error;
 
   if (!dialling) dialling = std::make_shared<Dialling>();
   const auto question = std::make_shared<Question>(io_.get_executor());

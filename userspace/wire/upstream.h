@@ -143,6 +143,8 @@ class UpstreamConnections {
   // long as it likes: whoever gives up does not wait for it. `dialling` may be null.
   Awaitable<Result<std::vector<TcpEndpoint>>> resolve(std::string host, std::uint16_t port,
                                                       std::shared_ptr<Dialling> dialling = nullptr);
+  // The same where nobody has to be asked: of literals, and of answers that are still kept. Else none.
+  [[nodiscard]] std::vector<TcpEndpoint> known_addresses(const std::string& host, std::uint16_t port) const;
   // Names for which the system is still asked, also those that nobody waits for any more.
   [[nodiscard]] std::size_t resolving() const { return *resolving_; }
   // At the end: closes what is idle, and keeps nothing from here on.

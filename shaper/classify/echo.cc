@@ -16,8 +16,7 @@ constexpr std::string_view fence = "\"\"\"";  // around each message in the old 
 constexpr std::size_t searched_at_start = 16U << 10;
 constexpr std::size_t searched_at_end = 48U << 10;
 constexpr std::size_t candidates_kept = 64;
-constexpr std::size_t messages_of_a_chat = 8;  // the last ones; tasks quote six at most, and the first
-constexpr std::size_t filter_bits = 1U << 18U;
+constexpr std::size_t messages_of_a_chat = 8;   // the last ones; tasks quote six at most, and the first
 constexpr std::size_t short_prompt = 4U << 10;  // a title's; a compaction's is longer
 constexpr double title_tokens = 100;            // releases that ask for plain titles cap them at 50
 
@@ -42,6 +41,14 @@ std::uint64_t mixed_key(std::initializer_list<std::uint64_t> parts) {
 
 bool contains(const std::vector<WindowHash>& list, WindowHash hash) {
   return std::find(list.begin(), list.end(), hash) != list.end();
+}
+
+template <class Visit>
+void each_searched(std::string_view text, Visit visit) {
+  if (text.size() <= searched_at_start + searched_at_end) return visit(text, 0);
+  visit(text.substr(0, searched_at_start), 0);
+  const std::size_t from = text.size() - searched_at_end;
+  visit(text.substr(from), from);
 }
 
 // What is said behind a label, as far as anything is looked for in it.
@@ -101,7 +108,7 @@ PromptEnds ends_of(std::string_view text) {
 }
 
 Echo::Echo(std::uint64_t secret_low, std::uint64_t secret_high, EchoOptions options)
-    : options_(options), hasher_(secret_low, secret_high), filter_(filter_bits / 64) {}
+    : options_(options), hasher_(secret_low, secret_high) {}
 
 std::uint64_t Echo::key_of(std::string_view text) const { return hasher_.hash(text) | 1U; }
 
@@ -125,30 +132,51 @@ Echo::Frame Echo::frame_of(std::string_view text) const {
   return frame;
 }
 
-// Takes down the windows of the prompt's ends, and the messages whose first or last window is among them.
-void Echo::window(std::string_view text, Tenant tenant, Frame& frame, std::vector<Slot>& candidates) const {
-  std::vector<Window> windows;
-  if (text.size() <= searched_at_start + searched_at_end) {
-    hasher_.windows_into(windows, text);
-  } else {
-    hasher_.windows_into(windows, text.substr(0, searched_at_start));
-    const std::size_t from = text.size() - searched_at_end;
-    hasher_.windows_into(windows, text.substr(from), from);
-  }
-  for (const Window& one : windows) {
-    if (!may_know(one.hash) || candidates.size() >= candidates_kept) continue;
+// The messages whose first or last window is among those of the prompt's ends.
+std::vector<Echo::Slot> Echo::candidates_in(std::string_view text, Tenant tenant, const Frame& frame) const {
+  std::vector<Slot> candidates;
+  const auto looked_up = [&](const Window& one) {
     const auto found = by_window_.find(one.hash);
     if (found != by_window_.end())
       std::copy_if(found->second.begin(), found->second.end(), std::back_inserter(candidates),
                    [&](Slot slot) { return known_[slot - first_slot_].owner.tenant == tenant; });
-  }
-  frame.windows = WindowSet(windows);
+    return candidates.size() < candidates_kept;
+  };
+  each_searched(text, [&](std::string_view part, std::size_t) {
+    if (candidates.size() < candidates_kept) hasher_.each_of(filter_, part, looked_up);
+  });
   for (const WindowHash hash : frame.rendered) {
     const auto whole = by_whole_.find(mixed_key({hash, tenant.value()}));
     if (whole != by_whole_.end()) candidates.push_back(whole->second);
   }
   std::sort(candidates.begin(), candidates.end());
   candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
+  return candidates;
+}
+
+WindowSet Echo::windows_of(std::string_view text) const {
+  std::vector<Window> windows;
+  windows.reserve(std::min(text.size(), searched_at_start + searched_at_end) / 2);
+  each_searched(
+      text, [&](std::string_view part, std::size_t shift) { hasher_.windows_into(windows, part, shift); });
+  return WindowSet(windows);
+}
+
+// Those alone that one of these messages has: for a prompt that no later chat is held against.
+WindowSet Echo::windows_of(std::string_view text, const std::vector<Slot>& candidates) const {
+  WindowFilter wanted;
+  for (const Slot slot : candidates) {
+    const MessagePrint& print = known_[slot - first_slot_].print;
+    std::for_each_n(print.windows.begin(), print.count, [&](WindowHash hash) { wanted.mark(hash); });
+  }
+  std::vector<Window> windows;
+  each_searched(text, [&](std::string_view part, std::size_t shift) {
+    hasher_.each_of(wanted, part, [&](const Window& one) {
+      windows.push_back({one.hash, one.place + shift});
+      return true;
+    });
+  });
+  return WindowSet(windows);
 }
 
 QuoteEvidence Echo::judge(const Known& known, const Frame& frame, const Asking& asking, Time now) {
@@ -183,8 +211,8 @@ WindowHash Echo::whole_key(const Known& known) const {
 Found Echo::find(const EchoPrompt& prompt, RequestId id, Time now) {
   const std::string_view text = trimmed(prompt.text);
   Frame frame = frame_of(text);
-  std::vector<Slot> candidates;
-  window(text, prompt.tenant, frame, candidates);
+  const std::vector<Slot> candidates = candidates_in(text, prompt.tenant, frame);
+  if (!candidates.empty()) frame.windows = id == 0 ? windows_of(text, candidates) : windows_of(text);
   Found found;
   std::vector<Slot> quoted;
   for (const Slot slot : candidates) {
@@ -203,6 +231,9 @@ Found Echo::find(const EchoPrompt& prompt, RequestId id, Time now) {
       found.quote->chat_ended = chat->second.ended;
   found.shape = shape_of(prompt, text, frame, quoted);
   if (id == 0) return found;
+  // What look_back() holds against a chat; most prompts have neither.
+  const bool is_looked_at = found.shape != 0 || prompt.asking.exact == RequestClass::title;
+  if (is_looked_at && candidates.empty()) frame.windows = windows_of(text);
   waiting_.push_back(
       {id, prompt.tenant, std::move(frame), prompt.asking, found.shape, now, false, false, {}});
   if (waiting_.size() > options_.waiting) waiting_.pop_front();
@@ -349,7 +380,7 @@ void Echo::keep(Known known) {
     if (!slots.empty() && slots.back() == slot) continue;
     if (slots.size() >= slots_per_window) slots.erase(slots.begin());
     slots.push_back(slot);
-    mark(known.print.windows[i]);
+    filter_.mark(known.print.windows[i]);
   }
   known_.push_back(known);
   if (known_.size() > options_.messages) forget_first();
@@ -378,19 +409,9 @@ void Echo::forget_first() {
 }
 
 void Echo::remake_filter() {
-  std::fill(filter_.begin(), filter_.end(), 0);
-  for (const auto& [hash, slots] : by_window_) mark(hash);
+  filter_.clear();
+  for (const auto& [hash, slots] : by_window_) filter_.mark(hash);
   forgotten_ = 0;
-}
-
-bool Echo::may_know(WindowHash hash) const {
-  const std::size_t bit = hash & (filter_bits - 1);
-  return (filter_[bit / 64] >> (bit % 64) & 1U) != 0;
-}
-
-void Echo::mark(WindowHash hash) {
-  const std::size_t bit = hash & (filter_bits - 1);
-  filter_[bit / 64] |= std::uint64_t{1} << (bit % 64);
 }
 
 }  // namespace tasklane

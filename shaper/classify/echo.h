@@ -142,7 +142,7 @@ class Echo {
     bool assistant_lines = false;
     // What follows "USER: ": the first window, or the whole of a short line.
     std::vector<WindowHash> rendered;
-    WindowSet windows;
+    WindowSet windows;  // empty where nothing asks for them
   };
   struct Waiting {
     RequestId id = 0;
@@ -161,7 +161,10 @@ class Echo {
     std::optional<Time> ended;
   };
   [[nodiscard]] Frame frame_of(std::string_view text) const;
-  void window(std::string_view text, Tenant tenant, Frame& frame, std::vector<Slot>& candidates) const;
+  [[nodiscard]] std::vector<Slot> candidates_in(std::string_view text, Tenant tenant,
+                                                const Frame& frame) const;
+  [[nodiscard]] WindowSet windows_of(std::string_view text) const;
+  [[nodiscard]] WindowSet windows_of(std::string_view text, const std::vector<Slot>& candidates) const;
   [[nodiscard]] std::uint64_t shape_of(const EchoPrompt& prompt, std::string_view text, const Frame& frame,
                                        const std::vector<Slot>& quoted) const;
   [[nodiscard]] WindowHash whole_key(const Known& known) const;
@@ -174,8 +177,6 @@ class Echo {
   void forget_old(Time now);
   void forget_first();
   void remake_filter();
-  [[nodiscard]] bool may_know(WindowHash hash) const;
-  void mark(WindowHash hash);
 
   EchoOptions options_;
   TextHasher hasher_;
@@ -183,7 +184,7 @@ class Echo {
   Slot first_slot_ = 0;      // the slot of known_.front(); slots count up
   std::unordered_map<WindowHash, std::vector<Slot>> by_window_;
   std::unordered_map<WindowHash, Slot> by_whole_;  // of a message and its tenant
-  std::vector<std::uint64_t> filter_;              // bits by window hash; a clear bit means: not known
+  WindowFilter filter_;                            // of the windows in by_window_, and of some forgotten ones
   std::size_t forgotten_ = 0;                      // since the filter was made
   std::deque<Waiting> waiting_;
   std::map<RequestId, ChatTime> chats_;  // ids count up, so the oldest come first

@@ -4,7 +4,8 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <utility>
+#include <bit>
+#include <cstring>
 
 #include "shaper/base/trimmed.h"
 
@@ -52,39 +53,79 @@ bool is_start(std::string_view text, std::size_t at) {
   return before != ByteKind::letter;
 }
 
-bool is_end(std::string_view text, std::size_t at) {
-  const ByteKind here = kind_at(text, at);
-  if (here == ByteKind::letter || here == ByteKind::continuation) return false;
-  const ByteKind before = kind_at(text, at - 1);
-  if (before == ByteKind::space || here == ByteKind::space) return before != ByteKind::space;
-  const bool letter_here =
-      static_cast<unsigned char>(text[at]) >= 0xC3 && static_cast<unsigned char>(text[at]) <= 0xDF;
-  return !letter_here;
+// Sixteen bytes at once. What speaks for or against a boundary is a byte of ones or of zeros.
+using Bytes = unsigned char __attribute__((vector_size(16)));
+
+Bytes load(const unsigned char* from) {
+  Bytes bytes;
+  std::memcpy(&bytes, from, sizeof(bytes));
+  return bytes;
 }
 
-// What two bytes that follow each other cannot be: inside a word, which is most of a text, neither begins nor
-// ends anything.
-struct PairKind {
-  bool may_start = false;
-  bool may_end = false;
-};
-constexpr std::size_t kinds = 4;
+auto are_letters(Bytes c) { return (((c | 0x20) - 'a') < 26) | ((c - '0') < 10); }
+auto are_spaces(Bytes c) { return (c == ' ') | ((c - '\t') < 5); }
+auto are_continuations(Bytes c) { return (c - 0x80) < 0x40; }
+auto lead_letters(Bytes c) { return (c - 0xC3) < 0x1D; }  // of two-byte sequences: C3 to DF
 
-constexpr std::array<PairKind, kinds * kinds> make_pair_kinds() {
-  std::array<PairKind, kinds * kinds> pairs{};
-  for (std::size_t before = 0; before < kinds; ++before)
-    for (std::size_t here = 0; here < kinds; ++here) {
-      const auto is = [](std::size_t kind, ByteKind wanted) {
-        return kind == static_cast<std::size_t>(wanted);
-      };
-      PairKind& pair = pairs[before * kinds + here];
-      const bool within = is(here, ByteKind::continuation);
-      pair.may_start = !within && !is(here, ByteKind::space) && !is(before, ByteKind::letter);
-      pair.may_end = !within && !is(here, ByteKind::letter);
+constexpr std::size_t block_bytes = 64;
+constexpr std::size_t before_block = 2;  // what a boundary depends on
+constexpr unsigned char starts_here = 1;
+constexpr unsigned char ends_here = 2;
+
+// Says of each byte of a block whether a word starts or ends before it. `text` begins two bytes before the
+// block.
+void mark_boundaries(const unsigned char* text, std::array<unsigned char, block_bytes>& marks) {
+  for (std::size_t i = 0; i < block_bytes; i += sizeof(Bytes)) {
+    const Bytes here = load(text + i + 2);
+    const Bytes before = load(text + i + 1);
+    const Bytes before_that = load(text + i);
+    const auto no_start = are_continuations(here) | are_spaces(here) | are_letters(before) |
+                          (are_continuations(before) & lead_letters(before_that));
+    const auto no_end = are_letters(here) | are_continuations(here) | are_spaces(before) | lead_letters(here);
+    const auto found = (~no_start & starts_here) | (~no_end & ends_here);
+    std::memcpy(marks.data() + i, &found, sizeof(found));
+  }
+}
+
+// Visits the boundaries of a text in order, starts before ends. False: the visitor did not want to go on.
+template <class Visit>
+bool each_boundary(std::string_view text, Visit visit) {
+  std::array<unsigned char, before_block + block_bytes> copied{};
+  std::array<unsigned char, block_bytes> marks{};
+  for (std::size_t from = 0; from < text.size(); from += block_bytes) {
+    const std::size_t count = std::min(block_bytes, text.size() - from);
+    const auto* bytes = reinterpret_cast<const unsigned char*>(text.data()) + from;
+    if (from > 0 && count == block_bytes) {
+      mark_boundaries(bytes - before_block, marks);
+    } else {
+      copied.fill(' ');
+      const std::size_t before = std::min(from, before_block);
+      std::memcpy(copied.data() + before_block - before, bytes - before, before + count);
+      mark_boundaries(copied.data(), marks);
+      std::fill(marks.begin() + static_cast<long>(count), marks.end(), 0);
     }
-  return pairs;
+    for (std::size_t i = 0; i < block_bytes; i += sizeof(std::uint64_t)) {
+      std::uint64_t left = 0;
+      for (std::size_t each = sizeof(left); each > 0; --each) left = left << 8U | marks[i + each - 1];
+      for (; left != 0; left &= left - 1) {
+        const auto bit = static_cast<unsigned>(std::countr_zero(left));
+        if (!visit(from + i + bit / 8, (bit & 1U) == 0)) return false;
+      }
+    }
+  }
+  return true;
 }
-constexpr std::array<PairKind, kinds* kinds> pair_kinds = make_pair_kinds();
+
+// Visits the place of each window, until the visitor does not want to go on.
+template <class Visit>
+void each_window(std::string_view text, Visit visit) {
+  if (text.size() < window_bytes) return;
+  const bool all = each_boundary(text, [&](std::size_t at, bool starts) {
+    if (starts) return at + window_bytes > text.size() || visit(at);
+    return at < window_bytes || visit(at - window_bytes);
+  });
+  if (all) visit(text.size() - window_bytes);
+}
 
 // Where the windows of a message start, in order: at each word of a short one, at growing distances from the
 // ends of a long one; and one that ends where the message ends.
@@ -122,30 +163,40 @@ TextHasher::TextHasher(std::uint64_t secret_low, std::uint64_t secret_high) {
     std::copy_n(reinterpret_cast<const unsigned char*>(&word), sizeof(word),
                 secret_.begin() + static_cast<long>(i));
   }
+  std::memcpy(&multiplier_, secret_.data(), sizeof(multiplier_));
+  multiplier_ |= 1U;
 }
 
 WindowHash TextHasher::hash(std::string_view text) const {
   return XXH3_64bits_withSecret(text.data(), text.size(), secret_.data(), secret_.size());
 }
 
+// Multiply-shift: whoever does not know the multiplier finds no two beginnings with the same bits.
+std::uint64_t TextHasher::begin_of(const char* bytes) const {
+  std::uint64_t begin = 0;
+  std::memcpy(&begin, bytes, sizeof(begin));
+  return begin * multiplier_ >> (64U - WindowFilter::bits);
+}
+
 WindowHash TextHasher::hash_window(const char* bytes) const {
-  return XXH3_64bits_withSecret(bytes, window_bytes, secret_.data(), secret_.size());
+  const WindowHash whole = XXH3_64bits_withSecret(bytes, window_bytes, secret_.data(), secret_.size());
+  return (whole & ~WindowFilter::mask) | begin_of(bytes);
 }
 
 void TextHasher::windows_into(std::vector<Window>& list, std::string_view text, std::size_t shift) const {
-  ByteKind before = ByteKind::space;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const ByteKind here = kind_at(text, at);
-    const PairKind pair = pair_kinds[static_cast<std::size_t>(std::exchange(before, here)) * kinds +
-                                     static_cast<std::size_t>(here)];
-    if (pair.may_start && at + window_bytes <= text.size() && is_start(text, at))
-      list.push_back({hash_window(text.data() + at), shift + at});
-    if (pair.may_end && at >= window_bytes && is_end(text, at))
-      list.push_back({hash_window(text.data() + at - window_bytes), shift + at - window_bytes});
-  }
-  if (text.size() < window_bytes) return;
-  const std::size_t last = text.size() - window_bytes;
-  list.push_back({hash_window(text.data() + last), shift + last});
+  each_window(text, [&](std::size_t at) {
+    list.push_back({hash_window(text.data() + at), shift + at});
+    return true;
+  });
+}
+
+void TextHasher::each_of(const WindowFilter& wanted, std::string_view text,
+                         const VisitWindow& goes_on) const {
+  each_window(text, [&](std::size_t at) {
+    if (!wanted.may_begin(begin_of(text.data() + at))) return true;
+    const WindowHash hash = hash_window(text.data() + at);
+    return !wanted.may_hold(hash) || goes_on({hash, at});
+  });
 }
 
 WindowHash TextHasher::first_window(std::string_view text) const {

@@ -7,8 +7,11 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 #include <vector>
+
+#include "shaper/classify/window_filter.h"
 
 namespace tasklane {
 
@@ -41,6 +44,9 @@ class TextHasher {
 
   // Appends all windows of `text`; `shift` is added to their places.
   void windows_into(std::vector<Window>& list, std::string_view text, std::size_t shift = 0) const;
+  // Visits in order those that `wanted` may hold, until the visitor says that it has seen enough.
+  using VisitWindow = std::function<bool(const Window&)>;
+  void each_of(const WindowFilter& wanted, std::string_view text, const VisitWindow& goes_on) const;
   // The window at the very start; 0 where the text is shorter than one.
   [[nodiscard]] WindowHash first_window(std::string_view text) const;
 
@@ -48,8 +54,10 @@ class TextHasher {
   static constexpr std::size_t secret_bytes = 192;
 
   [[nodiscard]] WindowHash hash_window(const char* bytes) const;
+  [[nodiscard]] std::uint64_t begin_of(const char* bytes) const;
 
   std::array<unsigned char, secret_bytes> secret_{};
+  std::uint64_t multiplier_ = 1;  // of the first bytes; odd, and as secret
 };
 
 }  // namespace tasklane

@@ -20,14 +20,15 @@ std::uint32_t longest_run(const MessagePrint& message, const WindowSet& text, bo
   std::uint32_t best = 0;
   const std::uint32_t anchor = from_start ? 0 : message.count - 1;
   text.each_place(message.windows[anchor], [&](std::size_t place) {
-    if (best == message.count) return;
-    std::uint32_t run = 0;
-    while (run < message.count) {
-      const std::uint32_t window = from_start ? run : anchor - run;
+    const auto stands = [&](std::uint32_t nth) {
+      const std::uint32_t window = from_start ? nth : anchor - nth;
       const std::size_t expected = place + message.offsets[window] - message.offsets[anchor];
-      if (!text.contains(message.windows[window], expected)) break;
-      ++run;
-    }
+      return text.contains(message.windows[window], expected);
+    };
+    // A longer one has the next window too: in a text that repeats itself hardly any place does.
+    if (best == message.count || !stands(best)) return;
+    std::uint32_t run = 0;
+    while (run < message.count && stands(run)) ++run;
     best = std::max(best, run);
   });
   return best;

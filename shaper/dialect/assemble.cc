@@ -74,6 +74,12 @@ void AnswerAssembler::hold(std::string_view bytes) {
 void AnswerAssembler::lines(std::string_view bytes) {
   while (state_ == StreamState::open && !bytes.empty()) {
     const std::size_t end = bytes.find('\n');
+    const bool whole_here = end != std::string_view::npos && end <= limit_ && held_.empty() && !too_long_;
+    if (whole_here) {
+      line(bytes.substr(0, end));
+      bytes.remove_prefix(end + 1);
+      continue;
+    }
     hold(bytes.substr(0, end));
     if (end == std::string_view::npos) return;
     bytes.remove_prefix(end + 1);
@@ -92,6 +98,13 @@ void AnswerAssembler::finish(bool clean) {
   if (state_ == StreamState::failed) return;
   if (intake_.is_lost()) return fail("the model server's runner ended in mid-answer");
   state_ = StreamState::cut;
+}
+
+void AnswerAssembler::begin_anew(Dialect dialect) {
+  AnswerAssembler next(dialect, keep_, ByteSize{limit_});
+  next.reader_ = std::move(reader_);
+  next.plain_ = std::move(plain_);
+  *this = std::move(next);
 }
 
 void AnswerAssembler::line(std::string_view text) {
@@ -122,7 +135,16 @@ void AnswerAssembler::sse_line(std::string_view text) {
   }
 }
 
+// Behind its first token a piece of text adds nothing to the figures.
+bool AnswerAssembler::says_nothing_new(std::string_view text) {
+  if (keep_ != Keep::figures || one_object_ || !any_text() || !plain_.holds_only_text(text, dialect_))
+    return false;
+  intake_.lost(false);
+  return true;
+}
+
 void AnswerAssembler::object(std::string_view text) {
+  if (says_nothing_new(text)) return;
   auto json = reader_.read(text);
   if (!json) return fail("a line of the answer is no JSON object");
   if (failure(*json, text)) return;

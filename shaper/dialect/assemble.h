@@ -11,6 +11,7 @@
 #include "shaper/dialect/answer_intake.h"
 #include "shaper/dialect/endpoint.h"
 #include "shaper/dialect/json_body.h"
+#include "shaper/dialect/plain_chunk.h"
 
 namespace tasklane {
 
@@ -36,6 +37,8 @@ class AnswerAssembler {
   void feed(std::string_view bytes);
   // The body's end. `clean` false: the connection broke before it.
   void finish(bool clean = true);
+  // Forgets what came, for the next answer; the parsers keep their memory for it.
+  void begin_anew(Dialect dialect);
 
   [[nodiscard]] StreamState state() const { return state_; }
   [[nodiscard]] const std::string& problem() const { return problem_; }  // why it failed, for a person
@@ -56,6 +59,7 @@ class AnswerAssembler {
   void line(std::string_view text);
   void sse_line(std::string_view text);
   void object(std::string_view text);
+  bool says_nothing_new(std::string_view text);
   bool failure(const Json& json, std::string_view text);
   void refuse(const Json& error, std::string_view text);
   void fail(std::string problem);
@@ -69,6 +73,7 @@ class AnswerAssembler {
   int error_status_ = 500;
   AnswerIntake intake_;
   ObjectReader reader_;
+  PlainChunks plain_;  // with Keep::figures
   std::string raw_;
   std::string held_;  // the beginning of a line
   std::size_t kept_bytes_ = 0;

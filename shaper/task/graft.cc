@@ -106,7 +106,8 @@ Result<Graft> graft(const GraftWish& wish) {
   if (chat.model != wish.model) return plain("the server's last chat is with another model");
   if (chat.dialect != wish.dialect || !takes_next_message(wish.dialect))
     return plain("the server's last chat was asked by another API");
-  if (chat.answer.empty()) return plain("the server's last chat has no answer in words");
+  const std::string& answer = chat.answer.words();
+  if (answer.empty()) return plain("the server's last chat has no answer in words");
   OrderedJson task = wish.task;
   std::optional<std::string> system = system_of(task);
   const std::string* prompt = system ? last_user_text(task, wish.dialect) : nullptr;
@@ -114,7 +115,7 @@ Result<Graft> graft(const GraftWish& wish) {
   Result<OrderedJson> body = parse_object(chat.body);
   if (!body) return body.error();
   std::vector<ChatText> said = texts_of(*body);
-  said.push_back({false, chat.answer});
+  said.push_back({false, answer});
   const Result<Unquoted> unquoted = without_quote(*prompt, said, wish_of(wish.request_class));
   if (!unquoted) return unquoted.error();
   if (!surely_this_chat(*unquoted, wish)) return plain("what it quotes is too short to tell the chat");
@@ -126,8 +127,7 @@ Result<Graft> graft(const GraftWish& wish) {
   made.chat = chat.chat.value();
   made.chat_tokens = chat.tokens;
   if (!fits(*body, made, task, wish.dialect)) return plain("with the chat it would not fit the context");
-  std::optional<OrderedJson> whole =
-      with_next_message(std::move(*body), chat.answer, message, task, wish.dialect);
+  std::optional<OrderedJson> whole = with_next_message(std::move(*body), answer, message, task, wish.dialect);
   if (!whole) return plain("the server's last chat does not end with the person's message");
   made.json = std::move(*whole);
   return Result<Graft>(boost::system::in_place_value, std::move(made));

@@ -12,12 +12,13 @@
 #include "shaper/base/time.h"
 #include "shaper/dialect/endpoint.h"
 #include "shaper/server/server_key.h"
+#include "shaper/task/kept_answer.h"
 
 namespace tasklane {
 
 struct KeptChat {
-  std::string body;    // of its request, decoded
-  std::string answer;  // as its next turn quotes it; empty: it has none that is one text
+  std::string body;  // of its request, decoded
+  KeptAnswer answer;
   Dialect dialect = Dialect::none;
   std::string model;
   Tenant tenant;

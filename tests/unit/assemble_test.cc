@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "shaper/dialect/assemble.h"
 
@@ -152,6 +153,77 @@ TEST(Assemble, OfAPassingChatItKeepsNoText) {
   EXPECT_EQ(assembler.answer().content, "");
   EXPECT_TRUE(assembler.answer().envelope.empty());
   EXPECT_EQ(assembler.raw(), "");
+}
+
+// What a chat's figures are read from, and what only looks like it.
+std::string any_line(std::mt19937& random, bool ollama) {
+  static const std::vector<std::string> of_ollama{
+      R"({"model":"m","created_at":"t","message":{"role":"assistant","content":"\"done\":true"},"done":false})",
+      R"({"model":"m","message":{"content":"a","tool_calls":[{"function":{"name":"f"}}]},"done":false})",
+      R"({"model":"m","message":{"content":"b"},"done":false,"prompt_eval_count":7})",
+      R"({"model":"m","message":{"content":"c"},"done":false,"done":true,"eval_count":2})",
+      R"({"model":"m","message":{"content":""},"done":true,"done_reason":"stop","prompt_eval_count":10,"eval_count":3})",
+      R"({"model":"m","message":{"content":"d"},"done":false,"done_reason":"length"})",
+      R"({"model":"m","message":{"content":"d"},"done":true})",
+      R"({"model":"m","response":"e","thinking":"f","done":false})",
+      R"({"model":"m","response":{"error":"g"},"done":false})",
+      R"({"message":{"content":"h"},"error":""})",
+      R"({"error":"the runner is gone"})",
+      R"({"message":{"content":"\ud83e"},"done":false})",
+      R"({"message":{"content":"cut"},"do)",
+      R"(null)"};
+  static const std::vector<std::string> of_openai{
+      R"(data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}],"model":"m","object":"o"})",
+      R"(data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}],"model":"m","usage":null})",
+      R"(data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}],"model":"m"})",
+      R"(data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}],"model":""})",
+      R"(data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}],"model":null})",
+      R"(data: {"choices":[{"index":0,"delta":{"content":"a"}}],"model":"m","timings":{"cache_n":3,"prompt_n":4}})",
+      R"(data: {"choices":[],"model":"m","usage":{"prompt_tokens":5,"completion_tokens":6}})",
+      R"(data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"name":"f"}}]}}],"model":"m"})",
+      R"(data: {"choices":[{"index":0,"text":"a","logprobs":null}],"model":"m"})",
+      R"(data: {"message":"no choices","type":"error","code":500})",
+      R"(data: {"choices":[{"index":0,"delta":{"content":"a"}}],"model":"m","error":{"code":503,"message":"b"}})",
+      R"(data: {"choices":[{"index":0,"delta":{"content":"a"}}],"model":"m","error":""})",
+      R"(data: {"choices":{},"model":"m"})",
+      R"(event: error)",
+      R"(: a ping)",
+      R"(data: [DONE])",
+      R"(data: {"cho)"};
+  const auto& lines = ollama ? of_ollama : of_openai;
+  // Mostly the first, as in a true stream.
+  return lines[random() % 3 != 0 ? 0 : random() % lines.size()] + "\n";
+}
+
+// With Keep::figures most lines are not made a tree of.
+TEST(Assemble, OfAPassingChatItTellsWhatTheWholeAnswerTells) {
+  std::mt19937 random(7);
+  AnswerAssembler figures(Dialect::none, Keep::figures);
+  for (int round = 0; round < 4000; ++round) {
+    const bool ollama = round % 2 == 0;
+    const Dialect dialect = ollama ? round % 4 == 0 ? Dialect::ollama_chat : Dialect::ollama_generate
+                            : round % 4 == 1 ? Dialect::openai_chat
+                                             : Dialect::openai_completions;
+    std::string stream;
+    for (std::size_t lines = 1 + random() % 8; lines > 0; --lines) stream += any_line(random, ollama);
+    figures.begin_anew(dialect);
+    for (std::size_t at = 0; at < stream.size();) {
+      const std::size_t count = 1 + random() % 200;
+      figures.feed(std::string_view(stream).substr(at, count));
+      at += count;
+    }
+    figures.finish();
+    const AnswerAssembler whole = fed(dialect, stream);
+    SCOPED_TRACE(stream);
+    ASSERT_EQ(figures.state(), whole.state());
+    ASSERT_EQ(figures.problem(), whole.problem());
+    ASSERT_EQ(figures.error_status(), whole.error_status());
+    ASSERT_EQ(figures.any_text(), whole.any_text());
+    ASSERT_EQ(figures.answer().finish_reason, whole.answer().finish_reason);
+    ASSERT_EQ(figures.figures().prompt_tokens, whole.figures().prompt_tokens);
+    ASSERT_EQ(figures.figures().generated_tokens, whole.figures().generated_tokens);
+    ASSERT_EQ(figures.figures().cached_tokens, whole.figures().cached_tokens);
+  }
 }
 
 TEST(Assemble, OfAPassingChatALongLineIsSkippedAndTheFiguresStillCome) {

@@ -22,7 +22,7 @@ const Time noon{std::chrono::hours(12)};
 KeptChat kept(const Json& body, const std::string& answer, Dialect dialect) {
   KeptChat chat;
   chat.body = body.dump();
-  chat.answer = answer;
+  chat.answer = KeptAnswer(answer);
   chat.dialect = dialect;
   chat.model = body["model"];
   chat.tenant = Tenant(1);

@@ -86,7 +86,7 @@ class Living : public testing::Test {
         {"tools", nlohmann::ordered_json::array({1})},
         {"stream",
          true}}.dump();
-    chat->answer = answer;
+    chat->answer = KeptAnswer(answer);
     chat->dialect = Dialect::openai_chat;
     chat->model = "big";
     chat->tenant = tenant_;

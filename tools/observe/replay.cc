@@ -216,7 +216,7 @@ void Host::ask_chat(std::size_t place, Ticket ticket, const std::string& body, S
   if (!parsed) return;
   if (ruled(request.server)) lanes_.desk().chat_begins(ticket, world_.now());
   const auto stay = std::make_shared<Stay>(fate, world_);
-  KeptChat kept{body, "", endpoint.dialect, request.model, request.found.tenant, ticket.chat};
+  KeptChat kept{body, {}, endpoint.dialect, request.model, request.found.tenant, ticket.chat};
   kept.arrived = world_.now();
   const auto over = std::make_shared<bool>(false);
   const std::uint64_t running = server.server->submit(
@@ -249,7 +249,7 @@ void Host::chat_answered(std::size_t place, const Ticket& ticket, SimulatedServe
                          const sim::Usage& usage) {
   if (ruled(trace_.requests[place].server)) {
     if (const PromptPart* const quoted = synthetic_.quoted_answer(trace_.requests[place]); quoted != nullptr)
-      kept.answer = Synthetic::text(*quoted, server.model->bytes_per_token);
+      kept.answer = KeptAnswer(Synthetic::text(*quoted, server.model->bytes_per_token));
     lanes_.chat_answered(ticket, std::move(kept), usage, options_.config->original().rewarm);
   }
   ended(place);

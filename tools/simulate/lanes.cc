@@ -50,7 +50,7 @@ void Lanes::rewarm(const Rewarm& wish) {
   if (at == nullptr || chat == nullptr) return desk_.finished(wish.id, nullptr, world_.now());
   rewarming_.begun(key);
   sim::Work work;
-  if (const auto body = rewarm_body(chat->body, chat->dialect, chat->answer))
+  if (const auto body = rewarm_body(chat->body, chat->dialect, chat->answer.words()))
     if (auto parsed = sim::parse_generation(chat->dialect, *body, at->flavour()))
       work = std::move(parsed->work);
   work.model = chat->model;

@@ -31,7 +31,7 @@ std::string GraftTeller::tell_task(const SeenRequest& seen, bool wanted) const {
   Result<OrderedJson> task = parse_object(seen.body->json);
   if (!task) return "no: " + task.error().what;
   KeptChat chat = *last_;
-  chat.answer = quoted_answer(prompt_text(*seen.body));
+  chat.answer = KeptAnswer(quoted_answer(prompt_text(*seen.body)));
   const std::string model(seen.body->model);
   const Result<Graft> made = graft({chat, *task, seen.endpoint.dialect, seen.classification.request_class,
                                     model, seen.classification.tenant, chat.ended});

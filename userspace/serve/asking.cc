@@ -79,7 +79,7 @@ Awaitable<bool> Connection::run_exchange(Request& request, Reading& reading,
   Exchange::Report report = co_await exchange.run(std::move(outgoing));
   if (prompt) prompt->near = report.near;
   if (prompt && report.answer.end == AnswerEnd::complete && report.answer.status == 200)
-    context_.rewarmer->remember(server, request.id, std::move(*prompt), report.answer.copy);
+    context_.rewarmer->remember(server, request.id, std::move(*prompt), std::move(report.answer.copy));
   else if (generates && context_.rewarmer != nullptr)
     context_.rewarmer->forget(server);
   stay.end();

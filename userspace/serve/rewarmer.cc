@@ -3,9 +3,7 @@
 #include <optional>
 #include <utility>
 
-#include "shaper/base/trimmed.h"
 #include "shaper/dialect/assemble.h"
-#include "shaper/dialect/thoughts.h"
 #include "shaper/http/head_rewrite.h"
 #include "shaper/task/rewarm.h"
 #include "userspace/serve/reading.h"
@@ -25,22 +23,8 @@ constexpr std::size_t most_common = 8;
 constexpr std::size_t longest_with_common = 1U << 20;
 constexpr std::size_t most_servers = Book::most_servers;
 constexpr int bad_request = 400;
-
-AnswerAssembler assembled(const std::string& answer, Dialect dialect) {
-  AnswerAssembler assembler(dialect);
-  assembler.feed(answer);
-  assembler.finish();
-  return assembler;
-}
-
-// As the front end sends it with the next turn: without thoughts. Empty where it is not one text.
-std::string text_of(const AnswerAssembler& said) {
-  const bool plain = said.state() == StreamState::complete && said.answer().tool_calls.empty();
-  if (!plain) return {};
-  const std::string& content = said.answer().content;
-  const std::string_view text = behind_thoughts(content);
-  return std::string(text.size() < content.size() ? trimmed(text) : text);
-}
+// What a parser has taken for a longer one is given back.
+constexpr std::size_t longest_line_in_mind = 64U << 10;
 
 std::size_t tokens_of(const UpstreamFigures& figures) {
   const std::uint64_t prompt = prompt_of(figures);
@@ -81,27 +65,37 @@ Rewarmer::Rewarmer(RelayContext& context, Duration pause)
   context_.lanes.rewarm_with([this](const Rewarm& wish) { begin(wish); });
 }
 
-void Rewarmer::remember(const ServerKey& server, RequestId id, ChatPrompt prompt, const std::string& answer) {
+// Of a whole answer, which is put together only where its words are needed.
+UpstreamFigures Rewarmer::figures_in(std::string_view answer, Dialect dialect) {
+  figures_.begin_anew(dialect);
+  figures_.feed(answer);
+  figures_.finish();
+  UpstreamFigures found = figures_.figures();
+  if (answer.size() > longest_line_in_mind) figures_ = AnswerAssembler(dialect, Keep::figures);
+  return found;
+}
+
+void Rewarmer::remember(const ServerKey& server, RequestId id, ChatPrompt prompt, std::string answer) {
   if (prompts_.size() >= most_servers && !prompts_.contains(server)) {
     for (const auto& [other, known] : prompts_) context_.chats.forget(other);
     prompts_.clear();
   }
   KeptChat& chat = prompt.chat;
-  const AnswerAssembler said = assembled(answer, chat.dialect);
+  const UpstreamFigures figures = figures_in(answer, chat.dialect);
   const ModelKey model{server, chat.model};
-  context_.book.slices(model, chat.dialect).chat(said.figures());
-  context_.book.grafts(model, chat.dialect).other(said.figures());
-  see_cut(prompt, said.figures());
+  context_.book.slices(model, chat.dialect).chat(figures);
+  context_.book.grafts(model, chat.dialect).other(figures);
+  see_cut(prompt, figures);
   const Upstream& wants = context_.config->original();
   Prompts& prompts = prompts_[server];
   prompts.ahead.clear();
-  const bool ahead = wants.prewarm && prompt.near && Rewarming::tells_its_time(said.figures());
+  const bool ahead = wants.prewarm && prompt.near && Rewarming::tells_its_time(figures);
   if (ahead && chat.body.size() <= longest_with_common) remember_common(prompts, prompt);
   const bool again = wants.rewarm && prompt.near;
-  const bool rewarms = rewarming_.chat_answered(server, id, chat.chat, said.figures(), again, now());
+  const bool rewarms = rewarming_.chat_answered(server, id, chat.chat, figures, again, now());
   if (!rewarms && !wants.graft) return forget(server);
-  chat.answer = text_of(said);
-  chat.tokens = tokens_of(said.figures());
+  chat.answer = KeptAnswer(std::move(answer), chat.dialect);
+  chat.tokens = tokens_of(figures);
   chat.ended = now();
   prompts.prompt = std::make_shared<const ChatPrompt>(std::move(prompt));
   if (wants.graft)
@@ -208,7 +202,7 @@ void Rewarmer::begin(const Rewarm& wish) {
 // loop.
 Awaitable<std::string> Rewarmer::body_for(ServerKey server, PromptPtr prompt) {
   const std::string_view answer =
-      context_.book.rewarm(server).refuses_answers ? std::string_view() : prompt->chat.answer;
+      context_.book.rewarm(server).refuses_answers ? std::string_view() : prompt->chat.answer.words();
   std::string body;
   const auto write = [&] {
     if (Result<std::string> made = rewarm_body(prompt->chat.body, prompt->chat.dialect, answer))

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "shaper/dialect/assemble.h"
 #include "shaper/dialect/endpoint.h"
 #include "shaper/task/rewarming.h"
 #include "userspace/serve/lanes.h"
@@ -34,7 +35,7 @@ class Rewarmer {
   [[nodiscard]] static bool keeps(std::size_t body_size) { return body_size <= KeptChats::longest_body; }
   // The chat `id` was answered with `answer`, a whole body in its dialect, of which `prompt` has no word yet.
   // Call it before it leaves its lane.
-  void remember(const ServerKey& server, RequestId id, ChatPrompt prompt, const std::string& answer);
+  void remember(const ServerKey& server, RequestId id, ChatPrompt prompt, std::string answer);
   // The last chat that this server has seen is none that is kept.
   void forget(const ServerKey& server);
   // The front end's page was opened: after a pause the last chats' system prompts and tools are asked for,
@@ -65,6 +66,7 @@ class Rewarmer {
   Awaitable<bool> ask_now(Run& run, ServerKey server, PromptPtr prompt, std::string body);
   void note(const ServerKey& server, const PromptPtr& prompt, const Collected& collected,
             const UpstreamFigures& figures, Time begun);
+  UpstreamFigures figures_in(std::string_view answer, Dialect dialect);
   void see_cut(const ChatPrompt& prompt, const UpstreamFigures& figures);
   static void remember_common(Prompts& prompts, const ChatPrompt& prompt);
   [[nodiscard]] std::vector<PromptPtr> to_ask_ahead(const ServerKey& server, const Prompts& prompts) const;
@@ -72,7 +74,8 @@ class Rewarmer {
   RelayContext& context_;
   Duration pause_;
   Rewarming rewarming_;
-  std::map<ServerKey, Prompts> prompts_;  // of the servers on which chats are rewarmed
+  AnswerAssembler figures_{Dialect::none, Keep::figures};  // of the answer that is looked at
+  std::map<ServerKey, Prompts> prompts_;                   // of the servers on which chats are rewarmed
 };
 
 }  // namespace tasklane

@@ -100,7 +100,7 @@ void Shaped::ask(Asked asked, Done done) {
   std::optional<TaskPlan> plan = plan_task({id, endpoint, &body, classification, decision, client});
   if (plan.has_value() == (asked.request_class == RequestClass::chat)) ++misjudged_;
   if (!plan) {
-    KeptChat kept{request.body,       "", endpoint.dialect, std::string(body.model), classification.tenant,
+    KeptChat kept{request.body,       {}, endpoint.dialect, std::string(body.model), classification.tenant,
                   classification.chat};
     kept.arrived = world_.now();
     return ask_chat(
@@ -131,8 +131,9 @@ void Shaped::ask_chat(Chat chat, Done done) {
 
 void Shaped::chat_answered(Chat chat, const sim::Usage& usage) {
   const RequestId id = chat.ticket.id;
-  chat.kept.answer = words_of(chat.asked.answer);
-  said_[chat.asked.chat].push_back(chat.kept.answer);
+  const std::string words = words_of(chat.asked.answer);
+  said_[chat.asked.chat].push_back(words);
+  chat.kept.answer = KeptAnswer(words);
   lanes_.chat_answered(chat.ticket, std::move(chat.kept), usage, config_.original().rewarm);
   classifier_.ended(id, world_.now());
 }

@@ -28,7 +28,7 @@ class Identity {
   [[nodiscard]] constexpr bool known() const { return value_ != 0; }
   // For hashing it into a key. Never to be compared with that of another type.
   [[nodiscard]] constexpr std::uint64_t value() const { return value_; }
-  constexpr auto operator<=>(const Identity&) const = default;  // NOLINT(modernize-use-nullptr)
+  constexpr auto operator<=>(const Identity&) const = default;
 
  private:
   std::uint64_t value_ = 0;

@@ -14,7 +14,7 @@ namespace tasklane {
 // Of whatever currency the price list is in; no price and no sum here comes near the ends of its range.
 struct Money {
   std::int64_t picos = 0;
-  auto operator<=>(const Money&) const = default;  // NOLINT: no pointer here
+  auto operator<=>(const Money&) const = default;
   Money& operator+=(Money other) {
     picos += other.picos;
     return *this;

@@ -9,7 +9,7 @@
 namespace tasklane {
 namespace {
 
-using Unit = std::pair<std::string_view, double>;
+using NamedUnit = std::pair<std::string_view, double>;
 
 struct Quantity {
   double number;
@@ -29,7 +29,7 @@ Result<Quantity> split(std::string_view text, std::string_view example) {
 }
 
 template <std::size_t N>
-Result<double> scale(std::string_view text, const std::array<Unit, N>& units, std::string_view example) {
+Result<double> scale(std::string_view text, const std::array<NamedUnit, N>& units, std::string_view example) {
   const Result<Quantity> quantity = split(text, example);
   if (!quantity) return quantity.error();
   for (const auto& [name, factor] : units)
@@ -49,15 +49,15 @@ std::string with_unit(double number, const char* unit) {
 }  // namespace
 
 Result<ByteSize> parse_byte_size(std::string_view text) {
-  static constexpr std::array<Unit, 9> units{{{"", 1.0},
-                                              {"B", 1.0},
-                                              {"kB", 1e3},
-                                              {"KiB", 1024.0},
-                                              {"MB", 1e6},
-                                              {"MiB", 1024.0 * 1024},
-                                              {"GB", 1e9},
-                                              {"GiB", 1024.0 * 1024 * 1024},
-                                              {"K", 1024.0}}};
+  static constexpr std::array<NamedUnit, 9> units{{{"", 1.0},
+                                                   {"B", 1.0},
+                                                   {"kB", 1e3},
+                                                   {"KiB", 1024.0},
+                                                   {"MB", 1e6},
+                                                   {"MiB", 1024.0 * 1024},
+                                                   {"GB", 1e9},
+                                                   {"GiB", 1024.0 * 1024 * 1024},
+                                                   {"K", 1024.0}}};
   const Result<double> bytes = scale(text, units, "\"64MiB\"");
   if (!bytes) return bytes.error();
   if (*bytes >= 9.2e18)
@@ -66,7 +66,7 @@ Result<ByteSize> parse_byte_size(std::string_view text) {
 }
 
 Result<Duration> parse_duration(std::string_view text) {
-  static constexpr std::array<Unit, 6> units{
+  static constexpr std::array<NamedUnit, 6> units{
       {{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1.0}, {"m", 60.0}, {"h", 3600.0}}};
   const Result<double> seconds = scale(text, units, "\"400ms\" or \"1.5s\"");
   if (!seconds) return seconds.error();
@@ -75,19 +75,19 @@ Result<Duration> parse_duration(std::string_view text) {
 }
 
 Result<Rate> parse_rate(std::string_view text) {
-  static constexpr std::array<Unit, 3> units{{{"/s", 1.0}, {"/m", 1.0 / 60}, {"/h", 1.0 / 3600}}};
+  static constexpr std::array<NamedUnit, 3> units{{{"/s", 1.0}, {"/m", 1.0 / 60}, {"/h", 1.0 / 3600}}};
   const Result<double> rate = scale(text, units, "\"2/s\" or \"30/m\"");
   if (!rate) return rate.error();
   return Rate{*rate};
 }
 
 Result<double> parse_percent(std::string_view text) {
-  static constexpr std::array<Unit, 1> units{{{"%", 0.01}}};
+  static constexpr std::array<NamedUnit, 1> units{{{"%", 0.01}}};
   return scale(text, units, "\"5%\"");
 }
 
 std::string to_text(ByteSize size) {
-  static constexpr std::array<Unit, 3> units{
+  static constexpr std::array<NamedUnit, 3> units{
       {{"GiB", 1024.0 * 1024 * 1024}, {"MiB", 1024.0 * 1024}, {"KiB", 1024.0}}};
   const auto bytes = static_cast<double>(size.bytes);
   for (const auto& [name, factor] : units)

@@ -12,7 +12,7 @@ namespace tasklane {
 
 struct ByteSize {
   std::uint64_t bytes = 0;
-  auto operator<=>(const ByteSize&) const = default;  // NOLINT: no pointer here
+  auto operator<=>(const ByteSize&) const = default;
 };
 
 // Events per second.

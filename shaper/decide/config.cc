@@ -15,7 +15,6 @@
 namespace tasklane {
 namespace {
 
-constexpr std::int64_t highest_port = 65535;
 constexpr std::size_t longest_socket_path = 107;  // unix(7): sun_path, without its last byte
 
 void add_intercept(const JsonCursor& at, Config& config) {

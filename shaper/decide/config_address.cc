@@ -11,7 +11,6 @@
 namespace tasklane {
 namespace {
 
-constexpr std::int64_t highest_port = 65535;
 constexpr std::uint16_t http_port = 80;
 constexpr std::uint16_t https_port = 443;
 

@@ -10,6 +10,8 @@
 
 namespace tasklane {
 
+inline constexpr std::int64_t highest_port = 65535;
+
 struct HostPort {
   std::string host;  // without brackets
   std::uint16_t port = 0;

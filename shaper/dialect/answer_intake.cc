@@ -7,19 +7,19 @@
 namespace tasklane {
 namespace {
 
-const OrderedJson* find(const OrderedJson& object, std::string_view key) {
+const OrderedJson* own_member(const OrderedJson& object, std::string_view key) {
   return object.is_object() ? member(object, key) : nullptr;
 }
 
 }  // namespace
 
 std::string text_at(const OrderedJson& object, std::string_view key) {
-  const OrderedJson* value = find(object, key);
+  const OrderedJson* value = own_member(object, key);
   return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
 }
 
 void read_count(std::optional<std::uint64_t>& into, const OrderedJson& object, std::string_view key) {
-  const OrderedJson* value = find(object, key);
+  const OrderedJson* value = own_member(object, key);
   if (value == nullptr || !value->is_number()) return;
   const double number = value->get<double>();
   if (number >= 0 && number < 1e15) into = static_cast<std::uint64_t>(number);
@@ -27,14 +27,14 @@ void read_count(std::optional<std::uint64_t>& into, const OrderedJson& object, s
 
 void read_time(std::optional<Duration>& into, const OrderedJson& object, std::string_view key,
                double unit_seconds) {
-  const OrderedJson* value = find(object, key);
+  const OrderedJson* value = own_member(object, key);
   if (value == nullptr || !value->is_number()) return;
   const double seconds = value->get<double>() * unit_seconds;
   if (seconds >= 0 && seconds < 1e8) into = from_seconds(seconds);
 }
 
 void AnswerIntake::text(std::string& into, const OrderedJson& object, std::string_view key) {
-  const OrderedJson* value = find(object, key);
+  const OrderedJson* value = own_member(object, key);
   if (value == nullptr || !value->is_string()) return;
   const auto& text = value->get_ref<const std::string&>();
   any_text_ = any_text_ || !text.empty();
@@ -43,7 +43,7 @@ void AnswerIntake::text(std::string& into, const OrderedJson& object, std::strin
 
 void AnswerIntake::tool_call(const OrderedJson& call, std::optional<std::uint64_t> index) {
   any_text_ = true;
-  const OrderedJson* function = find(call, "function");
+  const OrderedJson* function = own_member(call, "function");
   if (!keeps_text_ || function == nullptr) return;
   const std::size_t next = answer_.tool_calls.size();
   const std::size_t place = index ? call_places_.try_emplace(*index, next).first->second : next;
@@ -51,7 +51,7 @@ void AnswerIntake::tool_call(const OrderedJson& call, std::optional<std::uint64_
   ToolCall& into = answer_.tool_calls[place];
   if (const std::string id = text_at(call, "id"); !id.empty()) into.id = id;
   into.name += text_at(*function, "name");
-  const OrderedJson* arguments = find(*function, "arguments");
+  const OrderedJson* arguments = own_member(*function, "arguments");
   if (arguments == nullptr) return;
   into.arguments += arguments->is_string() ? arguments->get<std::string>() : to_wire_json(*arguments);
 }

@@ -14,7 +14,7 @@
 namespace tasklane {
 namespace {
 
-using Json = nlohmann::json;  // sorts its keys
+using SortedJson = nlohmann::json;  // sorts its keys
 
 constexpr std::array<std::string_view, 5> without{"model", "stream", "stream_options", "keep_alive",
                                                   "chat_id"};
@@ -28,9 +28,9 @@ const OrderedJson* lone_text(const OrderedJson& content) {
   return type != nullptr && *type == "text" && text != nullptr && text->is_string() ? text : nullptr;
 }
 
-Json canonical(const OrderedJson& value) {
+SortedJson canonical(const OrderedJson& value) {
   if (value.is_object()) {
-    Json object = Json::object();
+    SortedJson object = SortedJson::object();
     for (const auto& [key, entry] : value.items()) {
       if (entry.is_null()) continue;
       const OrderedJson* text = key == "content" ? lone_text(entry) : nullptr;
@@ -39,7 +39,7 @@ Json canonical(const OrderedJson& value) {
     return object;
   }
   if (value.is_array()) {
-    Json array = Json::array();
+    SortedJson array = SortedJson::array();
     for (const OrderedJson& entry : value) array.push_back(canonical(entry));
     return array;
   }
@@ -63,15 +63,15 @@ Canonical::Canonical(std::uint64_t secret_low, std::uint64_t secret_high) {
 
 CanonicalKey Canonical::key_of(Tenant tenant, RequestClass request_class, Dialect dialect,
                                std::string_view model, const OrderedJson& body) const {
-  Json json = canonical(body);
+  SortedJson json = canonical(body);
   for (const std::string_view key : without) json.erase(std::string(key));
   if (const auto options = json.find("options"); options != json.end() && options->empty())
     json.erase(options);
-  const std::optional<Json> said = neutral(json, dialect);
-  const Json whole = Json::array({tenant.value(), std::string(to_text(request_class)),
-                                  said ? std::string() : std::string(to_text(dialect)), std::string(model),
-                                  said.value_or(json)});
-  const std::string text = whole.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::optional<SortedJson> said = neutral(json, dialect);
+  const SortedJson whole = SortedJson::array({tenant.value(), std::string(to_text(request_class)),
+                                              said ? std::string() : std::string(to_text(dialect)),
+                                              std::string(model), said.value_or(json)});
+  const std::string text = whole.dump(-1, ' ', false, SortedJson::error_handler_t::replace);
   const XXH128_hash_t hash =
       XXH3_128bits_withSecret(text.data(), text.size(), secret_.data(), secret_.size());
   return {hash.low64, hash.high64};

@@ -7,7 +7,7 @@
 namespace tasklane {
 namespace {
 
-using Json = nlohmann::json;
+using SortedJson = nlohmann::json;
 
 bool is_simple(const Question& question) {
   const bool may_think = question.think && question.think->value != false;
@@ -22,12 +22,12 @@ bool is_one_text(const Turn& turn) {
 
 }  // namespace
 
-std::optional<Json> neutral(const Json& body, Dialect dialect) {
+std::optional<SortedJson> neutral(const SortedJson& body, Dialect dialect) {
   const auto hear = dialect_row(dialect).hear;
   if (hear == nullptr) return std::nullopt;
   const Result<Question> question = hear(OrderedJson(body));
   if (!question || !is_simple(*question)) return std::nullopt;
-  Json said = Json::object();
+  SortedJson said = SortedJson::object();
   for (const Turn& turn : question->turns) {
     if (!is_one_text(turn)) return std::nullopt;
     said["messages"].push_back({{"role", turn.role}, {"content", turn.parts.front().text}});

@@ -8,7 +8,7 @@
 namespace tasklane {
 namespace {
 
-constexpr std::string_view line_end = "\r\n";
+constexpr std::string_view line_break = "\r\n";
 
 bool is_among(std::string_view name, const auto& names) {
   return std::any_of(names.begin(), names.end(),
@@ -39,26 +39,26 @@ std::string rewrite_head(std::string_view head, const HeadChanges& changes) {
   bool first = true;
   bool host_written = false;
   while (!head.empty()) {
-    const std::string_view line = head.substr(0, head.find(line_end) + line_end.size());
+    const std::string_view line = head.substr(0, head.find(line_break) + line_break.size());
     head.remove_prefix(line.size());
-    if (line == line_end) break;
+    if (line == line_break) break;
     const std::string_view name = line.substr(0, line.find(':'));
     if (first) {
       out += first_line(line, changes);
       first = false;
     } else if (changes.host && equal_names(name, "Host")) {
-      if (!host_written) out.append("Host: ").append(*changes.host).append(line_end);
+      if (!host_written) out.append("Host: ").append(*changes.host).append(line_break);
       host_written = true;
     } else if (!left_out(name, changes)) {
       out += line;
     }
   }
-  if (changes.host && !host_written) out.append("Host: ").append(*changes.host).append(line_end);
+  if (changes.host && !host_written) out.append("Host: ").append(*changes.host).append(line_break);
   if (changes.content_length) out += "Content-Length: " + std::to_string(*changes.content_length) + "\r\n";
   if (changes.chunked) out += "Transfer-Encoding: chunked\r\n";
-  for (const std::string& line : changes.added) out.append(line).append(line_end);
+  for (const std::string& line : changes.added) out.append(line).append(line_break);
   if (changes.close || changes.last) out += "Connection: close\r\n";
-  return out.append(line_end);
+  return out.append(line_break);
 }
 
 }  // namespace tasklane

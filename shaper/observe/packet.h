@@ -29,7 +29,7 @@ std::optional<LinkLayer> link_layer_of(int number);
 struct SocketName {
   IpBytes address{};
   std::uint16_t port = 0;
-  auto operator<=>(const SocketName&) const = default;  // NOLINT(modernize-use-nullptr)
+  auto operator<=>(const SocketName&) const = default;
 };
 // "127.0.0.1", "fd00::1".
 std::string address_text(const IpBytes& address);

@@ -32,7 +32,7 @@ class CutPrompts {
   struct Of {
     std::string client;  // address
     std::string model;
-    auto operator<=>(const Of&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 errs
+    auto operator<=>(const Of&) const = default;
   };
 
   // Whether a body of so many bytes has more in it than these figures explain, at best.

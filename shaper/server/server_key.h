@@ -9,8 +9,8 @@
 namespace tasklane {
 
 struct ServerKey {
-  std::string name;                                    // as statistics show it
-  auto operator<=>(const ServerKey&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 errs
+  std::string name;  // as statistics show it
+  auto operator<=>(const ServerKey&) const = default;
 };
 
 struct ModelKey {

@@ -9,7 +9,7 @@ namespace tasklane {
 
 struct UpstreamKey {
   std::string name;
-  auto operator<=>(const UpstreamKey&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 errs
+  auto operator<=>(const UpstreamKey&) const = default;
 };
 
 }  // namespace tasklane

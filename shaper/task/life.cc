@@ -7,6 +7,7 @@
 
 #include "shaper/dialect/json_body.h"
 #include "shaper/dialect/translate.h"
+#include "shaper/http/status.h"
 
 namespace tasklane {
 namespace {
@@ -14,9 +15,9 @@ namespace {
 using State = Life::State;
 using Event = Life::Event;
 
-constexpr int over_rate = 429;
-constexpr int bad_gateway = 502;
-constexpr int not_now = 503;
+using http_status::bad_gateway;
+using http_status::not_now;
+using http_status::over_rate;
 
 constexpr std::uint32_t among(std::initializer_list<State> states) {
   std::uint32_t set = 0;

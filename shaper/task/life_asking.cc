@@ -3,14 +3,15 @@
 
 #include "shaper/dialect/contract.h"
 #include "shaper/dialect/suggestion.h"
+#include "shaper/http/status.h"
 #include "shaper/task/life.h"
 
 namespace tasklane {
 namespace {
 
-constexpr int ok = 200;
-constexpr int bad_request = 400;
-constexpr int bad_gateway = 502;
+using http_status::bad_gateway;
+using http_status::bad_request;
+using http_status::ok;
 
 }  // namespace
 

@@ -3,13 +3,14 @@
 
 #include "shaper/decide/spoken.h"
 #include "shaper/dialect/translate.h"
+#include "shaper/http/status.h"
 #include "shaper/task/life.h"
 
 namespace tasklane {
 namespace {
 
-constexpr int ok = 200;
-constexpr int not_now = 503;
+using http_status::not_now;
+using http_status::ok;
 
 }  // namespace
 
@@ -125,7 +126,7 @@ bool Life::goes_beside_chats(const MadeBody& made) const {
 // Whether it is to be asked once more, without what may have been refused. Only where that is answered is it
 // known that it was, and no other fault of the request; but until then nothing goes beside a chat there.
 bool Life::learn_priority(const Reply& reply, const AnswerAssembler& assembler, Time now) {
-  constexpr int bad_request = 400;
+  using http_status::bad_request;
   constexpr int not_understood = 422;
   // Some say it within an answer of status 200.
   const bool within = reply.status == ok && !assembler.error_words().empty() && !assembler.any_text();

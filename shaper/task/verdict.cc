@@ -8,11 +8,12 @@
 #include "shaper/base/trimmed.h"
 #include "shaper/dialect/contract.h"
 #include "shaper/dialect/thoughts.h"
+#include "shaper/http/status.h"
 
 namespace tasklane {
 namespace {
 
-constexpr int ok = 200;
+using http_status::ok;
 constexpr int first_error = 400;
 // So many objects are tried among the thoughts, from the last one on.
 constexpr int most_tries = 16;

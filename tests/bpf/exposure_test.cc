@@ -65,14 +65,16 @@ TEST_F(ExposureTest, AnotherHostThatUsesTheSamePortAsAnOwnDialIsSteered) {
   const BareAgent agent(host());
   for (const auto& [to, from] :
        {std::pair(host_ipv4(), cable_.second_ipv4), std::pair(host_ipv6(), cable_.second_ipv6)}) {
-    OwnDial dial = host().run([&] { return agent->dialer().local_socket(to.address.family); }).value();
+    OwnDial dial =
+        host().run([&, family = to.address.family] { return agent->dialer().local_socket(family); }).value();
     const std::uint16_t port = local_address_of(dial.socket.get()).value().port;
     EXPECT_EQ(ask_who(other(), to, at(from, port)), "agent");
     EXPECT_EQ(who_answers(dial, to), "model");
   }
   for (const auto& [to, from] :
        {std::pair(host_ipv4(), cable_.second_ipv4), std::pair(host_ipv6(), cable_.second_ipv6)}) {
-    OwnDial dial = host().run([&] { return agent->dialer().socket_from(to.address, ""); }).value();
+    OwnDial dial =
+        host().run([&, address = to.address] { return agent->dialer().socket_from(address, ""); }).value();
     const std::uint16_t port = local_address_of(dial.socket.get()).value().port;
     EXPECT_EQ(ask_who(other(), to, at(from, port)), "agent");
     EXPECT_EQ(who_answers(dial, to), "model");

@@ -249,8 +249,8 @@ class Schedule {
     for (const auto& [id, one] : requests_) {
       if (!waits(one) || rate_holds(one) || one.ticket.lane != Lane::background) continue;
       const bool busy =
-          at_its_class_limit(one) || count([&](const Known& other) {
-                                       return in_slots(other) && other.ticket.upstream == one.ticket.upstream;
+          at_its_class_limit(one) || count([&, &upstream = one.ticket.upstream](const Known& other) {
+                                       return in_slots(other) && other.ticket.upstream == upstream;
                                      }) > 0;
       EXPECT_TRUE(now_ <= latest(one) || busy)
           << "request " << id << " waits beside a free slot, "

@@ -2,10 +2,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "shaper/dialect/ordered_json.h"
+
 namespace tasklane::demo {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr const char* about_the_assistant =
     "You help in a kitchen. Answer as a cook of long practice would: say what to do first, then how long it "
@@ -21,10 +21,10 @@ constexpr const char* guidelines =
     "- Few words are better than many.\n- No quotation marks, no emoji, no formatting.\n"
     "- The answer is one JSON object and nothing else: no fence around it, no word before it or behind it.\n";
 
-Json message(const char* role, const std::string& text) { return {{"role", role}, {"content", text}}; }
+OrderedJson message(const char* role, const std::string& text) { return {{"role", role}, {"content", text}}; }
 
 std::string task(const std::string& model, const std::string& prompt, bool limited = false) {
-  Json body{{"model", model}, {"messages", Json::array({message("user", prompt)})}};
+  OrderedJson body{{"model", model}, {"messages", OrderedJson::array({message("user", prompt)})}};
   if (limited) body["options"] = {{"num_predict", 1000}};
   body["stream"] = false;
   return body.dump();
@@ -36,24 +36,25 @@ std::string history(const Conversation& said) {
   return text + "</chat_history>";
 }
 
-Json tools() {
-  return Json::array({{{"type", "function"},
-                       {"function",
-                        {{"name", "get_time"},
-                         {"description", "The time of day"},
-                         {"parameters", {{"type", "object"}, {"properties", Json::object()}}}}}}});
+OrderedJson tools() {
+  return OrderedJson::array(
+      {{{"type", "function"},
+        {"function",
+         {{"name", "get_time"},
+          {"description", "The time of day"},
+          {"parameters", {{"type", "object"}, {"properties", OrderedJson::object()}}}}}}});
 }
 
 }  // namespace
 
 std::string chat_request(const std::string& model, const Conversation& so_far, const std::string& question) {
-  Json messages = Json::array({message("system", about_the_assistant)});
+  OrderedJson messages = OrderedJson::array({message("system", about_the_assistant)});
   for (const Exchange& each : so_far) {
     messages.push_back(message("user", each.question));
     messages.push_back(message("assistant", each.answer));
   }
   messages.push_back(message("user", question));
-  return Json{{"stream", true}, {"model", model}, {"messages", messages}, {"tools", tools()}}.dump();
+  return OrderedJson{{"stream", true}, {"model", model}, {"messages", messages}, {"tools", tools()}}.dump();
 }
 
 std::string title_request(const std::string& model, const std::string& question) {

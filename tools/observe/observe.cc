@@ -22,7 +22,7 @@ namespace {
 
 using namespace observe;
 
-volatile sig_atomic_t told_to_end = 0;
+volatile sig_atomic_t told_to_end = 0;  // NOLINT: a signal has no other way to say it
 void tell_to_end(int) { told_to_end = 1; }
 
 // What becomes of each packet beside being observed.

@@ -207,7 +207,8 @@ void Host::arrive(std::size_t place) {
   ask_chat(place, chat_ticket(request.id, found, &body, server.name), text, server);
 }
 
-void Host::ask_chat(std::size_t place, Ticket ticket, const std::string& body, SimulatedServer& server) {
+void Host::ask_chat(std::size_t place, const Ticket& ticket, const std::string& body,
+                    SimulatedServer& server) {
   const ObservedRequest& request = trace_.requests[place];
   Fate& fate = fates_[place];
   fate.server = server.name;

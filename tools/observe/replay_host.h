@@ -70,7 +70,7 @@ class Host {
   void schedule(std::size_t place, Duration delay);
   void arrive(std::size_t place);
   void ended(std::size_t place);
-  void ask_chat(std::size_t place, Ticket ticket, const std::string& body, SimulatedServer& server);
+  void ask_chat(std::size_t place, const Ticket& ticket, const std::string& body, SimulatedServer& server);
   void chat_answered(std::size_t place, const Ticket& ticket, SimulatedServer& server, KeptChat kept,
                      const sim::Usage& usage);
   [[nodiscard]] bool ruled(const SocketName& server) const;

@@ -122,6 +122,7 @@ std::vector<Reading> mostly_computed(const std::vector<Reading>& all) {
 // What a token takes in the better of them: some had to wait for a fetch that is not told.
 double usual_cost(const std::vector<Reading>& readings) {
   std::vector<double> costs;
+  costs.reserve(readings.size());
   for (const Reading& each : readings) costs.push_back(each.seconds / each.computed);
   std::sort(costs.begin(), costs.end());
   return costs[costs.size() / 4];

@@ -8,16 +8,16 @@
 namespace tasklane::tools {
 namespace {
 
-constexpr auto patience = std::chrono::seconds(10);
-constexpr auto pause = std::chrono::milliseconds(20);
+constexpr auto condition_patience = std::chrono::seconds(10);
+constexpr auto look_again = std::chrono::milliseconds(20);
 
 }  // namespace
 
 bool comes_true(const Child& child, const std::function<bool()>& condition) {
-  for (auto waited = std::chrono::milliseconds(0); waited < patience; waited += pause) {
+  for (auto waited = std::chrono::milliseconds(0); waited < condition_patience; waited += look_again) {
     if (condition()) return true;
     if (!child.alive()) return false;
-    std::this_thread::sleep_for(pause);
+    std::this_thread::sleep_for(look_again);
   }
   return false;
 }

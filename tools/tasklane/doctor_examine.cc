@@ -205,8 +205,8 @@ void upstreams(const Seen& seen, Findings& to) {
       continue;
     }
     add(to, Level::ok, "upstream", "upstream \"" + name + "\" (" + rule.authority + ") answers");
-    const auto known = [&](const std::string& model) {
-      return std::any_of(found.models.begin(), found.models.end(),
+    const auto known = [&models = found.models](const std::string& model) {
+      return std::any_of(models.begin(), models.end(),
                          [&](const std::string& each) { return each == model || each == model + ":latest"; });
     };
     if (rule.model && !found.models.empty() && !known(*rule.model))

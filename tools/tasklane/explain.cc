@@ -25,8 +25,8 @@ struct Account {
   Classification classification;
   Handling handling;
   std::optional<RequestClass> class_late;
-  Treatment late;                      // as what a later chat showed it to be
-  std::optional<RequestLine> request;  // kept where one may still show that
+  Treatment late;                          // as what a later chat showed it to be
+  std::optional<RecordedRequest> request;  // kept where one may still show that
   std::optional<Certainty> certainty_late;
   std::string graft;  // in words; empty: nothing to say
 
@@ -149,7 +149,7 @@ class Explanation {
     account.class_late = unmasked.request_class;
     account.certainty_late = unmasked.certainty;
     if (!account.request) return;
-    const RequestLine& request = *account.request;
+    const RecordedRequest& request = *account.request;
     const Classification shown = shown_to_be(unmasked, account.classification);
     BodyReader reader;
     const DecideInput input{request.head,

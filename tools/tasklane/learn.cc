@@ -15,13 +15,12 @@
 #include "shaper/classify/pack.h"
 #include "shaper/classify/sample.h"
 #include "shaper/classify/text_print.h"
+#include "shaper/dialect/ordered_json.h"
 #include "tools/tasklane/control_client.h"
 #include "tools/tasklane/traffic.h"
 
 namespace tasklane {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // Samples of one template: the same class and contract, and the same first words.
 struct Group {
@@ -64,8 +63,8 @@ std::string common_suffix(const std::vector<TaskSample>& samples) {
   return std::string(common);
 }
 
-Json marks_of(const Group& group, bool texts) {
-  Json marks = Json::array();
+OrderedJson marks_of(const Group& group, bool texts) {
+  OrderedJson marks = OrderedJson::array();
   if (texts && group.prefix.size() >= telling_length)
     marks.push_back({{"where", "start"}, {"text", group.prefix}});
   const std::string& asks = group.samples.front().asks;
@@ -84,9 +83,10 @@ Json marks_of(const Group& group, bool texts) {
 }
 
 // A mark at each end, so that a person's words before or behind it speak against it.
-bool is_anchored(const Json& marks) {
+bool is_anchored(const OrderedJson& marks) {
   const auto has = [&](std::string_view where) {
-    return std::any_of(marks.begin(), marks.end(), [&](const Json& mark) { return mark["where"] == where; });
+    return std::any_of(marks.begin(), marks.end(),
+                       [&](const OrderedJson& mark) { return mark["where"] == where; });
   };
   return has("start") && (has("end") || marks.size() >= 3);
 }
@@ -113,8 +113,8 @@ class Learning {
     groups_[key].samples.push_back(std::move(sample));
   }
 
-  Json propose(const LearnOptions& options, std::ostream& err) {
-    Json entries = Json::array();
+  OrderedJson propose(const LearnOptions& options, std::ostream& err) {
+    OrderedJson entries = OrderedJson::array();
     for (auto& [key, group] : groups_) {
       const RequestClass request_class = group.samples.front().request_class;
       const std::string name =
@@ -132,13 +132,14 @@ class Learning {
       group.suffix = common_suffix(group.samples);
       if (ends.before.size() < group.samples.front().text.size() && group.suffix.size() > ends.behind.size())
         group.suffix = ends.behind;
-      const Json marks = marks_of(group, options.texts);
+      const OrderedJson marks = marks_of(group, options.texts);
       if (!is_anchored(marks)) {
         err << "no marks at its ends"
             << (options.texts ? "" : "; --texts may find some in the words they share") << "\n";
         continue;
       }
-      Json entry{{"name", name}, {"class", to_text(request_class)}, {"releases", "?"}, {"marks", marks}};
+      OrderedJson entry{
+          {"name", name}, {"class", to_text(request_class)}, {"releases", "?"}, {"marks", marks}};
       const std::size_t chats = chats_that_match(entry);
       err << "entry " << name << ", which matches " << chats << " of " << chats_.size() << " chats"
           << (chats > 0 ? ": left" : "") << "\n";
@@ -149,8 +150,9 @@ class Learning {
 
  private:
   // How many chats of the input show the entry's marks, whatever their shape.
-  std::size_t chats_that_match(const Json& entry) const {
-    const Json pack{{"format", 1}, {"pack", "learned"}, {"version", "0"}, {"entries", Json::array({entry})}};
+  std::size_t chats_that_match(const OrderedJson& entry) const {
+    const OrderedJson pack{
+        {"format", 1}, {"pack", "learned"}, {"version", "0"}, {"entries", OrderedJson::array({entry})}};
     const auto parsed = parse_pack(pack.dump(), "proposal");
     if (!parsed) return chats_.size() + 1;
     BodyFacts body;
@@ -165,23 +167,23 @@ class Learning {
   std::vector<std::string> chats_;
 };
 
-int refuse(const Error& error, std::ostream& err) {
+int refuse_to_learn(const Error& error, std::ostream& err) {
   err << "tasklane learn: " << error.text() << "\n";
   return static_cast<int>(error.exit);
 }
 
 int write_proposal(Learning& learning, const LearnOptions& options, std::ostream& out, std::ostream& err) {
-  Json entries = learning.propose(options, err);
+  OrderedJson entries = learning.propose(options, err);
   if (entries.empty()) {
     err << "nothing to propose\n";
     return static_cast<int>(ExitCode::done);
   }
-  const Json pack{{"format", 1},
-                  {"pack", "learned"},
-                  {"version", "0"},
-                  {"about", "Proposed, to be reviewed"},
-                  {"entries", std::move(entries)}};
-  out << pack.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+  const OrderedJson pack{{"format", 1},
+                         {"pack", "learned"},
+                         {"version", "0"},
+                         {"about", "Proposed, to be reviewed"},
+                         {"entries", std::move(entries)}};
+  out << pack.dump(2, ' ', false, OrderedJson::error_handler_t::replace) << "\n";
   return static_cast<int>(ExitCode::found);
 }
 
@@ -200,38 +202,38 @@ Result<nlohmann::json> told_by_agent(const std::string& control, const std::stri
 
 int run_learn(const LearnOptions& options, std::istream& in, std::ostream& out, std::ostream& err) {
   auto packs = find_packs(options.packs, options.pack_directories);
-  if (!packs) return refuse(packs.error(), err);
+  if (!packs) return refuse_to_learn(packs.error(), err);
   std::ifstream file;
   if (options.input != "-") {
     file.open(options.input, std::ios::binary);
     if (!file)
-      return refuse({"the file cannot be read", options.input, "is it there, and readable?", ExitCode::usage},
-                    err);
+      return refuse_to_learn(
+          {"the file cannot be read", options.input, "is it there, and readable?", ExitCode::usage}, err);
   }
   Learning learning(*packs);
   TrafficReader traffic(Classifier(std::move(*packs), {0.5, 1, 2}));
   const auto read = traffic.read_lines(options.input == "-" ? in : file, options.input,
                                        [&](const SeenRequest& seen) { learning.see(seen); });
-  if (!read) return refuse(read.error(), err);
+  if (!read) return refuse_to_learn(read.error(), err);
   return write_proposal(learning, options, out, err);
 }
 
 int run_learn_live(const LearnOptions& options, const std::string& control, std::ostream& out,
                    std::ostream& err) {
   auto packs = find_packs(options.packs, options.pack_directories);
-  if (!packs) return refuse(packs.error(), err);
+  if (!packs) return refuse_to_learn(packs.error(), err);
   const nlohmann::json wish{{"seconds", options.seconds}, {"texts", options.texts}};
   if (const auto begun = told_by_agent(control, "POST", wish.dump()); !begun)
-    return refuse(begun.error(), err);
+    return refuse_to_learn(begun.error(), err);
   err << "listening for " << options.seconds
       << " s to requests that look like tasks and that no pack knows\n";
   std::this_thread::sleep_for(std::chrono::seconds(options.seconds));
   const auto told = told_by_agent(control, "GET", "");
-  if (!told) return refuse(told.error(), err);
+  if (!told) return refuse_to_learn(told.error(), err);
   Learning learning(std::move(*packs));
   for (const nlohmann::json& each : told->value("samples", nlohmann::json::array())) {
     Result<TaskSample> sample = sample_from(each);
-    if (!sample) return refuse(sample.error(), err);
+    if (!sample) return refuse_to_learn(sample.error(), err);
     learning.see(std::move(*sample));
   }
   return write_proposal(learning, options, out, err);

@@ -18,7 +18,7 @@ simdjson::error_code header_pair(od::array pair, HeaderField& field) {
   int index = 0;
   for (auto part : pair) {
     od::value value;
-    if (const auto error = std::move(part).get(value)) return error;
+    if (const auto error = std::move(part).get(value)) return error;  // NOLINT: get() takes it so alone
     (index++ == 0 ? field.name : field.value) = string_of(value);
   }
   return index == 2 ? simdjson::SUCCESS : simdjson::INCORRECT_TYPE;
@@ -40,7 +40,7 @@ simdjson::error_code headers_of(od::value value, std::vector<HeaderField>& field
   }
   for (auto item : value.get_array()) {
     od::array pair;
-    if (const auto error = std::move(item).get_array().get(pair)) return error;
+    if (const auto error = std::move(item).get_array().get(pair)) return error;  // NOLINT: likewise
     HeaderField field;
     if (const auto error = header_pair(pair, field)) return error;
     fields.push_back(std::move(field));
@@ -66,7 +66,7 @@ simdjson::error_code body_of(od::value value, std::string& body) {
   return simdjson::SUCCESS;
 }
 
-simdjson::error_code field_into(std::string_view name, od::value value, RequestLine& request) {
+simdjson::error_code field_into(std::string_view name, od::value value, RecordedRequest& request) {
   if (name == "headers") return headers_of(value, request.head.fields);
   if (name == "body") return body_of(value, request.body);
   if (name == "path") request.head.target = string_of(value);
@@ -95,12 +95,12 @@ simdjson::error_code field_into(std::string_view name, od::value value, RequestL
 
 }  // namespace
 
-Result<RequestLine> parse_request_line(std::string_view line, const std::string& where) {
+Result<RecordedRequest> parse_request_line(std::string_view line, const std::string& where) {
   const simdjson::padded_string padded(line);
   od::parser parser;
   od::document document;
   od::object root;
-  RequestLine request;
+  RecordedRequest request;
   request.head.method = "POST";
   auto error = parser.iterate(padded).get(document);
   if (!error) error = document.get_object().get(root);
@@ -121,8 +121,8 @@ Result<RequestLine> parse_request_line(std::string_view line, const std::string&
   return request;
 }
 
-Result<RequestLine> parse_raw_request(std::string_view raw, const std::string& where) {
-  RequestLine request;
+Result<RecordedRequest> parse_raw_request(std::string_view raw, const std::string& where) {
+  RecordedRequest request;
   const auto next_line = [&raw]() {
     const std::size_t end = raw.find('\n');
     std::string_view line = raw.substr(0, end);

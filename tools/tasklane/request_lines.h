@@ -12,7 +12,7 @@
 
 namespace tasklane {
 
-struct RequestLine {
+struct RecordedRequest {
   RequestHead head;
   std::string body;
   std::string client;
@@ -26,9 +26,9 @@ struct RequestLine {
 };
 
 // `where` goes into the error: "file:3".
-Result<RequestLine> parse_request_line(std::string_view line, const std::string& where);
+Result<RecordedRequest> parse_request_line(std::string_view line, const std::string& where);
 
 // Head and body as on the wire; a body without Content-Length is what follows the head.
-Result<RequestLine> parse_raw_request(std::string_view raw, const std::string& where);
+Result<RecordedRequest> parse_raw_request(std::string_view raw, const std::string& where);
 
 }  // namespace tasklane

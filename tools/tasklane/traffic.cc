@@ -8,7 +8,7 @@ namespace tasklane {
 
 // Where no time is given, requests follow each other closely. A jump back is the start of another recording:
 // by then all that was remembered has faded.
-Time TrafficReader::next_time(const RequestLine& request) {
+Time TrafficReader::next_time(const RecordedRequest& request) {
   constexpr Duration close_behind = std::chrono::milliseconds(10);
   constexpr Duration another_recording = std::chrono::hours(1);
   if (!request.at) return now_ += close_behind;
@@ -20,7 +20,7 @@ Time TrafficReader::next_time(const RequestLine& request) {
   return now_;
 }
 
-const BodyFacts* body_of(const RequestLine& request, BodyReader& reader) {
+const BodyFacts* body_of(const RecordedRequest& request, BodyReader& reader) {
   const Endpoint endpoint = endpoint_of(request.head.method, request.head.target);
   if (!has_prompt(endpoint)) return nullptr;
   const std::string* const encoding = request.head.field("Content-Encoding");
@@ -35,7 +35,7 @@ void TrafficReader::end_what_has(Time now) {
   if (open_ != 0) classifier_.chat_ended(std::exchange(open_, 0), now);
 }
 
-Classification TrafficReader::classify(const RequestLine& request,
+Classification TrafficReader::classify(const RecordedRequest& request,
                                        const std::function<void(const SeenRequest&)>& visit) {
   const Endpoint endpoint = endpoint_of(request.head.method, request.head.target);
   const BodyFacts* body = body_of(request, reader_);

@@ -17,28 +17,29 @@ namespace tasklane {
 
 // Views are valid during the visit only.
 struct SeenRequest {
-  const RequestLine& request;
+  const RecordedRequest& request;
   Endpoint endpoint;
   const BodyFacts* body;  // null where the endpoint generates nothing
   const Classification& classification;
 };
 
 // Null where the endpoint generates nothing. Valid until the reader's next body.
-const BodyFacts* body_of(const RequestLine& request, BodyReader& reader);
+const BodyFacts* body_of(const RecordedRequest& request, BodyReader& reader);
 
 class TrafficReader {
  public:
   explicit TrafficReader(Classifier classifier) : classifier_(std::move(classifier)) {}
 
   // Classifies one request. Its id is its number, from 1.
-  Classification classify(const RequestLine& request, const std::function<void(const SeenRequest&)>& visit);
+  Classification classify(const RecordedRequest& request,
+                          const std::function<void(const SeenRequest&)>& visit);
 
   // All lines of `in`; empty ones are skipped. `source` goes into errors.
   Result<std::size_t> read_lines(std::istream& in, const std::string& source,
                                  const std::function<void(const SeenRequest&)>& visit);
 
  private:
-  Time next_time(const RequestLine& request);
+  Time next_time(const RecordedRequest& request);
   void end_what_has(Time now);
 
   Classifier classifier_;

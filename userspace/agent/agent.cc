@@ -80,8 +80,9 @@ Result<void> Agent::Parts::steer_by_helper(const SteeringOptions& wanted) {
 Result<void> Agent::Parts::listen() {
   upstreams = std::make_unique<UpstreamConnections>(io, steering ? steering->dialer() : Dialer(),
                                                     config->limits.connect_timeout);
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): an aggregate that stays in its place
   relay.reset(new RelayContext{io, config, *classifier, body_reader, statistics, *upstreams, lanes,
-                               Canonical(drawn(), drawn())});  // NOLINT: an aggregate that stays in its place
+                               Canonical(drawn(), drawn())});
   relay->services = std::make_shared<Services>(std::move(services));
   relay->steering = steering.get();
   rewarmer = std::make_unique<Rewarmer>(*relay);

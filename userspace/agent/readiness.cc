@@ -60,8 +60,8 @@ Duration Readiness::longest_late() const {
   return lates_.empty() ? Duration::zero() : std::max(lates_.front().second, Duration::zero());
 }
 
-Duration Readiness::stale_after(Duration tick) const {
-  const Duration wanted = tick + times_as_late * longest_late();
+Duration Readiness::stale_after(Duration between_beats) const {
+  const Duration wanted = between_beats + times_as_late * longest_late();
   return std::min(longest_silence_, std::max(least_silence, wanted));
 }
 

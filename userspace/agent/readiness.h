@@ -41,7 +41,7 @@ class Readiness {
   [[nodiscard]] Duration longest_late() const;
   // After how long without a sign of life the kernel shall pass the agent by, one sign being due each `tick`:
   // as soon as the loop's own jitter of the last minute allows, never later than configured.
-  [[nodiscard]] Duration stale_after(Duration tick) const;
+  [[nodiscard]] Duration stale_after(Duration between_beats) const;
   // How far apart signs of life may be while nobody is connected: as far as one that comes as late as the
   // loop was of late allows without the kernel's waiting for longer than it does anyhow.
   [[nodiscard]] Duration rest() const;

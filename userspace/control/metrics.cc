@@ -115,6 +115,7 @@ std::map<Lane, LaneView> lane_views(const Admission& admission) {
 void add_lanes(std::vector<MetricFamily>& families, const Admission& admission) {
   const std::map<Lane, LaneView> views = lane_views(admission);
   std::vector<Labelled<LaneView>> lanes;
+  lanes.reserve(views.size());
   for (const auto& [lane, view] : views) lanes.push_back({{{"lane", std::string(to_text(lane))}}, &view});
   add_figures(families, lane_figures, lanes, lane_events);
   add_figures(families, rewarm_figures, {{{}, &admission.rewarm_counters()}}, rewarm_events);

@@ -26,7 +26,7 @@ bool Lanes::client_gone(RequestId id) {
   return others_wait;
 }
 
-void Lanes::finished(RequestId id, std::shared_ptr<const TaskResult> result) {
+void Lanes::finished(RequestId id, const std::shared_ptr<const TaskResult>& result) {
   desk_.finished(id, result, now());
   set_timer_soon();
 }

@@ -12,7 +12,7 @@ namespace {
 // All questions of one look together: a server on the same machine answers in a millisecond.
 constexpr Duration longest_look = std::chrono::milliseconds(500);
 // Ollama tells a few hundred bytes of each model.
-constexpr std::size_t most_of_an_answer = 256U << 10;
+constexpr std::size_t most_of_a_listing = 256U << 10;
 
 std::string head_of(const Upstream& upstream, const Services& services, const std::string& path) {
   return upstream.original ? question_head(path, "localhost") : services.question(upstream, path);
@@ -26,7 +26,7 @@ Awaitable<void> ask(RelayContext& context, const Target& origin, const Upstream&
   for (std::size_t i = 0; i < residency_paths.size(); ++i) {
     const std::string path(context.book.residency(server).path());
     OwnQuestion question{server, services.target_of(origin, upstream), head_of(upstream, services, path),
-                         end - now(), most_of_an_answer};
+                         end - now(), most_of_a_listing};
     const OwnAnswer answer = co_await put(context, std::move(question));
     if (answer.ended) co_return;
     std::optional<ResidentModels> models;

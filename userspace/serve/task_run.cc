@@ -37,7 +37,7 @@ Reply reply_of(const Collected& collected, bool stale) {
 }  // namespace
 
 TaskRun::TaskRun(RelayContext& context, std::shared_ptr<ClientInput> input, const Target& origin,
-                 const Request& request, TaskPlan plan)
+                 const Request& request, const TaskPlan& plan)
     : context_(context),
       input_(std::move(input)),
       origin_(origin),

@@ -20,7 +20,7 @@ namespace tasklane {
 class TaskRun : public WaitingTask {
  public:
   TaskRun(RelayContext& context, std::shared_ptr<ClientInput> input, const Target& origin,
-          const Request& request, TaskPlan plan);
+          const Request& request, const TaskPlan& plan);
   ~TaskRun() override;
   TaskRun(const TaskRun&) = delete;
   TaskRun& operator=(const TaskRun&) = delete;

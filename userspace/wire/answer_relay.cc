@@ -18,7 +18,7 @@
 namespace tasklane {
 namespace {
 
-constexpr std::size_t read_ahead = 64u << 10;  // of the client's input
+constexpr std::size_t client_read_ahead = 64u << 10;  // of the client's input
 constexpr int first_error_status = 400;
 constexpr std::size_t longest_copy = 1u << 20;
 constexpr int send_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
@@ -38,7 +38,7 @@ AnswerRelay::AnswerRelay(TcpSocket& client, UpstreamConnection& upstream, Answer
       wishes_(std::move(wishes)),
       buffers_(wishes_.memory),
       memory_(wishes_.memory) {
-  buffers_.add(UpstreamConnection::landing_size + read_ahead);
+  buffers_.add(UpstreamConnection::landing_size + client_read_ahead);
   reset_scanner();
 }
 

@@ -12,7 +12,7 @@
 namespace tasklane {
 namespace {
 
-constexpr int fault = 1;
+constexpr int exit_of_a_fault = 1;
 
 // The type's name as the compiler writes it: to make it readable would take memory.
 const char* type_of(const std::exception_ptr& escaped) noexcept {
@@ -37,7 +37,7 @@ void end_for(const char* what, const std::exception_ptr& escaped) noexcept {
     const auto size = std::min(line.size() - 1, static_cast<std::size_t>(length));
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), size);
   }
-  std::_Exit(fault);
+  std::_Exit(exit_of_a_fault);
 }
 
 void run_loop(boost::asio::io_context& io) {

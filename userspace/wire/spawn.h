@@ -22,7 +22,7 @@ class Escapes : public boost::asio::execution_context::service {
  public:
   using key_type = Escapes;
   using Reaction = std::function<void(const char* what, const std::exception_ptr& escaped)>;
-  inline static boost::asio::execution_context::id id;
+  inline static boost::asio::execution_context::id id;  // NOLINT: Asio takes it by reference
 
   explicit Escapes(boost::asio::execution_context& context) : service(context) {}
   void react_with(Reaction reaction) { reaction_ = std::move(reaction); }

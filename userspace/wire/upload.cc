@@ -48,13 +48,13 @@ Awaitable<void> Upload::run() {
     open = !error && !stopped_ && send_at_once();
     ++passed_;
   }
-  if (open && rest_) open = co_await pass_rest();
+  if (open && rest_) co_await pass_rest();
   end();
 }
 
 // Bytes leave the input when the scanner has accepted them, not when they are sent: whoever looks at the
 // input meanwhile never takes them for a next request.
-Awaitable<bool> Upload::pass_rest() {
+Awaitable<void> Upload::pass_rest() {
   RequestScanner& scanner = *rest_->scanner;
   while (!scanner.is_done()) {
     const std::uint64_t seen = rest_->input->received();
@@ -63,19 +63,18 @@ Awaitable<bool> Upload::pass_rest() {
     if (scan.state != ScanState::need_more && scan.state != ScanState::done) {
       ambiguous_ = true;
       upstream_->abort();
-      co_return false;
+      co_return;
     }
     left_ = accepted;
     const bool open = co_await send_all(upstream_->socket(), accepted);
-    if (!open || stopped_) co_return false;
+    if (!open || stopped_) co_return;
     left_ = {};
     passed_ += accepted.size();
     if (scanner.is_done()) break;
     const bool more = co_await rest_->input->more_than(seen);
-    if (!more || stopped_) co_return false;
+    if (!more || stopped_) co_return;
   }
   rest_.reset();
-  co_return true;
 }
 
 void Upload::end() {

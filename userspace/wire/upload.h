@@ -44,7 +44,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
  private:
   bool send_at_once();
   Awaitable<void> run();
-  Awaitable<bool> pass_rest();
+  Awaitable<void> pass_rest();
   void end();
 
   UpstreamPtr upstream_;

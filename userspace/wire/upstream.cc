@@ -239,8 +239,9 @@ Awaitable<Result<UpstreamPtr>> UpstreamConnections::dial(Destination to, bool st
     if (dialling->expired_) error = asio::error::timed_out;
     if (dialling->given_up()) error = asio::error::operation_aborted;
     if (!error && secured.has_error()) co_return secured.error();
-    if (!error) {
-      auto connection = std::make_shared<UpstreamConnection>(std::move(socket), to, std::move(end));
+    if (!error) {  // so it has its socket, or TLS has given it another
+      auto connection = std::make_shared<UpstreamConnection>(
+          std::move(socket), to, std::move(end));  // NOLINT(bugprone-use-after-move)
       co_return Result<UpstreamPtr>(std::move(connection));
     }
     if (error != asio::error::address_in_use && error.value() != EADDRNOTAVAIL) break;

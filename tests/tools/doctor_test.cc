@@ -287,9 +287,10 @@ TEST(Doctor, SaysWhatToWriteForAPublishedPort) {
   seen.config->intercept.front().port = 11434;
   seen.config->netns = parse_namespace_wish("container:ollama").value();
   EXPECT_THAT(amiss(seen), IsEmpty());
-  EXPECT_THAT(to_text(examine(seen)),
-              HasSubstr("port 11434: new connections to [::]:11434 (ollama, process 77, container ollama), and "
-                        "those to the published port 8080 go through the agent\n"));
+  EXPECT_THAT(
+      to_text(examine(seen)),
+      HasSubstr("port 11434: new connections to [::]:11434 (ollama, process 77, container ollama), and "
+                "those to the published port 8080 go through the agent\n"));
 }
 
 TEST(Doctor, ProposesAConfigurationForTheServersThatItSaw) {

@@ -38,6 +38,8 @@ class FirstError : public nlohmann::json_sax<nlohmann::json> {
     if (const auto bracket = what.find("] "); bracket != std::string::npos) what.erase(0, bracket + 2);
     if (what.starts_with("parse error at"))
       if (const auto colon = what.find(": "); colon != std::string::npos) what.erase(0, colon + 2);
+    // Of a text that breaks off in the middle nobody sees any more whether a password stands in it.
+    if (const auto read = what.find("; last read: '\""); read != std::string::npos) what.erase(read);
     return false;
   }
 };
@@ -133,6 +135,22 @@ std::string pointer_token(std::string_view key) {
   return token;
 }
 
+std::string shown_pointer(std::string_view pointer) {
+  std::string all;
+  while (!pointer.empty()) {
+    pointer.remove_prefix(1);  // the slash
+    const std::string_view token = pointer.substr(0, pointer.find('/'));
+    pointer.remove_prefix(token.size());
+    std::string key;
+    for (std::size_t i = 0; i < token.size(); ++i) {
+      const bool escape = token[i] == '~' && i + 1 < token.size();
+      key += !escape ? token[i] : token[++i] == '1' ? '/' : '~';
+    }
+    all += "/" + pointer_token(shown_value(key));
+  }
+  return shown(all);
+}
+
 std::string JsonText::at(std::size_t offset) const {
   const std::string_view before = std::string_view(text_).substr(0, offset);
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
@@ -151,7 +169,7 @@ Result<JsonText> JsonText::parse(std::string_view text, std::string_view source)
   JsonText json(text, source);
   FirstError error;
   if (!nlohmann::json::sax_parse(text, &error))
-    return Error{"not JSON: " + shown(error.what), json.at(std::min(error.offset, json.text_.size())),
+    return Error{"not JSON: " + shown_message(error.what), json.at(std::min(error.offset, json.text_.size())),
                  "look for a missing comma, quote or bracket there"};
   Positions positions(json.text_);
   positions.walk("");
@@ -167,7 +185,7 @@ Result<JsonText> JsonText::parse(std::string_view text, std::string_view source)
 Error JsonText::twice(const std::vector<std::pair<std::string, std::size_t>>& keys) const {
   Error error;
   for (const auto& [pointer, offset] : keys)
-    error.what += (error.what.empty() ? "" : "\n") + at(offset) + ": the key " + shown(pointer) +
+    error.what += (error.what.empty() ? "" : "\n") + at(offset) + ": the key " + shown_pointer(pointer) +
                   " stands twice in one object (keep one of the two)";
   return error;
 }

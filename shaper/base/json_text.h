@@ -38,4 +38,7 @@ class JsonText {
 // "a/b~c" as a reference token of a JSON pointer.
 std::string pointer_token(std::string_view key);
 
+// A JSON pointer for a message: each of its keys as shown_value() shows it, for a url may stand as a key.
+std::string shown_pointer(std::string_view pointer);
+
 }  // namespace tasklane

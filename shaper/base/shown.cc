@@ -91,6 +91,49 @@ std::string without_passwords(std::string_view text) {
   }
 }
 
+// The last @ of a text, be it quoted as in a url (RFC 3986 section 2.1).
+std::size_t last_at_sign(std::string_view text) {
+  const std::size_t plain = text.rfind('@');
+  const std::size_t quoted = text.rfind("%40");
+  if (plain == std::string_view::npos || quoted == std::string_view::npos) return std::min(plain, quoted);
+  return std::max(plain, quoted);
+}
+
+// What stands between `begin`, or the scheme that is written there, and the last @.
+std::string without_user(std::string_view text, std::size_t begin) {
+  const std::size_t last = last_at_sign(text);
+  if (last == std::string_view::npos) return std::string(text);
+  if (begin > last) begin = 0;
+  const std::string_view user = text.substr(begin, last - begin);
+  const std::size_t scheme =
+      std::min(user.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-. "),
+               user.size());
+  if (user.substr(scheme).starts_with("://")) begin += scheme + 3;
+  return std::string(text.substr(0, begin)) + "..." + std::string(text.substr(last));
+}
+
+// What stands from a ? to `end`, or to the text's end where it stands behind that.
+std::string without_query(std::string text, std::size_t mark, std::size_t end) {
+  if (mark == std::string::npos || mark + 1 == text.size() || mark + 1 == end) return text;
+  const std::size_t stop = end < mark ? text.size() : std::min(end, text.size());
+  return text.replace(mark + 1, stop - mark - 1, "...");
+}
+
+// The first ?, or in a url the first # (RFC 3986 section 3.5).
+std::size_t query_in_value(std::string_view text) {
+  const std::size_t scheme = text.find("://");
+  const std::size_t hash = scheme == std::string_view::npos ? scheme : text.find('#', scheme);
+  return std::min(text.find('?'), hash);
+}
+
+// The first ? that is no question of a message's own: "did you mean 'x'? known are: ".
+std::size_t query_in_message(std::string_view text) {
+  std::size_t mark = text.find('?');
+  while (mark != std::string_view::npos && (mark + 1 == text.size() || text[mark + 1] == ' '))
+    mark = text.find('?', mark + 1);
+  return mark;
+}
+
 std::string without_middle(const std::string& text, std::size_t most) {
   if (text.size() <= most) return text;
   const std::size_t head = utf8_floor(text, most / 2);
@@ -106,14 +149,20 @@ std::string shown(std::string_view text, std::size_t most) {
 }
 
 // Shorter than a message, which would leave out the middle of what is left.
-std::string shown_url(std::string_view text) {
+std::string shown_value(std::string_view text) {
   constexpr std::size_t most = 200;
-  const std::size_t last = text.rfind('@');
-  if (last == std::string_view::npos) return shown(text, most);
-  const std::size_t scheme = text.find("://");
-  const bool has_scheme = scheme != std::string_view::npos && scheme < last;
-  const std::string begin(has_scheme ? text.substr(0, scheme + 3) : "");
-  return shown(begin + "..." + std::string(text.substr(last)), most);
+  const std::string value = without_user(text, 0);
+  return shown(without_query(value, query_in_value(value), std::string::npos), most);
+}
+
+std::string shown_message(std::string_view text) {
+  const std::size_t quote = text.find_first_of("'\"");
+  const std::size_t colon = text.find(": ");
+  const std::size_t begin = quote != std::string_view::npos   ? quote + 1
+                            : colon != std::string_view::npos ? colon + 2
+                                                              : 0;
+  const std::string message = without_user(text, begin);
+  return shown(without_query(message, query_in_message(message), message.rfind('\'')));
 }
 
 std::string shown_lines(std::string_view text) { return escaped(without_passwords(text), "\n\t"); }

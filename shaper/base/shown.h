@@ -15,9 +15,13 @@ namespace tasklane {
 // say at their end what is wrong. A name and password in a url (RFC 3986 section 3.2.1) become "...".
 std::string shown(std::string_view text, std::size_t most = 400);
 
-// The same of a text that is meant for a url, whatever it looks like: what stands before its last @ is
-// hidden.
-std::string shown_url(std::string_view text);
+// The same of a value of a configuration, which may be meant for a url, whatever it looks like: what stands
+// before its last @ and what stands behind its first ? is hidden, for a password may hold any character.
+std::string shown_value(std::string_view text);
+
+// The same of a message that quotes such values ('...'): what comes before the first quote and behind the
+// last one is ours. A message without a quote is ours up to its first ": ".
+std::string shown_message(std::string_view text);
 
 // Of many lines: nothing is left out, and line breaks and tabs stay.
 std::string shown_lines(std::string_view text);

@@ -48,9 +48,12 @@ struct Classification {
   TypistEvidence typist_by = TypistEvidence::address;
   Editor editor;    // of a keystroke: where it is typed; unknown: nothing of it is remembered
   Typist newcomer;  // of a chat's first turn: who its keystrokes were from, when they quoted nothing
+  std::uint64_t named_chat = 0;      // by a header of the front end's, as a hash; 0: none names it
   std::vector<Unmasked> unmasked;    // earlier requests that this chat shows to be its titles (late echo)
   std::vector<std::string> reasons;  // in words, only where asked for (explain)
 
+  // Of a chat whose person nothing names: its first words, with which another person's may begin too.
+  [[nodiscard]] Typist first_words() const { return typist_by == TypistEvidence::chat ? typist : Typist(); }
   [[nodiscard]] Power power() const { return power_of(certainty, request_class); }
 };
 

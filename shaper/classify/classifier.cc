@@ -419,6 +419,8 @@ Classification Classifier::classify(const ClassifyInput& input) {
     const std::string_view problem = input.body == nullptr ? "past the limit" : input.body->problem;
     why.add("body not read: ", has_prompt(input.endpoint) ? problem : "its form is not known");
   }
+  const std::string_view chat = named_chat(input.head, state_->packs);
+  if (!chat.empty()) result.named_chat = state_->echo.key_of(chat);
   const bool named = state_->by_header(input, result, why);
   const bool too_long = readable && longer_than_models_read(*input.body);
   if (too_long) why.add("longer than what any model reads: nothing is looked for in it");
@@ -432,8 +434,7 @@ Classification Classifier::classify(const ClassifyInput& input) {
     if (result.request_class == RequestClass::chat && result.certainty != Certainty::echo)
       state_->remember_chat(input, result, why);
     else if (is_task(result.request_class))
-      know_typist_of_task({state_->echo, *input.body, input.now, named_chat(input.head, state_->packs)},
-                          found.quote, result);
+      know_typist_of_task({state_->echo, *input.body, input.now, chat}, found.quote, result);
   }
   return result;
 }

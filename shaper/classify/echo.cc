@@ -124,7 +124,8 @@ Echo::Frame Echo::frame_of(std::string_view text) const {
     std::string_view line = said.substr(0, said.find('\n'));
     if (line.ends_with(fence)) line.remove_suffix(fence.size());
     line = trimmed(line);
-    if (!line.empty() && line.size() < window_bytes) frame.rendered.push_back(hasher_.hash(line));
+    // One that is a window long is short and not: a window's hash is none of a whole.
+    if (!line.empty() && line.size() <= window_bytes) frame.rendered.push_back(hasher_.hash(line));
     said.remove_prefix(std::min(said.find_first_not_of(" \t\r\n"), said.size()));
     if (const WindowHash first = hasher_.first_window(said); first != 0) frame.rendered.push_back(first);
   });

@@ -66,7 +66,7 @@ std::optional<Url> parse_url(const JsonCursor& at) {
   Url url;
   url.tls = written->starts_with("https://");
   if (!url.tls && !written->starts_with("http://")) {
-    at.fail("'" + shown_url(*written) + "' does not start with http:// or https://",
+    at.fail("'" + shown_value(*written) + "' does not start with http:// or https://",
             "write it like \"http://127.0.0.1:11435\"");
     return std::nullopt;
   }
@@ -77,7 +77,7 @@ std::optional<Url> parse_url(const JsonCursor& at) {
   std::optional<HostPort> parsed = parse_authority(rest.substr(0, slash), url.tls ? https_port : http_port);
   if (!parsed || !usable_path(url.path)) {
     const bool names_somebody = written->find('@') != std::string::npos;
-    at.fail("'" + shown_url(*written) + "' has no usable host, port and path",
+    at.fail("'" + shown_value(*written) + "' has no usable host, port and path",
             names_somebody ? "no name and password stand in it: a service's key is in its \"api_key_file\""
                            : "write it like \"http://127.0.0.1:11435\" or \"https://api.example.com/v1\"");
     return std::nullopt;
@@ -95,7 +95,7 @@ std::optional<HostPort> parse_plain_url(const JsonCursor& at) {
     return std::nullopt;
   }
   if (!url->path.empty()) {
-    at.fail("'" + at.value().get<std::string>() + "' has a path",
+    at.fail("'" + shown_value(at.value().get<std::string>()) + "' has a path",
             "give scheme, host and port alone; a request keeps its own path");
     return std::nullopt;
   }

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "shaper/base/shown.h"
 #include "shaper/decide/config_lane_settings.h"
 #include "shaper/decide/when.h"
 
@@ -195,7 +196,7 @@ Rule parse_rule(const JsonCursor& at, const std::map<std::string, Upstream, std:
   const auto& value = at.value();
   if (value.is_object() && value.contains("name") && value["name"].is_string()) rule.name = value["name"];
   rule.when = std::make_shared<When>();
-  at.owned_by(rule.name.empty() ? "" : "rule '" + rule.name + "'")
+  at.owned_by(rule.name.empty() ? "" : "rule '" + shown_value(rule.name) + "'")
       .members({{"name",
                  [&](const JsonCursor& c) {
                    const auto name = c.text();

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "shaper/base/shown.h"
 #include "shaper/decide/config_address.h"
 
 namespace tasklane {
@@ -242,7 +243,7 @@ void add_members(JsonCursor::Members& members, Upstream& upstream, std::optional
 std::vector<Upstream> parse_upstream(const std::string& name, const JsonCursor& plain) {
   Upstream upstream;
   upstream.name = name;
-  const JsonCursor at = plain.owned_by("upstream '" + name + "'");
+  const JsonCursor at = plain.owned_by("upstream '" + shown_value(name) + "'");
   if (name.empty()) at.fail("an upstream needs a name", "rules and statistics name it");
   judge_name(at, name);
   std::optional<bool> own_compute;

@@ -31,18 +31,18 @@ std::string suggest(std::string_view word, const std::vector<std::string_view>& 
   });
   std::string all;
   if (closest != known.end() && edit_distance(word, *closest) <= (word.size() + 2) / 3)
-    all = "did you mean '" + std::string(*closest) + "'? ";
+    all = "did you mean '" + shown_value(*closest) + "'? ";
   all += known.empty() ? "none is known" : "known are: ";
-  for (std::size_t i = 0; i < known.size(); ++i) all.append(i == 0 ? "" : ", ").append(known[i]);
+  for (std::size_t i = 0; i < known.size(); ++i) all.append(i == 0 ? "" : ", ").append(shown_value(known[i]));
   return all;
 }
 
 void Problems::add(const std::string& pointer, const std::string& owner, const std::string& what,
                    const std::string& hint) {
-  std::string line = text_.position(pointer) + ": " + (pointer.empty() ? "/" : shown(pointer)) + ": ";
-  if (!owner.empty()) line += shown(owner) + ": ";
-  line += shown(what);
-  if (!hint.empty()) line += " (" + shown(hint) + ")";
+  std::string line = text_.position(pointer) + ": " + (pointer.empty() ? "/" : shown_pointer(pointer)) + ": ";
+  if (!owner.empty()) line += shown_message(owner) + ": ";
+  line += shown_message(what);
+  if (!hint.empty()) line += " (" + shown_message(hint) + ")";
   // What is true of each address of an upstream is told once.
   if (std::find(lines_.begin(), lines_.end(), line) == lines_.end()) lines_.push_back(std::move(line));
 }
@@ -74,7 +74,15 @@ JsonCursor JsonCursor::owned_by(std::string owner) const {
 }
 
 void JsonCursor::fail(const std::string& what, const std::string& hint) const {
-  problems_->add(pointer_, owner_, what, hint);
+  if (!value_->is_string()) return problems_->add(pointer_, owner_, what, hint);
+  // The value itself may hold quotes, among which nobody sees any more where it ends.
+  const auto& value = value_->get_ref<const std::string&>();
+  const std::string safe = shown_value(value);
+  std::string told = what;
+  if (safe != value)
+    for (std::size_t at = told.find(value); at != std::string::npos; at = told.find(value, at + safe.size()))
+      told.replace(at, value.size(), safe);
+  problems_->add(pointer_, owner_, told, hint);
 }
 
 void JsonCursor::wrong_type(std::string_view wanted) const {
@@ -91,7 +99,7 @@ void JsonCursor::members(const Members& known, std::initializer_list<std::string
     }
     std::vector<std::string_view> names;
     for (const auto& [name, ignored] : known) names.push_back(name);
-    child(pointer_token(key), value).fail("unknown key '" + key + "'", suggest(key, names));
+    child(pointer_token(key), value).fail("unknown key '" + shown_value(key) + "'", suggest(key, names));
   }
   for (const std::string_view name : required)
     if (!value_->contains(name)) fail("'" + std::string(name) + "' is missing");

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "shaper/dialect/json_body.h"
+#include "shaper/dialect/lenient_text.h"
 
 namespace tasklane {
 namespace {
@@ -146,6 +147,7 @@ bool AnswerAssembler::says_nothing_new(std::string_view text) {
 void AnswerAssembler::object(std::string_view text) {
   if (says_nothing_new(text)) return;
   auto json = reader_.read(text);
+  if (!json) json = reader_.read(mend_numbers(text));
   if (!json) return fail("a line of the answer is no JSON object");
   if (failure(*json, text)) return;
   if (const auto take = dialect_row(dialect_).take; take != nullptr) take(intake_, *json);

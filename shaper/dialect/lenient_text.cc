@@ -1,7 +1,11 @@
 #include "shaper/dialect/lenient_text.h"
 
+#include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <optional>
+#include <system_error>
 
 namespace tasklane {
 namespace {
@@ -121,6 +125,33 @@ std::string unescape_leniently(std::string_view inside) {
       out.push_back(letter);
     }
   }
+}
+
+std::string mend_numbers(std::string_view json) {
+  static constexpr std::string_view of_words =
+      "+-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  std::string mended;
+  for (std::size_t at = 0; at < json.size();) {
+    std::size_t end = at + 1;
+    if (json[at] == '"') {
+      while (end < json.size() && json[end] != '"') end += json[end] == '\\' ? 2 : 1;
+      end = std::min(end + 1, json.size());
+    } else if (of_words.find(json[at]) != std::string_view::npos) {
+      end = std::min(json.find_first_not_of(of_words, at), json.size());
+      const std::string_view word = json.substr(at, end - at);
+      double number = 0;
+      const auto read = std::from_chars(word.data(), word.data() + word.size(), number);
+      const bool is_number = read.ptr == word.data() + word.size();
+      if (is_number && (read.ec != std::errc() || !std::isfinite(number))) {
+        mended += "null";
+        at = end;
+        continue;
+      }
+    }
+    mended += json.substr(at, end - at);
+    at = end;
+  }
+  return mended;
 }
 
 }  // namespace tasklane

@@ -9,6 +9,14 @@ constexpr double all_but_a_few = 0.9;
 constexpr std::size_t telling_chat = 64;     // it would cost next to nothing to read it
 constexpr std::uint64_t telling_answer = 8;  // tokens
 
+// Some servers fill the field of a time with 0 or 1: no prompt is read in so little, not even one of the
+// cache.
+constexpr Duration shortest_prompt = std::chrono::microseconds(100);
+
+bool tells_time(const UpstreamFigures& figures) {
+  return figures.prompt_time && *figures.prompt_time >= shortest_prompt;
+}
+
 bool could_be_true(const UpstreamFigures& figures) {
   if (figures.prompt_time && *figures.prompt_time < Duration::zero()) return false;
   const std::uint64_t cached = figures.cached_tokens.value_or(0);
@@ -22,8 +30,7 @@ bool could_be_true(const UpstreamFigures& figures) {
 void GraftWorth::other(const UpstreamFigures& figures) {
   see_writing(figures);
   const std::size_t prompt = prompt_of(figures);
-  if (figures.computed_tokens || figures.cached_tokens || !figures.prompt_time || prompt < telling_prompt ||
-      *figures.prompt_time <= Duration::zero())
+  if (figures.computed_tokens || figures.cached_tokens || !tells_time(figures) || prompt < telling_prompt)
     return;
   rates_.push_back(static_cast<double>(prompt) / seconds_of(*figures.prompt_time));
   if (rates_.size() > most_rates) rates_.pop_front();
@@ -44,7 +51,7 @@ std::optional<bool> GraftWorth::found(const UpstreamFigures& figures, std::size_
   const double most_read = static_cast<double>(prompt) - half;
   if (figures.cached_tokens) return static_cast<double>(*figures.cached_tokens) > half;
   if (figures.computed_tokens) return static_cast<double>(*figures.computed_tokens) < most_read;
-  if (!figures.prompt_time || half * 4 < static_cast<double>(prompt)) return std::nullopt;
+  if (!tells_time(figures) || half * 4 < static_cast<double>(prompt)) return std::nullopt;
   return found_by_time(seconds_of(*figures.prompt_time), prompt, most_read, rate);
 }
 
@@ -75,7 +82,7 @@ void GraftWorth::answered(const UpstreamFigures& figures, std::size_t chat_token
   if (prompt > 0 && chat < telling_chat) return;
   see_writing(figures);
   const std::optional<bool> there = found(figures, prompt, chat, rate);
-  if (expected && (there || !figures.prompt_time))
+  if (expected && (there || !tells_time(figures)))
     in_vain_ = there.value_or(false) ? 0 : in_vain_ + 1;
   else if (!expected)
     behind_other_work(there);

@@ -103,6 +103,9 @@ Result<Graft> graft(const GraftWish& wish) {
   const KeptChat& chat = wish.chat;
   if (!can_be_grafted(wish.request_class)) return plain("its class is about more than one chat");
   if (!chat.tenant.known() || chat.tenant != wish.tenant) return plain("the server's last chat is another's");
+  if (chat.named_chat != wish.named_chat && chat.named_chat != 0 && wish.named_chat != 0)
+    return plain("a header names another chat than the server's last one");
+  if (wish.has_twins) return plain("several chats began with the same words, and nothing tells whose it is");
   if (chat.model != wish.model) return plain("the server's last chat is with another model");
   if (chat.dialect != wish.dialect || !takes_next_message(wish.dialect))
     return plain("the server's last chat was asked by another API");

@@ -26,6 +26,8 @@ struct GraftWish {
   const std::string& model;
   Tenant tenant;
   Time arrived;
+  std::uint64_t named_chat = 0;  // Classification::named_chat
+  bool has_twins = false;        // KeptChats::has_twins()
 };
 
 struct Graft {

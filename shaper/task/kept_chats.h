@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "shaper/base/identity.h"
@@ -23,9 +25,11 @@ struct KeptChat {
   std::string model;
   Tenant tenant;
   Conversation chat;
-  std::size_t tokens = 0;  // of prompt and answer, by the server; 0: it did not tell
-  Time arrived{};          // the request
-  Time ended{};            // and its answer
+  std::size_t tokens = 0;        // of prompt and answer, by the server; 0: it did not tell
+  Time arrived{};                // the request
+  Time ended{};                  // and its answer
+  Typist first_words{};          // Classification::first_words()
+  std::uint64_t named_chat = 0;  // Classification::named_chat
 };
 
 class KeptChats {
@@ -44,13 +48,37 @@ class KeptChats {
     if (found == chats_.end() || now >= found->second->ended + oldest) return nullptr;
     return found->second;
   }
+  // A chat with these first words came; `begins`: it is its first turn, else a later one.
+  void came(Typist first_words, bool begins, Time now) {
+    if (!first_words.known()) return;
+    if (beginnings_.size() >= most_beginnings) sweep(now);
+    if (beginnings_.size() >= most_beginnings) beginnings_.clear();
+    Beginning& beginning = beginnings_[first_words.value()];
+    if (now >= beginning.last + oldest) beginning.times = 0;
+    if (begins || beginning.times == 0) ++beginning.times;
+    beginning.last = now;
+  }
+  // Several chats began alike of late, by whoever: what quotes the beginning of one may quote another.
+  [[nodiscard]] bool has_twins(const KeptChat& chat, Time now) const {
+    const auto found = beginnings_.find(chat.first_words.value());
+    return chat.first_words.known() && found != beginnings_.end() && found->second.times > 1 &&
+           now < found->second.last + oldest;
+  }
   void forget(const ServerKey& server) { chats_.erase(server); }
   void sweep(Time now) {
     std::erase_if(chats_, [&](const auto& each) { return now >= each.second->ended + oldest; });
+    std::erase_if(beginnings_, [&](const auto& each) { return now >= each.second.last + oldest; });
   }
 
  private:
+  static constexpr std::size_t most_beginnings = 4096;
+  struct Beginning {
+    unsigned times = 0;
+    Time last{};
+  };
+
   std::map<ServerKey, std::shared_ptr<const KeptChat>> chats_;
+  std::unordered_map<std::uint64_t, Beginning> beginnings_;
 };
 
 }  // namespace tasklane

@@ -40,8 +40,8 @@ std::optional<Graft> Life::grafted(Time now) const {
   // own is not free before the server has noticed that the task has left.
   if (chat == nullptr || around_.admission.slots(hop().server.name) > 1) return {};
   const Ticket& ticket = plan_.ticket;
-  Result<Graft> made =
-      graft({*chat, made_.json, dialect(), ticket.request_class, model_key().model, ticket.tenant, begun_});
+  Result<Graft> made = graft({*chat, made_.json, dialect(), ticket.request_class, model_key().model,
+                              ticket.tenant, begun_, plan_.named_chat, around_.chats.has_twins(*chat, now)});
   GraftWorth& worth = graft_worth();
   const bool too_late = ticket.lane == Lane::keystroke && around_.admission.found_prompt_lost(ticket.id) &&
                         !worth.kept_through();

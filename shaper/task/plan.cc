@@ -106,6 +106,7 @@ std::optional<TaskPlan> plan_task(const PlanInput& input) {
   if (!body) return std::nullopt;
   TaskPlan plan{
       std::move(*body), ticket_for(input, treatment), form_of(*input.body, dialect), input.decision, {}};
+  plan.named_chat = input.classification.named_chat;
   plan.client = input.client;
   if (!rewrites_prompt(input.decision)) plan.least_tokens = least_tokens(input.body->messages);
   plan.json_contract = asks_for_json(plan.ticket.request_class, *input.body);

@@ -36,6 +36,7 @@ struct TaskPlan {
   Constraints allowed{};             // what its certainty lets it carry
   bool may_graft = false;            // so sure it is what it is
   SchemaBounds bounds = SchemaBounds::none;
+  std::uint64_t named_chat = 0;    // Classification::named_chat
   std::string client{};            // its address
   std::uint64_t least_tokens = 0;  // of its prompt, as far as nothing is changed of it
 };

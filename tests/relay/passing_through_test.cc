@@ -234,6 +234,10 @@ TEST_F(PassingThrough, AnUpgradedConnectionIsATunnel) {
   EXPECT_EQ("\x81\x85 raw\r\n\r\n", server.receive(10));
   server.half_close();
   EXPECT_EQ("", person.rest());
+  person.send("more");
+  EXPECT_EQ("more", server.receive(4)) << "what the server closed was its own way alone";
+  person.half_close();
+  EXPECT_EQ("", server.rest());
 }
 
 TEST_F(PassingThrough, WhatIsNotHttp1IsATunnelToTheOriginalServer) {

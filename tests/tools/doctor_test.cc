@@ -141,6 +141,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"agent-absent", [](Seen& seen) { seen.agent = AgentState::absent; }},
         Fault{"agent-dead", [](Seen& seen) { seen.agent = AgentState::dead; }},
         Fault{"agent-silent", [](Seen& seen) { seen.agent = AgentState::silent; }},
+        Fault{"agent-stranger", [](Seen& seen) { seen.agent = AgentState::stranger; }},
         Fault{"agent-forbidden", [](Seen& seen) { seen.agent = AgentState::forbidden; }},
         Fault{"no-agent-user", [](Seen& seen) { seen.agent_user_exists = false; }},
         Fault{"bypassed", [](Seen& seen) { steering_says(seen, "bypassed", true); }},
@@ -221,6 +222,34 @@ TEST(Doctor, FindsNothingAmissWhereAllIsWell) {
   EXPECT_THAT(
       to_text(examine(well())),
       HasSubstr("port 11434: new connections to 127.0.0.1:11434 (ollama, process 77) go through the agent"));
+}
+
+TEST(Doctor, SaysThatClientsOfAPortThatTheAgentListensOnHaveNoOtherWay) {
+  Seen seen = well();
+  const std::string listen = R"("listen": [{"address": "127.0.0.1:11440", "to": "http://127.0.0.1:11434"}])";
+  seen.config = config_of(R"({"version": 1, )" + listen + "}");
+  const std::string none = R"(clients of "listen" (port 11440) get no answer)";
+  for (const AgentState state : {AgentState::silent, AgentState::dead, AgentState::absent}) {
+    seen.agent = state;
+    EXPECT_THAT(to_text(examine(seen)), HasSubstr(none));
+    EXPECT_THAT(to_text(examine(seen)), Not(HasSubstr("traffic")));
+  }
+  seen.config = config_of(R"({"version": 1, "intercept": [{"port": 11434}], )" + listen + "}");
+  EXPECT_THAT(to_text(examine(seen)), HasSubstr("no agent runs; traffic is direct, but " + none));
+  seen.config = config_of(rules);
+  EXPECT_THAT(to_text(examine(seen)), HasSubstr("no agent runs; traffic is direct\n"));
+}
+
+TEST(Doctor, TakesNoOtherAnswerForAnAgentsFigures) {
+  for (const char* answer :
+       {R"({"steering": 5})", R"({"steering": {"bypassed": "no"}})", R"({"steering": {"connections": 7}})",
+        R"({"steering": {"attached": true, "endpoints": [1]}})", R"({"steering": {}, "cut_prompts": [null]})",
+        R"({"steering": {}, "memory": "full"})", "null", "[]"}) {
+    Seen seen = well();
+    seen.stats = Json::parse(answer);
+    const std::vector<std::string> ids = amiss(seen);
+    EXPECT_EQ(std::count(ids.begin(), ids.end(), "agent-stranger"), 1) << answer;
+  }
 }
 
 TEST(Doctor, ReadsWhoListensFromTheKernelsTable) {

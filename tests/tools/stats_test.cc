@@ -9,6 +9,7 @@
 
 #include "shaper/count/lane_counters.h"
 #include "shaper/count/statistics.h"
+#include "tools/tasklane/control_client.h"
 
 namespace tasklane {
 namespace {
@@ -49,6 +50,22 @@ std::string line_with(const std::string& table, const std::string& start) {
   for (std::string line; std::getline(lines, line);)
     if (line.starts_with(start)) return line;
   return "(no line starts with " + start + ")";
+}
+
+TEST(TheStatsTable, OfWhatNoAgentSaysEndsWithWordsThatSaySo) {
+  for (const char* answer : {R"({"relay": 5, "upstreams": 7, "lanes": "x", "classes": []})",
+                             R"({"classes": [1]})", R"({"steering": {"attached": "yes"}})"}) {
+    std::ostringstream err;
+    const auto print = [&] {
+      stats_table(Json::parse(answer));
+      return ExitCode::done;
+    };
+    EXPECT_EQ(with_agent("/run/other.sock", print, err), ExitCode::found) << answer;
+    EXPECT_THAT(err.str(), HasSubstr("/run/other.sock: what answers here is no agent of this kind"));
+  }
+  for (const char* answer : {"null", "[]", R"({"version": 1})", R"({"steering": 5})"})
+    EXPECT_FALSE(are_figures(Json::parse(answer))) << answer;
+  EXPECT_TRUE(are_figures(busy()));
 }
 
 TEST(TheStatsTable, HasALineForEachClassAndUpstream) {

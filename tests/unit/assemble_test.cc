@@ -341,6 +341,21 @@ TEST(Assemble, AServerThatSendsOneObjectInsteadOfAStreamIsUnderstood) {
   EXPECT_EQ(fed(Dialect::openai_chat, R"({"error":{"message":"no","code":400}})").problem(), "no");
 }
 
+// As Python reads and writes them.
+TEST(Assemble, FiguresThatNoNumberHoldsAreNoneAndTheAnswerStands) {
+  for (const std::string figure : {"1e999", "-1e999", "NaN", "Infinity", "-Infinity"}) {
+    const AnswerAssembler all = fed(
+        Dialect::ollama_chat,
+        R"({"model":"m","message":{"role":"assistant","content":"NaN of 1e999 \"NaN\", 12"},"done":true,"eval_count":3,)"
+        R"("prompt_eval_duration":)" +
+            figure + "}\n");
+    EXPECT_EQ(all.state(), StreamState::complete) << all.problem();
+    EXPECT_EQ(all.answer().content, "NaN of 1e999 \"NaN\", 12");
+    EXPECT_EQ(all.figures().generated_tokens, 3u);
+    EXPECT_FALSE(all.figures().prompt_time);
+  }
+}
+
 TEST(Assemble, GenerateAndCompletionsAreGivenBackToo) {
   const AnswerAssembler generate = fed(Dialect::ollama_generate,
                                        R"({"model":"smol","created_at":"t","response":"In","done":false}

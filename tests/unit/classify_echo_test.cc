@@ -40,6 +40,19 @@ TEST_F(AnEcho, OfAChatJustServedMakesATaskOfItsClass) {
   EXPECT_EQ(task.typist, served.typist);
 }
 
+// As long as a window, behind a phrase that has used up all candidates.
+TEST_F(AnEcho, OfSixteenBytesIsOne) {
+  chat("How to cook rice");
+  chat("go on with the list please, and tell me of something else entirely, which is not here at all");
+  std::string said = "ASSISTANT: ";
+  for (int time = 0; time < 80; ++time) said += "go on with the list please. ";
+  EXPECT_EQ(front_end_
+                .openai(task_body("Suggest tags {\"tags\": [\"tag1\"]} for\n" + said +
+                                  "\nUSER: How to cook rice\nThanks"))
+                .request_class,
+            RequestClass::tags);
+}
+
 TEST_F(AnEcho, WithoutItsChatIsAChat) {
   const Classification alone = front_end_.openai(task_body(titled(question)));
   EXPECT_EQ(alone.request_class, RequestClass::chat);

@@ -371,6 +371,43 @@ TEST(BadConfigs, AreToldInAFewHundredBytesWhateverIsInThem) {
   }
 }
 
+// Each is written where a url, a name, an address or a word is expected, for people put it everywhere.
+TEST(BadConfigs, TellNoPasswordWhereverItStands) {
+  for (const std::string secret :
+       {"http://me:hunter2@h:99999/v1", "http://me:hun hunter2@h/", "me:hunter2@h", "http:/me:hunter2@h",
+        "http://me:hunter2' hunter2@h", "http://me:hunter2%40h/", "http://h/v1?api_key=hunter2",
+        "http://h?a='hunter2 hunter2", "h?key=hunter2", "http://me:hunter2\\n@h"}) {
+    const std::string value = '"' + secret + '"';
+    for (const std::string& text :
+         {upstream(R"({"url": )" + value + "}"),
+          upstream(R"({"urls": [)" + value + "]}"),
+          upstream(R"({"address": )" + value + "}"),
+          upstream(R"({"url": "http://a:1", "dialect": )" + value + "}"),
+          upstream(R"({"url": "http://a:1", "timeout": )" + value + "}"),
+          upstream(R"({"url": "http://a:1", )" + value + ": 1}"),
+          top(value + ": 1"),
+          top(R"("upstreams": {)" + value + R"(: {"url": 1}})"),
+          top(R"("upstreams": {)" + value + R"(: {"url": "http://a:1"}}, "rules": [
+                {"name": "mine", "then": {"route": ["other"]}}])"),
+          top(R"("listen": [{"address": )" + value + R"(, "to": "http://a:1"}])"),
+          top(R"("listen": [{"address": "127.0.0.1:1", "to": )" + value + "}]"),
+          top(R"("metrics": {"listen": )" + value + "}"),
+          rule(R"({"class": )" + value + "}"),
+          rule("{}", R"({"route": [)" + value + "]}"),
+          top(R"("rules": [{"name": )" + value + R"(, "then": 1}])"),
+          top(R"("a": )" + value + R"(, "a": )" + value + ", " + value + ": 1, " + value + ": 2"),
+          top(R"("a": )" + value + " " + value),
+          R"({"version": )" + value + "}",
+          std::string(R"({"version": "http://me:hunter2)"),
+          std::string("{\"version\": \"http://me:hunter2\n@h\"}")}) {
+      const auto config = parse_config(text, "tasklane.json");
+      ASSERT_FALSE(config.has_value()) << text;
+      EXPECT_EQ(config.error().text().find("hunter2"), std::string::npos) << text << "\n"
+                                                                          << config.error().text();
+    }
+  }
+}
+
 TEST(BadConfigs, TellAnAddressThatStandsTwiceOnce) {
   const auto config = parse_config(
       upstream(R"({"urls": ["http://a:1", "http://a:1", "http://A:1", "http://a:1"]})"), "tasklane.json");

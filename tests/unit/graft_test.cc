@@ -38,12 +38,14 @@ struct Asking {
   RequestClass request_class = RequestClass::title;
   Tenant tenant = Tenant(1);
   Time arrived = noon + 6s;
+  std::uint64_t named_chat = 0;
+  bool has_twins = false;
 };
 
 Result<Graft> grafted(const KeptChat& chat, const Asking& asking) {
   const std::string model = asking.body.value("model", "");
-  return graft(
-      {chat, asking.body, asking.dialect, asking.request_class, model, asking.tenant, asking.arrived});
+  return graft({chat, asking.body, asking.dialect, asking.request_class, model, asking.tenant, asking.arrived,
+                asking.named_chat, asking.has_twins});
 }
 
 Json task(const std::string& prompt) {
@@ -71,6 +73,43 @@ TEST(AGraft, SaysTheSystemMessageOfATaskOnceWhereTheChatDoesNot) {
   chat["messages"].insert(chat["messages"].begin(),
                           Json({{"role", "system"}, {"content", "Be kind. Only JSON."}}));
   EXPECT_EQ(said(), "Name it.\n(the conversation above this message)");
+}
+
+TEST(AGraft, IsMadeOfNoOtherChatThanAHeaderNames) {
+  KeptChat chat = kept(chat_of(question), answer, Dialect::openai_chat);
+  Asking asking{task(prompt)};
+  asking.named_chat = 7;
+  EXPECT_TRUE(grafted(chat, asking)) << "of the chat nothing is known";
+  chat.named_chat = 7;
+  EXPECT_TRUE(grafted(chat, asking));
+  chat.named_chat = 8;
+  EXPECT_FALSE(grafted(chat, asking));
+}
+
+// Two people behind one front end that names neither, who click on the same suggestion.
+TEST(AGraft, IsMadeOfNoneOfSeveralChatsThatBeganAlike) {
+  KeptChat chat = kept(chat_of(question), answer, Dialect::openai_chat);
+  chat.first_words = Typist(5);
+  KeptChats chats;
+  const auto made = [&] {
+    Asking asking{task(prompt)};
+    asking.has_twins = chats.has_twins(chat, noon + 60s);
+    return static_cast<bool>(grafted(chat, asking));
+  };
+  chats.came(Typist(5), true, noon);
+  chats.came(Typist(5), false, noon + 20s);
+  chats.came(Typist(6), true, noon + 21s);
+  EXPECT_TRUE(made());
+  chats.came(Typist(5), true, noon + 30s);
+  EXPECT_FALSE(made());
+
+  KeptChats later;  // an agent that began in the middle of the first one
+  later.came(Typist(5), false, noon);
+  EXPECT_FALSE(later.has_twins(chat, noon + 1s));
+  later.came(Typist(5), true, noon + 9min);
+  EXPECT_TRUE(later.has_twins(chat, noon + 10min));
+  later.came(Typist(5), true, noon + 9min + KeptChats::oldest);
+  EXPECT_FALSE(later.has_twins(chat, noon + 20min)) << "the others are long forgotten";
 }
 
 TEST(AGraft, IsMadeOfNothingThatIsInDoubt) {

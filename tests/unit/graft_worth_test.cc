@@ -104,6 +104,19 @@ TEST(GraftWorth, IsNothingAtAServerThatKeepsNoPrompt) {
   EXPECT_FALSE(by_slices.pays(chat));
 }
 
+TEST(GraftWorth, AServerWhoseTimesAreNoneTellsNothing) {
+  for (const UpstreamFigures& told : {ollama(5400, milliseconds(0)), [] {
+                                        UpstreamFigures figures = ollama(5400, milliseconds(1));
+                                        figures.prompt_time = std::chrono::nanoseconds(1);
+                                        return figures;
+                                      }()}) {
+    GraftWorth worth;
+    for (int i = 0; i < 5; ++i) worth.other(told);
+    for (int i = 0; i < 3; ++i) worth.answered(told, chat, true, 1e12);
+    EXPECT_EQ(2, times_it_pays(worth, 32));
+  }
+}
+
 TEST(GraftWorth, AShortChatBesideALongTaskTellsNothingByTime) {
   GraftWorth worth;
   for (int i = 0; i < 5; ++i) worth.answered(ollama(500, milliseconds(3000)), 150, true, 100);

@@ -50,11 +50,30 @@ TEST(Shown, NoPasswordOfAUrlIsTold) {
   EXPECT_EQ("'https://...@host/v1' is wrong", shown("'https://user:secret@host/v1' is wrong"));
   EXPECT_EQ("http://...@b https://...@d", shown("http://a@b https://c:p/w@x@d"));
   EXPECT_EQ("https://host/v1 a@b", shown("https://host/v1 a@b"));
-  EXPECT_EQ("https://...@host", shown_url("https://user:se cret@host"));
-  EXPECT_EQ("...@host", shown_url("user:secret@host"));
-  EXPECT_EQ("http://host:1", shown_url("http://host:1"));
-  const std::string message = shown("'" + shown_url(std::string(100'000, 'x')) + "' is none");
+}
+
+TEST(Shown, OfAValueThatMayBeMeantForAUrlNeitherUserNorQueryIsTold) {
+  EXPECT_EQ("https://...@host", shown_value("https://user:se cret@host"));
+  EXPECT_EQ("...@host", shown_value("user:secret@host"));
+  EXPECT_EQ("...@host", shown_value("user:secret://@host")) << "no scheme";
+  EXPECT_EQ("http://...%40host/", shown_value("http://user:secret%40host/"));
+  EXPECT_EQ("http://host/v1?...", shown_value("http://host/v1?api_key=sec ret"));
+  EXPECT_EQ("http://...@host?...", shown_value("http://user:secret@host?key=secret"));
+  EXPECT_EQ("http://host#...", shown_value("http://host#secret"));
+  for (const char* text : {"http://host:1", "127.0.0.1:1", "why?", "rule #1", ""})
+    EXPECT_EQ(text, shown_value(text));
+  const std::string message = shown_message("'" + shown_value(std::string(100'000, 'x')) + "' is none");
   EXPECT_NE(std::string::npos, message.find("(99800 bytes)")) << "cut once: " << message;
+}
+
+TEST(Shown, AMessageKeepsItsOwnWordsAndHidesSoWhatItQuotes) {
+  EXPECT_EQ("'...@h' is no address and port", shown_message("'me:sec ret@h' is no address and port"));
+  EXPECT_EQ("'http://...@h' is none", shown_message("'http://me:sec ret@h' is none"));
+  EXPECT_EQ("must be 1, not \"...@h\"", shown_message("must be 1, not \"me:sec ret@h\""));
+  EXPECT_EQ("no expression: ...@h", shown_message("no expression: missing ): (me:secret@h"));
+  EXPECT_EQ("unknown 'http://h?...' here", shown_message("unknown 'http://h?key=sec ret' here"));
+  for (const char* text : {"did you mean 'a'? known are: a, b", "what now?", "'a' and no 'b'"})
+    EXPECT_EQ(text, shown_message(text));
 }
 
 TEST(Shown, AStreamKeepsItsLinesAndNothingElse) {

@@ -219,6 +219,8 @@ void Host::ask_chat(std::size_t place, const Ticket& ticket, const std::string& 
   const auto stay = std::make_shared<Stay>(fate, world_);
   KeptChat kept{body, {}, endpoint.dialect, request.model, request.found.tenant, ticket.chat};
   kept.arrived = world_.now();
+  kept.first_words = request.found.first_words();
+  lanes_.chat_came(kept.first_words, request.found.newcomer.known());
   const auto over = std::make_shared<bool>(false);
   const std::uint64_t running = server.server->submit(
       work_of(request, *parsed, *server.model),

@@ -31,6 +31,7 @@ class Lanes : public World::Part {
   [[nodiscard]] const RelayCounters& counters() const { return statistics_.relay(); }
   [[nodiscard]] Life::Around around();
 
+  void chat_came(Typist first_words, bool begins) { chats_.came(first_words, begins, world_.now()); }
   // A chat was answered whole; `kept` is what it was, with the answer that its next turn will quote.
   void chat_answered(const Ticket& ticket, KeptChat kept, const sim::Usage& usage, bool rewarm);
 

@@ -35,7 +35,8 @@ void add_bypass(CLI::App& app, const std::string& control, ExitCode& exit) {
   CLI::App* verb = app.add_subcommand("bypass", "Stop the agent's work at once (on), or resume it (off)");
   const auto wish = std::make_shared<std::string>();
   verb->add_option("state", *wish, "on or off; without it: tell which")->check(CLI::IsMember({"on", "off"}));
-  verb->callback([wish, &control, &exit] { exit = run_bypass(control, *wish); });
+  verb->callback(
+      [wish, &control, &exit] { exit = with_agent(control, [&] { return run_bypass(control, *wish); }); });
 }
 
 }  // namespace tasklane

@@ -60,6 +60,15 @@ Error failure_of(const ControlTalk& conversation, const std::string& path) {
 
 }  // namespace
 
+bool are_figures(const nlohmann::json& stats) {
+  return stats.is_object() && stats.contains("steering") && stats["steering"].is_object();
+}
+
+Error no_agent_answers(const std::string& socket_path) {
+  return {"what answers here is no agent of this kind", socket_path,
+          "is it tasklaned, and of this release? name its socket with --control", ExitCode::found};
+}
+
 Result<ControlReply> ask_agent(const std::string& socket_path, const std::string& method,
                                const std::string& path, const std::string& body,
                                std::chrono::milliseconds patience) {

@@ -39,7 +39,8 @@ struct Published {
   auto operator<=>(const Published&) const = default;
 };
 
-enum class AgentState { answers, absent, dead, silent, forbidden };  // silent: hung or stopped
+// silent: hung or stopped; stranger: what answers is no agent
+enum class AgentState { answers, absent, dead, silent, forbidden, stranger };
 
 struct UpstreamSeen {
   std::string problem;              // why it does not answer; empty: it does

@@ -131,22 +131,44 @@ void counters(const Json& steering, Findings& to) {
        "systemctl restart tasklaned");
 }
 
+void stranger(Findings& to) {
+  add(to, Level::problem, "agent-stranger",
+      "what answers at the control socket is no agent of this kind: nothing is known of the agent",
+      "is it tasklaned, and of this release? name its socket with --control");
+}
+
+// What becomes of clients without a living agent. `direct`: of those whose ports are steered; those of
+// "listen" have no other way, for the agent itself is who listens.
+std::string without_agent(const Seen& seen, const std::string& direct) {
+  if (!seen.config || seen.config->listen.empty()) return direct;
+  std::string ports;
+  for (const Listen& listen : seen.config->listen)
+    ports += (ports.empty() ? "" : ", ") + std::to_string(listen.port);
+  const std::string none = "clients of \"listen\" (port " + ports + ") get no answer";
+  return seen.config->intercept.empty() ? none : direct + ", but " + none;
+}
+
 void agent(const Seen& seen, Findings& to) {
+  if (seen.agent == AgentState::stranger) return stranger(to);
   const std::string start =
       seen.service_manager ? "systemctl start tasklaned" : "tasklaned --config " + seen.config_file;
   if (seen.agent == AgentState::forbidden)
     return add(to, Level::hint, "agent-forbidden", "this user may not look at the agent",
                "adduser $USER tasklane, or sudo tasklane doctor");
   if (seen.agent == AgentState::dead)
-    return add(to, Level::problem, "agent-dead",
-               "the agent that made the control socket no longer runs; traffic is direct", start);
+    return add(
+        to, Level::problem, "agent-dead",
+        "the agent that made the control socket no longer runs; " + without_agent(seen, "traffic is direct"),
+        start);
   if (seen.agent == AgentState::silent)
     return add(to, Level::problem, "agent-silent",
-               "an agent runs and does not answer: it is stopped or hangs, and traffic passes it by",
+               "an agent runs and does not answer: it is stopped or hangs, and " +
+                   without_agent(seen, "traffic passes it by"),
                seen.service_manager ? "journalctl -u tasklaned; systemctl restart tasklaned"
                                     : "look at its log; end it and start it anew");
   if (seen.agent == AgentState::absent)
-    return add(to, Level::problem, "agent-absent", "no agent runs; traffic is direct", start);
+    return add(to, Level::problem, "agent-absent",
+               "no agent runs; " + without_agent(seen, "traffic is direct"), start);
   if (!seen.agent_user_exists)
     add(to, Level::hint, "no-agent-user",
         "there is no user 'tasklane': the agent runs as nobody, with others",
@@ -181,7 +203,7 @@ void agent(const Seen& seen, Findings& to) {
 }
 
 void cut_prompts(const Seen& seen, Findings& to) {
-  if (!seen.stats.is_object()) return;
+  if (seen.agent != AgentState::answers || !seen.stats.is_object()) return;
   for (const Json& each : seen.stats.value("cut_prompts", Json::array()))
     add(to, Level::problem, "cut-prompts",
         "model " + each.value("model", "") + " has not read all of " +
@@ -234,7 +256,14 @@ std::vector<Finding> examine(const Seen& seen) {
         "sudo tasklane doctor");
   for (const auto& part : {kernel, settings, rules, agent, cut_prompts, examine_models, upstreams}) {
     Findings found;
-    part(seen, found);
+    try {
+      part(seen, found);
+    } catch (const Json::exception&) {  // only the agent's figures are read as JSON here
+      found.clear();
+      if (std::none_of(all.begin(), all.end(),
+                       [](const Finding& each) { return each.id == "agent-stranger"; }))
+        stranger(found);
+    }
     all.insert(all.end(), found.begin(), found.end());
   }
   return all;

@@ -124,9 +124,12 @@ bool somebody_listens(const std::string& control) {
 void look_at_agent(Seen& seen, const std::string& control) {
   const Result<ControlReply> reply = ask_agent(control, "GET", "/stats", {}, std::chrono::seconds(2));
   std::error_code ignored;
-  if (reply && reply->status == 200)
+  if (reply && reply->status == 200) {
     seen.stats = Json::parse(reply->body, nullptr, false);
-  else if (!reply && reply.error().exit == ExitCode::not_permitted)
+    if (!are_figures(seen.stats)) seen.agent = AgentState::stranger;
+  } else if (reply)
+    seen.agent = AgentState::stranger;
+  else if (reply.error().exit == ExitCode::not_permitted)
     seen.agent = AgentState::forbidden;
   else if (!fs::exists(control, ignored))
     seen.agent = AgentState::absent;

@@ -34,7 +34,8 @@ std::string GraftTeller::tell_task(const SeenRequest& seen, bool wanted) const {
   chat.answer = KeptAnswer(quoted_answer(prompt_text(*seen.body)));
   const std::string model(seen.body->model);
   const Result<Graft> made = graft({chat, *task, seen.endpoint.dialect, seen.classification.request_class,
-                                    model, seen.classification.tenant, chat.ended});
+                                    model, seen.classification.tenant, chat.ended,
+                                    seen.classification.named_chat, seen_.has_twins(chat, chat.ended)});
   if (!made) return "no: " + made.error().what;
   return "as the next message of the chat in request " + last_id_ +
          ", on a server of one slot, while that pays";
@@ -50,6 +51,9 @@ std::string GraftTeller::tell(const SeenRequest& seen, const Treatment& treatmen
   last_->dialect = seen.endpoint.dialect;
   last_->model = seen.body->model;
   last_->tenant = seen.classification.tenant;
+  last_->first_words = seen.classification.first_words();
+  last_->named_chat = seen.classification.named_chat;
+  seen_.came(last_->first_words, seen.classification.newcomer.known(), last_->ended);
   last_id_ = seen.request.id.empty() ? std::to_string(count_) : seen.request.id;
   return {};
 }

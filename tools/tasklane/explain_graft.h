@@ -21,6 +21,7 @@ class GraftTeller {
   std::string tell_task(const SeenRequest& seen, bool wanted) const;
 
   std::optional<KeptChat> last_;
+  KeptChats seen_;
   std::string last_id_;  // of its line
   RequestId count_ = 0;
 };

@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 
+#include "tools/tasklane/control_client.h"
 #include "tools/tasklane/learn.h"
 
 namespace tasklane {
@@ -31,8 +32,13 @@ void add_learn(CLI::App& app, const std::string& control, ExitCode& exit) {
       ->needs(from_agent)
       ->capture_default_str();
   verb->callback([options, live, &control, &exit] {
-    exit = static_cast<ExitCode>(*live ? run_learn_live(*options, control, std::cout, std::cerr)
-                                       : run_learn(*options, std::cin, std::cout, std::cerr));
+    if (!*live) {
+      exit = static_cast<ExitCode>(run_learn(*options, std::cin, std::cout, std::cerr));
+      return;
+    }
+    exit = with_agent(control, [&] {
+      return static_cast<ExitCode>(run_learn_live(*options, control, std::cout, std::cerr));
+    });
   });
 }
 

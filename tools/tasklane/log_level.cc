@@ -35,7 +35,9 @@ void add_log_level(CLI::App& app, const std::string& control, ExitCode& exit) {
                    "debug (a line for each request, without a word of it), info, warning or error")
       ->required()
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-  verb->callback([level, &control, &exit] { exit = run_log_level(control, *level); });
+  verb->callback([level, &control, &exit] {
+    exit = with_agent(control, [&] { return run_log_level(control, *level); });
+  });
 }
 
 }  // namespace tasklane

@@ -29,7 +29,7 @@ ExitCode run_reload(const std::string& control) {
 void add_reload(CLI::App& app, const std::string& control, ExitCode& exit) {
   CLI::App* verb =
       app.add_subcommand("reload", "Reads the agent's configuration again; a broken one changes nothing");
-  verb->callback([&control, &exit] { exit = run_reload(control); });
+  verb->callback([&control, &exit] { exit = with_agent(control, [&] { return run_reload(control); }); });
 }
 
 }  // namespace tasklane

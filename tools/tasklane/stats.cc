@@ -231,8 +231,12 @@ ExitCode print_once(const std::string& control, const StatsOptions& options) {
     return reply.error().exit;
   }
   const Json stats = Json::parse(reply->body, nullptr, false);
-  if (reply->status != 200 || !stats.is_object()) {
+  if (reply->status != 200) {
     std::cerr << "tasklane: the agent said: " << reply->body << "\n";
+    return ExitCode::found;
+  }
+  if (!are_figures(stats)) {
+    std::cerr << "tasklane: " << no_agent_answers(control).text() << "\n";
     return ExitCode::found;
   }
   if (options.watch && !options.json) clear_screen(std::cout);
@@ -275,7 +279,9 @@ void add_stats(CLI::App& app, const std::string& control, ExitCode& exit) {
   const auto options = std::make_shared<StatsOptions>();
   verb->add_flag("--json", options->json, "As JSON");
   verb->add_flag("--watch", options->watch, "Again every second");
-  verb->callback([options, &control, &exit] { exit = run_stats(control, *options); });
+  verb->callback([options, &control, &exit] {
+    exit = with_agent(control, [&] { return run_stats(control, *options); });
+  });
 }
 
 }  // namespace tasklane

@@ -44,6 +44,8 @@ std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const Bo
   prompt.chat.tenant = classification.tenant;
   prompt.chat.chat = classification.chat;
   prompt.chat.arrived = request.arrived;
+  prompt.chat.first_words = classification.first_words();
+  prompt.chat.named_chat = classification.named_chat;
   return prompt;
 }
 

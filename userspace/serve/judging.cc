@@ -100,6 +100,8 @@ Awaitable<bool> Connection::forward(Request& request) {
   if (!reading.read_at_once()) co_await reading.read_beside();
   const ClassifierStay known(context_.classifier, request.id);
   const Classification classification = classify(request, reading.body());
+  if (classification.request_class == RequestClass::chat)
+    context_.chats.came(classification.first_words(), classification.newcomer.known(), request.arrived);
   Decision decision;
   if (decides_beside(request, reading))
     decision = co_await decide_beside(request, reading, classification);

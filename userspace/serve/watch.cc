@@ -29,8 +29,8 @@ struct Watch::State {
 
 Watch::Watch(asio::io_context& io, UpstreamPtr connection, Patience patience, std::shared_ptr<Heard> heard,
              std::function<bool()> left_alone)
-    : state_(std::make_shared<State>(Timer(io.get_executor()), std::move(connection), patience,
-                                     std::move(heard), std::move(left_alone))) {
+    : state_(std::make_shared<State>(State{Timer(io.get_executor()), std::move(connection), patience,
+                                           std::move(heard), std::move(left_alone)})) {
   look(state_);
 }
 

@@ -10,13 +10,23 @@
 namespace tasklane {
 namespace {
 
-Awaitable<void> client_to_upstream(std::shared_ptr<ClientInput> input, UpstreamPtr upstream) {
+// The way from the client, which goes on where the server has nothing more to say.
+struct FromClient {
+  explicit FromClient(const Executor& executor) : ended(executor, Timer::time_point::max()) {}
+  Timer ended;  // cancelled when it has
+  bool over = false;
+};
+
+Awaitable<void> client_to_upstream(std::shared_ptr<ClientInput> input, UpstreamPtr upstream,
+                                   std::shared_ptr<FromClient> way) {
   for (;;) {
     const std::uint64_t seen = input->received();
     const std::string bytes = input->take(input->bytes().size());
     if (!co_await send_all(upstream->socket(), bytes)) break;
     if (!co_await input->more_than(seen)) break;
   }
+  way->over = true;
+  way->ended.cancel();
   if (input->reset()) co_return upstream->abort();
   error_code ignored;
   upstream->socket().shutdown(TcpSocket::shutdown_send, ignored);
@@ -27,7 +37,8 @@ Awaitable<void> client_to_upstream(std::shared_ptr<ClientInput> input, UpstreamP
 
 Awaitable<void> tunnel(TcpSocket& client, std::shared_ptr<ClientInput> input, UpstreamPtr upstream,
                        std::string leftover) {
-  spawn(client.get_executor(), "a tunnel", client_to_upstream(input, upstream));
+  const auto from_client = std::make_shared<FromClient>(client.get_executor());
+  spawn(client.get_executor(), "a tunnel", client_to_upstream(input, upstream, from_client));
   std::string bytes = std::move(leftover);
   bool reset = false;
   for (;;) {
@@ -49,6 +60,9 @@ Awaitable<void> tunnel(TcpSocket& client, std::shared_ptr<ClientInput> input, Up
     client.close(ignored);
   else
     client.shutdown(TcpSocket::shutdown_send, ignored);
+  // What a server closes is its own way alone.
+  if (!reset && !from_client->over)
+    co_await from_client->ended.async_wait(asio::redirect_error(use_await, ignored));
   upstream->abort();
 }
 

@@ -103,6 +103,8 @@ void Shaped::ask(Asked asked, Done done) {
     KeptChat kept{request.body,       {}, endpoint.dialect, std::string(body.model), classification.tenant,
                   classification.chat};
     kept.arrived = world_.now();
+    kept.first_words = classification.first_words();
+    lanes_.chat_came(kept.first_words, classification.newcomer.known());
     return ask_chat(
         {chat_ticket(id, classification, &body, model_server.name), std::move(asked), std::move(kept)},
         std::move(done));

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+// NOLINTBEGIN(bugprone-macro-parentheses): types and a keyword, which no parentheses may stand around.
 #define TASKLANE_JSON_INSTANCES(prefix, Json)                                                            \
   prefix template class nlohmann::detail::serializer<Json>;                                              \
   prefix template class nlohmann::detail::json_sax_dom_parser<Json>;                                     \
@@ -19,6 +20,7 @@
                                                  nlohmann::detail::iterator_input_adapter<const char*>>; \
   prefix template class nlohmann::detail::parser<                                                        \
       Json, nlohmann::detail::iterator_input_adapter<std::string::const_iterator>>
+// NOLINTEND(bugprone-macro-parentheses)
 
 extern template class nlohmann::basic_json<>;
 extern template class nlohmann::basic_json<nlohmann::ordered_map>;

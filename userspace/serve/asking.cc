@@ -152,7 +152,7 @@ Awaitable<bool> Connection::run_task(Request& request, TaskPlan plan) {
   ++begun.requests;
   std::optional<InFlight> in_flight(std::in_place, begun);
   const Flag task(runs_task_);
-  TaskRun run(context_, input_, origin_, request, std::move(plan));
+  TaskRun run(context_, input_, origin_, request, plan);
   TaskRun::Report report = co_await run.run();
   in_flight.reset();
   Row& row = context_.statistics.row(request_class, report.upstream);

@@ -209,7 +209,7 @@ Awaitable<TaskRun::Report> TaskRun::run() {
       context_.lanes.arrive(std::move(enter->ticket), *this);
       open_ahead();
     } else if (auto* leave = std::get_if<effect::LeaveLane>(&due)) {
-      context_.lanes.finished(id_, std::move(leave->result));
+      context_.lanes.finished(id_, leave->result);
     } else if (auto* wish = std::get_if<effect::Dial>(&due)) {
       co_await dial(*wish);
     } else if (auto* bytes = std::get_if<effect::Send>(&due)) {

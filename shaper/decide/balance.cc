@@ -89,4 +89,9 @@ void balance(std::vector<const Upstream*>& route, const BalanceInput& input) {
   }
 }
 
+bool serves_as_well(Book& book, const Upstream& upstream, const Upstream& next, Time now) {
+  return !upstream.group.empty() && next.group == upstream.group &&
+         book.upstream({next.name}).health->may_try(now);
+}
+
 }  // namespace tasklane

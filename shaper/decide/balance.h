@@ -27,4 +27,7 @@ void balance(std::vector<const Upstream*>& route, const BalanceInput& input);
 // for them takes longer than reading it anew.
 inline constexpr std::size_t far_busier = 2;
 
+// Whether `next` is another address of the same upstream, and up: then nobody need wait long for this one.
+[[nodiscard]] bool serves_as_well(Book& book, const Upstream& upstream, const Upstream& next, Time now);
+
 }  // namespace tasklane

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "shaper/decide/balance.h"
 #include "shaper/dialect/json_body.h"
 #include "shaper/dialect/translate.h"
 #include "shaper/http/status.h"
@@ -297,10 +298,8 @@ Effect Life::dial(Time now) {
   }
   if (!upstream().original) attempt_.emplace(upstream_page().health, now);
   state_ = State::dialling;
-  const bool twin_behind = index_ + 1 < route_.size() && !upstream().group.empty() &&
-                           route_[index_ + 1].upstream->group == upstream().group;
-  const bool others_behind =
-      twin_behind && around_.book.upstream({route_[index_ + 1].upstream->name}).health->may_try(now);
+  const bool others_behind = index_ + 1 < route_.size() &&
+                             serves_as_well(around_.book, upstream(), *route_[index_ + 1].upstream, now);
   return effect::Dial{&hop(), !reconnects_, others_behind};
 }
 

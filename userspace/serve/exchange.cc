@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "shaper/base/ip_network.h"
+#include "shaper/decide/balance.h"
 #include "shaper/http/head_rewrite.h"
 #include "shaper/task/request_rewrite.h"
 #include "userspace/serve/answer_note.h"
@@ -230,13 +231,6 @@ bool Exchange::is_passed_over(std::size_t index) const {
   return !upstream.original && !context_.book.upstream({upstream.name}).health->may_try(now());
 }
 
-// Whether it is another address of that upstream, and up.
-bool Exchange::serves_as_well(std::size_t index, const Upstream& upstream) const {
-  if (index >= decision_.route.size() || upstream.group.empty()) return false;
-  const Upstream& other = *decision_.route[index];
-  return other.group == upstream.group && context_.book.upstream({other.name}).health->may_try(now());
-}
-
 void Exchange::begin_to_dial() {
   dialling_ = std::make_shared<Dialling>();
   input_->when_closed([this] { client_closed(); });
@@ -263,7 +257,8 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
       begin_to_dial();
       const ReachWishes wishes{.allow_idle = allow_idle,
                                .patient = last && !upstream.service,
-                               .others_behind = serves_as_well(index + 1, upstream),
+                               .others_behind = !last && serves_as_well(context_.book, upstream,
+                                                                        *decision_.route[index + 1], now()),
                                .dialling = dialling_};
       Result<UpstreamPtr> reached = co_await reach(context_.upstreams, std::move(target), wishes);
       given_up = dialling_->given_up();

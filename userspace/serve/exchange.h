@@ -69,7 +69,6 @@ class Exchange {
   void keep_connection();
   void judge(Health::Attempt& attempt, const Upstream& upstream) const;
   [[nodiscard]] bool is_passed_over(std::size_t index) const;
-  [[nodiscard]] bool serves_as_well(std::size_t index, const Upstream& upstream) const;
   void client_closed();
   [[nodiscard]] bool client_has_left() const;
   void leave_dial();

@@ -314,12 +314,25 @@ void Admission::yield(Job& job, Time now, Actions& out) {
     return answer(id, AnswerKind::empty, now, out);
   }
   if (!running) return;
-  stop(job, now);
   ++job.preempted;
+  wait_again(job, now);
+  out.emplace_back(std::in_place_type<Cancel>, id);
+}
+
+void Admission::wait_again(Job& job, Time now) {
+  stop(job, now);
   job.state = State::waiting;
   job.waits_since = now;
-  job.upstream->waiting.push_front(id);
-  out.emplace_back(std::in_place_type<Cancel>, id);
+  job.upstream->waiting.push_front(job.ticket.id);
+}
+
+Actions Admission::rest(RequestId id, Time now) {
+  Actions out;
+  if (const auto found = jobs_.find(id); found != jobs_.end() && found->second.state == State::running) {
+    wait_again(found->second, now);
+    start_what_may(now, out);
+  }
+  return out;
 }
 
 // One fewer waits for another's answer; where that one's client has gone too, it was the last.

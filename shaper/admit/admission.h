@@ -102,6 +102,10 @@ class Admission {
   Actions client_gone(RequestId id, Time now);
   // A started request has been answered, or failed for good.
   Actions finished(RequestId id, Time now);
+  // Whether this running task, where its prompt is read in parts, is to rest before the next one: somebody
+  // types, so a chat is on its way. Then rest() lets it wait again; it will be started anew.
+  [[nodiscard]] bool rests(RequestId id, Time now) const;
+  Actions rest(RequestId id, Time now);
   // This chat's prompt, the last one's, can be asked again on this upstream, until then.
   void can_rewarm(const std::string& upstream, const Conversation& chat, Time until);
   // The same, though no work came in between: the server may have let go of it meanwhile.
@@ -197,6 +201,7 @@ class Admission {
   void make_way(const Ticket& ticket, Time now, Actions& out);
   void yield_to(const Ticket& chat, const Upstream& upstream, Time now, Actions& out);
   void yield(Job& job, Time now, Actions& out);
+  static void wait_again(Job& job, Time now);
   void answer(RequestId id, AnswerKind kind, Time now, Actions& out);
   void inherit(const std::vector<RequestId>& sharing, Actions& out);
   void unfollow(RequestId id, Time now, Actions& out);
@@ -223,6 +228,7 @@ class Admission {
   [[nodiscard]] bool over_share(const Job& job, Time now) const;
   [[nodiscard]] static unsigned chats_beside(const Job& job);
   [[nodiscard]] static Time due_at(const Job& job);
+  [[nodiscard]] static Time typed_until(const Job& job);
   [[nodiscard]] static Time overdue_at(const Job& job);
   [[nodiscard]] static Time forced_at(const Job& job);
   [[nodiscard]] bool wants_rewarm(const Upstream& upstream, Time now) const;

@@ -62,19 +62,31 @@ Time Admission::due_at(const Job& job) {
   const LaneSettings& settings = job.ticket.settings;
   if (!settings.hold || job.ticket.lane == Lane::blocking) return job.not_before;
   if (chats_beside(job) > 0) return Time::max();
-  const bool background = job.ticket.lane == Lane::background;
-  if (background && is_unloaded(*job.upstream, job.ticket.model)) return Time::max();
-  Time due = job.not_before;
-  // Somebody may type for ever: then it goes between two suggestions, while a chat can still cancel it.
-  const Time patience = job.arrived + settings.max_wait / 2;
-  const auto rests = [&](const Upstream& each) {
-    if (each.foreground_end) due = std::max(due, *each.foreground_end + settings.quiet);
-    if (each.typed && background)
-      due = std::max(due, std::min(*each.typed + quiets_of_typing * settings.quiet, patience));
-  };
-  rests(*job.upstream);
-  if (job.beside != nullptr) rests(*job.beside);
+  if (job.ticket.lane == Lane::background && is_unloaded(*job.upstream, job.ticket.model)) return Time::max();
+  Time due = std::max(job.not_before, typed_until(job));
+  for (const Upstream* each : {job.upstream, job.beside})
+    if (each != nullptr && each->foreground_end) due = std::max(due, *each->foreground_end + settings.quiet);
   return due;
+}
+
+// Somebody may type for ever: then background work goes between two suggestions, while a chat can still
+// cancel it.
+Time Admission::typed_until(const Job& job) {
+  const LaneSettings& settings = job.ticket.settings;
+  Time until = job.arrived;
+  if (job.ticket.lane != Lane::background) return until;
+  for (const Upstream* each : {job.upstream, job.beside})
+    if (each != nullptr && each->typed)
+      until = std::max(until, std::min(*each->typed + quiets_of_typing * settings.quiet,
+                                       job.arrived + settings.max_wait / 2));
+  return until;
+}
+
+bool Admission::rests(RequestId id, Time now) const {
+  const auto found = jobs_.find(id);
+  if (released_ || found == jobs_.end() || found->second.state != State::running) return false;
+  const Job& job = found->second;
+  return job.ticket.settings.hold && !job.rewarm && !job.overdue && now < typed_until(job);
 }
 
 bool Admission::may_start(const Job& job, Time now) const {

@@ -9,6 +9,9 @@ constexpr double all_but_a_few = 0.9;
 constexpr std::size_t telling_chat = 64;     // it would cost next to nothing to read it
 constexpr std::uint64_t telling_answer = 8;  // tokens
 
+// Of the rate at which answers are written. A slice of few tokens is hardly read faster behind a long prompt.
+constexpr double slowest_reading = 0.5;
+
 // Some servers fill the field of a time with 0 or 1: no prompt is read in so little, not even one of the
 // cache.
 constexpr Duration shortest_prompt = std::chrono::microseconds(100);
@@ -58,13 +61,13 @@ std::optional<bool> GraftWorth::found(const UpstreamFigures& figures, std::size_
 // Each prompt of late may have been in the cache, so the server reads no faster than the slowest seems to
 // say: what took less was found. What took more is held against the rate of slices, which are new to the
 // server; where a server keeps no prompt at all, a slice takes as long as all before it and seems to be read
-// more slowly than answers are written, which cannot be. Without such a rate, what was as slow as the slowest
-// one was not found either, and of what was slower than anything nothing is known.
+// far more slowly than answers are written, which cannot be. Without such a rate, what was as slow as the
+// slowest one was not found either, and of what was slower than anything nothing is known.
 std::optional<bool> GraftWorth::found_by_time(double seconds, std::size_t prompt, double most_read,
                                               std::optional<double> rate) const {
   const auto slowest = std::min_element(rates_.begin(), rates_.end());
   if (slowest != rates_.end() && seconds < most_read / *slowest) return true;
-  if (rate && *rate > writing_rate_) return seconds < most_read / *rate;
+  if (rate && *rate > writing_rate_ * slowest_reading) return seconds < most_read / *rate;
   if (rate || (slowest != rates_.end() && seconds < 2 * static_cast<double>(prompt) / *slowest)) return false;
   return std::nullopt;
 }

@@ -38,6 +38,8 @@ class Desk {
   bool client_gone(RequestId id, Time now);
   // The upstream has answered, or failed: whoever shares the answer is told.
   void finished(RequestId id, const std::shared_ptr<const TaskResult>& result, Time now);
+  // A task that runs waits again, where Admission::rests() says that it is to.
+  void rest(RequestId id, Time now) { carry_out(admission_.rest(id, now)); }
   // Nothing more is carried out for this task.
   void leave(RequestId id);
 

@@ -54,6 +54,8 @@ bool TaskDriver::perform(Effect due) {
     desk_.arrive(std::move(enter->ticket), *this, upstreams_.now());
   } else if (auto* leave = std::get_if<effect::LeaveLane>(&due)) {
     desk_.finished(id_, leave->result, upstreams_.now());
+  } else if (std::holds_alternative<effect::Rest>(due)) {
+    desk_.rest(id_, upstreams_.now());
   } else if (auto* dial = std::get_if<effect::Dial>(&due)) {
     life_.dialled(upstreams_.dial(*dial->hop), upstreams_.now());
   } else if (auto* send = std::get_if<effect::Send>(&due)) {

@@ -296,6 +296,10 @@ Effect Life::dial(Time now) {
     state_ = State::answered;
     return end();
   }
+  if (prefill_.part && around_.admission.rests(plan_.ticket.id, now)) {
+    stopped();
+    return effect::Rest{};
+  }
   if (!upstream().original) attempt_.emplace(upstream_page().health, now);
   state_ = State::dialling;
   const bool others_behind = index_ + 1 < route_.size() &&

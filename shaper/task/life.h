@@ -9,6 +9,7 @@
 //                -> answered     with the other's answer
 //                -> next upstream  the other has failed: this one asks for itself
 //   due ----------> dialling     a connection for the next slice of the prompt, or for the whole
+//                -> waiting      somebody types: a chat comes before the next slice
 //                -> next upstream  this one has gone down or over its budget while the task waited
 //   dialling -----> prefilling   a slice of a long prompt
 //                -> asking       the whole
@@ -86,6 +87,7 @@ struct Send {  // on the connection that was dialled; then tell replied()
   Keep keep = Keep::answer;
   Dialect dialect = Dialect::none;  // of the body, and of the answer to it
 };
+struct Rest {};          // in its lane, until it is started anew
 struct StopUpstream {};  // what is on its way; its end is told all the same
 struct LeaveLane {       // and whoever shares its answer gets this
   std::shared_ptr<const TaskResult> result;
@@ -100,8 +102,8 @@ struct Patience {
   std::optional<Duration> whole;
 };
 
-using Effect = std::variant<effect::Wait, effect::EnterLane, effect::Dial, effect::Send, effect::StopUpstream,
-                            effect::LeaveLane, effect::Done>;
+using Effect = std::variant<effect::Wait, effect::EnterLane, effect::Dial, effect::Send, effect::Rest,
+                            effect::StopUpstream, effect::LeaveLane, effect::Done>;
 
 class Life {
  public:

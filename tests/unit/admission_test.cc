@@ -87,6 +87,43 @@ TEST_F(Admitting, BehindSomebodysTypingBackgroundWorkWaitsLonger) {
   EXPECT_TRUE(starts(admission_.tick(start + 4500ms), 2));
 }
 
+TEST_F(Admitting, WhileSomebodyTypesATaskThatIsAskedInPartsRestsButNotForEver) {
+  Ticket task = ticket(1, Lane::background);
+  task.settings.max_wait = 20s;
+  admission_.arrive(task, start);
+  EXPECT_TRUE(starts(admission_.tick(start + 400ms), 1));
+  EXPECT_FALSE(admission_.rests(1, start + 1s));
+  EXPECT_FALSE(starts(admission_.arrive(ticket(2, Lane::keystroke), start + 1s), 2));
+  ASSERT_TRUE(admission_.rests(1, start + 1200ms));
+  EXPECT_TRUE(starts(admission_.rest(1, start + 1200ms), 2)) << "the slot is free";
+  admission_.finished(2, start + 2s);
+  EXPECT_FALSE(starts(admission_.tick(start + 5400ms), 1));
+  EXPECT_TRUE(starts(admission_.tick(start + 5500ms), 1)) << "three times the quiet time behind it";
+  admission_.arrive(ticket(3, Lane::keystroke), start + 9s);
+  EXPECT_TRUE(admission_.rests(1, start + 9900ms));
+  EXPECT_FALSE(admission_.rests(1, start + 10s)) << "half its longest wait is over";
+}
+
+TEST_F(Admitting, WhatIsNotHeldAndWhatIsNoBackgroundWorkRestsForNobody) {
+  Ticket free = ticket(1, Lane::background);
+  free.settings.hold = false;
+  free.settings.settle = 0s;
+  EXPECT_TRUE(starts(admission_.arrive(free, start), 1));
+  EXPECT_TRUE(starts(admission_.arrive(ticket(2, Lane::keystroke, "other"), start), 2));
+  admission_.arrive(ticket(3, Lane::keystroke), start + 1s);
+  admission_.arrive(ticket(4, Lane::keystroke, "other"), start + 1s);
+  for (const RequestId id : {1, 2, 99}) EXPECT_FALSE(admission_.rests(id, start + 1s)) << id;
+}
+
+TEST_F(Admitting, BypassedNothingRests) {
+  admission_.arrive(ticket(1, Lane::background), start);
+  admission_.tick(start + 400ms);
+  admission_.arrive(ticket(2, Lane::keystroke), start + 1s);
+  EXPECT_TRUE(admission_.rests(1, start + 1s));
+  admission_.release(true, start + 1s);
+  EXPECT_FALSE(admission_.rests(1, start + 1s));
+}
+
 TEST_F(Admitting, ASuggestionsDeadlineHoldsToItsEnd) {
   Ticket typing = ticket(1, Lane::keystroke);
   typing.settings.deadline = 3s;

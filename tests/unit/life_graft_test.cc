@@ -29,6 +29,12 @@ class Grafts : public Living {
     answer["timings"] = {{"cache_n", cached}, {"prompt_n", computed}, {"prompt_ms", computed * 3.0}};
     return answer.dump();
   }
+  static std::string long_title() {
+    Json json = Json::parse(title_body());
+    std::string& prompt = json["messages"][0]["content"].get_ref<std::string&>();
+    for (int i = 0; i < 300; ++i) prompt = "Word for word. " + prompt;
+    return json.dump();
+  }
   // One more of its kind, answered so.
   std::string title(RequestId id, const std::string& bytes) {
     arrive(id, title_body());
@@ -223,13 +229,7 @@ TEST_F(Grafts, WhateverFiguresAServerGivesTheTaskIsAnswered) {
 
 TEST_F(Grafts, ItsInstructionsComeInSlicesAndTheChatWithTheFirst) {
   rule_.then.settings.slices = true;
-  const std::string body = [] {
-    Json json = Json::parse(title_body());
-    std::string& prompt = json["messages"][0]["content"].get_ref<std::string&>();
-    for (int i = 0; i < 300; ++i) prompt = "Word for word. " + prompt;
-    return json.dump();
-  }();
-  Task& title = arrive(1, body);
+  Task& title = arrive(1, long_title());
   std::size_t told = 5000;
   for (int asked = 0; asked < 100 && !title.done; ++asked) {
     reach(1);
@@ -240,6 +240,32 @@ TEST_F(Grafts, ItsInstructionsComeInSlicesAndTheChatWithTheFirst) {
   EXPECT_GT(title.sends.size(), 3u);
   EXPECT_LT(title.sends.size(), 30u);
   EXPECT_EQ(R"({"title":"Rice"})", content(1));
+}
+
+TEST_F(Grafts, WhileSomebodyTypesTheNextSliceWaits) {
+  rule_.then.settings.slices = true;
+  Task& title = arrive(1, long_title());
+  reach(1);
+  answer(1, titled("Rice", 4936, 64));
+  reach(1);
+  ASSERT_EQ(State::prefilling, state(1));
+  types(2);
+  EXPECT_EQ("send", title.on_its_way) << "the server would compute it to its end all the same";
+  answer(1, titled("Rice", 5000, 64));
+  EXPECT_EQ(State::waiting, state(1));
+  EXPECT_EQ("", title.on_its_way);
+  const std::size_t before = title.sends.size();
+  chat_comes(chat);
+  pass(1s);
+  chat_ends(chat);
+  pass(30s);
+  for (int asked = 0; asked < 100 && !title.done; ++asked) {
+    reach(1);
+    answer(1, titled("Rice"));
+  }
+  EXPECT_GT(title.sends.size(), before);
+  EXPECT_EQ(R"({"title":"Rice"})", content(1));
+  EXPECT_EQ(0u, held());
 }
 
 }  // namespace

@@ -391,6 +391,7 @@ TEST_F(Lives, HoldWhateverHappensInWhateverOrder) {
     std::mt19937 random(seed);
     const auto one_of = [&](unsigned count) { return static_cast<unsigned>(random() % count); };
     rule_.then.settings.constrain = one_of(2) == 0;
+    rule_.then.settings.slices = one_of(2) == 0;
     rule_.then.settings.deadline.reset();
     if (one_of(3) == 0) rule_.then.settings.deadline = 3s;
     start_anew();
@@ -398,9 +399,11 @@ TEST_F(Lives, HoldWhateverHappensInWhateverOrder) {
     std::set<RequestId> chats;
     for (int step = 0; step < 120; ++step) {
       const RequestId any = last == 0 ? 0 : 1 + one_of(static_cast<unsigned>(last));
-      switch (one_of(9)) {
+      switch (one_of(10)) {
         case 0:
-          if (last < 12) arrive(++last, title_body(std::to_string(one_of(3))), {&helper_, &model_});
+          if (last < 12)
+            arrive(++last, title_body(std::to_string(one_of(3)) + std::string(one_of(2) * 4000, ' ')),
+                   {&helper_, &model_});
           break;
         case 1:
           if (chats.size() < 2) {
@@ -416,6 +419,9 @@ TEST_F(Lives, HoldWhateverHappensInWhateverOrder) {
           break;
         case 4:
           if (any != 0 && !task(any).done && one_of(4) == 0) leave(any);
+          break;
+        case 5:
+          types(2 * chat + static_cast<RequestId>(step));
           break;
         default:
           if (any == 0 || task(any).done) break;

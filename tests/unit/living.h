@@ -131,6 +131,17 @@ class Living : public testing::Test {
     desk_->chat_begins(std::move(ticket), now_);
   }
   void chat_ends(RequestId id) { desk_->chat_ends(id, now_); }
+  // Somebody stops typing for a moment, and gets a suggestion at once.
+  void types(RequestId id) {
+    Ticket ticket;
+    ticket.id = id;
+    ticket.upstream = "model";
+    ticket.lane = Standing(Lane::keystroke, power_of(Certainty::named, RequestClass::autocomplete));
+    ticket.request_class = RequestClass::autocomplete;
+    ticket.settings.debounce = Duration::zero();
+    desk_->chat_begins(std::move(ticket), now_);
+    desk_->chat_ends(id, now_);
+  }
   void pass(Duration time) {
     now_ += time;
     desk_->tick(now_);
@@ -185,6 +196,8 @@ class Living : public testing::Test {
         desk_->arrive(std::move(enter->ticket), one, now_);
       } else if (auto* leave = std::get_if<effect::LeaveLane>(&due)) {
         desk_->finished(id, leave->result, now_);
+      } else if (std::holds_alternative<effect::Rest>(due)) {
+        desk_->rest(id, now_);
       } else if (std::holds_alternative<effect::Dial>(due)) {
         one.on_its_way = "dial";
       } else if (auto* send = std::get_if<effect::Send>(&due)) {

@@ -31,6 +31,11 @@ void Lanes::finished(RequestId id, const std::shared_ptr<const TaskResult>& resu
   set_timer_soon();
 }
 
+void Lanes::rest(RequestId id) {
+  desk_.rest(id, now());
+  set_timer_soon();
+}
+
 void Lanes::prewarm(const std::string& upstream, Time until) {
   admission().prewarm(upstream, until);
   desk_.tick(now());

@@ -27,6 +27,7 @@ class Lanes {
   void arrive(Ticket ticket, WaitingTask& task);
   bool client_gone(RequestId id);
   void finished(RequestId id, const std::shared_ptr<const TaskResult>& result);
+  void rest(RequestId id);
   void leave(RequestId id) { desk_.leave(id); }
   void rewarm_with(std::function<void(const Rewarm&)> action) { desk_.rewarm_with(std::move(action)); }
   void enter(RequestId id, WaitingTask& task) { desk_.enter(id, task); }

@@ -210,6 +210,8 @@ Awaitable<TaskRun::Report> TaskRun::run() {
       open_ahead();
     } else if (auto* leave = std::get_if<effect::LeaveLane>(&due)) {
       context_.lanes.finished(id_, leave->result);
+    } else if (std::holds_alternative<effect::Rest>(due)) {
+      context_.lanes.rest(id_);
     } else if (auto* wish = std::get_if<effect::Dial>(&due)) {
       co_await dial(*wish);
     } else if (auto* bytes = std::get_if<effect::Send>(&due)) {

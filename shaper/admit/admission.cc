@@ -29,11 +29,11 @@ void Admission::on_chats_prompt(RequestId id, OnPrompt what) {
   job.upstream->prompt_lost = what == OnPrompt::pushes_out || (what == OnPrompt::goes_on && job.found_lost);
 }
 
-void Admission::not_asked(RequestId id) {
+void Admission::not_asked(RequestId id, std::uint64_t LaneCounters::*why) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return;
   on_chats_prompt(id, OnPrompt::goes_on);
-  ++counters_[found->second.ticket.lane].over_share;
+  ++(counters_[found->second.ticket.lane].*why);
   spared(found->second.ticket);
 }
 

@@ -111,8 +111,8 @@ class Admission {
   // The same, though no work came in between: the server may have let go of it meanwhile.
   void prewarm(const std::string& upstream, Time until);
   void on_chats_prompt(RequestId id, OnPrompt what);
-  // A started suggestion was not asked, for it would have taken more than its share.
-  void not_asked(RequestId id);
+  // A started suggestion was not asked; `why`: over_share or expired.
+  void not_asked(RequestId id, std::uint64_t LaneCounters::*why);
   // Whether other work had pushed it out when this task was started.
   [[nodiscard]] bool found_prompt_lost(RequestId id) const;
   // Somebody has taken this model (empty: all) out of the server's memory: background work for it waits for

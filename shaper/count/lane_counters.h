@@ -19,7 +19,7 @@ struct LaneCounters {
   std::uint64_t type_ahead = 0;
   std::uint64_t coalesced = 0;
   std::uint64_t cached = 0;          // answered from the cache
-  std::uint64_t expired = 0;         // past their deadline
+  std::uint64_t expired = 0;         // past their deadline, or sure to be
   std::uint64_t answered_empty = 0;  // by rule, by rate, or because a chat ran
   std::uint64_t over_share = 0;      // answered empty, for keystrokes had had their share of the time
   std::uint64_t rejected = 0;

@@ -16,6 +16,13 @@ constexpr std::size_t largest_slice = 8192;
 constexpr double unknown_rate = 512;
 // An answer in another slot stands still for a part of one: little more than a token takes.
 constexpr std::size_t parts_of_a_slice = 8;
+// Behind a long prompt some servers read a few tokens hardly faster than some dozens. A slice of those is
+// then the better one, for there are fewer of them: what a chat waits for on the average grows with the
+// square of a slice's time over its tokens, and is the same.
+constexpr std::size_t some_tokens = 64;
+constexpr std::size_t some_at_least = 48;
+constexpr double as_long = 1.6;       // times the rate
+constexpr double few_at_least = 0.5;  // of the rate, as long as nothing is known of few
 // Figures of less than half a slice tell more of the server's fixed costs than of its rate; of so many tokens
 // they always tell.
 constexpr std::size_t telling_part = 2;
@@ -33,20 +40,34 @@ constexpr double most_work_by_time = 2.5;
 constexpr double most_work_of_slice = 1.5;
 constexpr double most_work_of_whole = 4;
 
-}  // namespace
-
 // The lower of the two in the middle.
-std::optional<double> SliceWorth::rate() const {
-  if (rates_.empty()) return std::nullopt;
-  std::vector<double> sorted(rates_.begin(), rates_.end());
+std::optional<double> middle_of(const std::deque<double>& rates) {
+  if (rates.empty()) return std::nullopt;
+  std::vector<double> sorted(rates.begin(), rates.end());
   const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>((sorted.size() - 1) / 2);
   std::nth_element(sorted.begin(), middle, sorted.end());
   return *middle;
 }
 
+void keep_last(std::deque<double>& rates, double rate) {
+  rates.push_back(rate);
+  if (rates.size() > most_rates) rates.pop_front();
+}
+
+}  // namespace
+
+std::optional<double> SliceWorth::rate() const { return middle_of(rates_); }
+
+bool SliceWorth::few_take_as_long_as_some() const {
+  const std::optional<double> few = middle_of(few_);
+  const std::optional<double> some = middle_of(some_);
+  return few && some && *some > *few * as_long;
+}
+
 std::size_t SliceWorth::slice_tokens() const {
-  return std::clamp(static_cast<std::size_t>(rate().value_or(unknown_rate) * slice_seconds), smallest_slice,
-                    largest_slice);
+  const auto in_time = static_cast<std::size_t>(rate().value_or(unknown_rate) * slice_seconds);
+  if (in_time < some_tokens && few_take_as_long_as_some()) return some_tokens;
+  return std::clamp(in_time, smallest_slice, largest_slice);
 }
 
 std::optional<SliceOptions> SliceWorth::options() const {
@@ -64,16 +85,25 @@ void SliceWorth::learn_rate(std::size_t tokens, Duration time) {
   const std::size_t telling =
       rates_.empty() ? smallest_slice : std::min(slice_tokens() / telling_part, telling_tokens);
   if (time <= Duration::zero() || tokens < telling) return;
-  rates_.push_back(static_cast<double>(tokens) / seconds_of(time));
-  if (rates_.size() > most_rates) rates_.pop_front();
+  const double rate = static_cast<double>(tokens) / seconds_of(time);
+  keep_last(rates_, rate);
+  if (tokens < some_at_least)
+    keep_last(few_, rate);
+  else if (tokens <= 4 * some_at_least)
+    keep_last(some_, rate);
 }
 
 // Of what a request added to the prompt: so many times that much it computed. By the tokens where they are
 // told, else by the time, as far as the rate is known.
 double SliceWorth::work(const UpstreamFigures& figures, std::size_t added) const {
   const double computed = figures.computed_tokens ? static_cast<double>(*figures.computed_tokens)
-                                                  : seconds_of(*figures.prompt_time) * rate().value_or(0);
+                                                  : seconds_of(*figures.prompt_time) * rate_of(added);
   return computed / static_cast<double>(added);
+}
+
+double SliceWorth::rate_of(std::size_t tokens) const {
+  const double known = rate().value_or(0);
+  return tokens < some_at_least ? middle_of(few_).value_or(known * few_at_least) : known;
 }
 
 void SliceWorth::chat(const UpstreamFigures& figures) {
@@ -92,7 +122,8 @@ void SliceWorth::whole(const UpstreamFigures& figures, std::size_t before) {
 void SliceWorth::learn(const UpstreamFigures& figures, std::size_t before, double most) {
   if (!figures.prompt_time) return;
   if (figures.computed_tokens) {
-    if (!std::exchange(exact_, true)) rates_.clear();
+    if (!std::exchange(exact_, true))
+      for (auto* guessed : {&rates_, &few_, &some_}) guessed->clear();
     return learn_rate(*figures.computed_tokens, *figures.prompt_time);
   }
   if (exact_ || !figures.prompt_tokens || *figures.prompt_tokens <= before) return;

@@ -48,11 +48,14 @@ class SliceWorth {
   [[nodiscard]] std::size_t slice_tokens() const;
   void learn(const UpstreamFigures& figures, std::size_t before, double most);
   void learn_rate(std::size_t tokens, Duration time);
+  [[nodiscard]] bool few_take_as_long_as_some() const;
+  [[nodiscard]] double rate_of(std::size_t tokens) const;
   [[nodiscard]] double work(const UpstreamFigures& figures, std::size_t added) const;
   void see_whether_kept(const UpstreamFigures& figures, std::size_t before, std::size_t added);
 
-  std::deque<double> rates_;  // prompt tokens a second, of the last figures that tell
-  bool exact_ = false;        // the server tells the tokens that it computed
+  std::deque<double> rates_;       // prompt tokens a second, of the last figures that tell
+  std::deque<double> few_, some_;  // those of them that were of few tokens, and of some dozens
+  bool exact_ = false;             // the server tells the tokens that it computed
   double bytes_per_token_ = usual_bytes_per_token;
   std::size_t first_tokens_ = 0;
   unsigned lost_ = 0;  // slices in a row that found nothing of the one before

@@ -290,8 +290,10 @@ Effect Life::dial(Time now) {
     return next(now);
   }
   if (!std::exchange(prepared_, true)) prepare(now);
-  if (costs_the_chat_its_prompt(now)) {
-    around_.admission.not_asked(plan_.ticket.id);
+  const bool too_late = comes_too_late(now);
+  if (too_late || costs_the_chat_its_prompt(now)) {
+    around_.admission.not_asked(plan_.ticket.id,
+                                too_late ? &LaneCounters::expired : &LaneCounters::over_share);
     local_ = plan_.empty;
     state_ = State::answered;
     return end();

@@ -214,6 +214,7 @@ class Life {
   [[nodiscard]] std::optional<Graft> grafted(Time now) const;
   [[nodiscard]] KnownPrefix known_beginning() const;
   [[nodiscard]] bool costs_the_chat_its_prompt(Time now) const;
+  [[nodiscard]] bool comes_too_late(Time now) const;
   [[nodiscard]] GraftWorth& graft_worth() const;
   void next_part();
   void see_chat_found(const UpstreamFigures& figures);

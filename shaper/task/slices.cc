@@ -53,9 +53,12 @@ std::optional<Slices> Slices::cut(OrderedJson body, Dialect dialect, const Slice
 
   const TokenEstimate estimate(options.bytes_per_token);
   double tokens = tokens_around(slices.prepared_, estimate);
-  const double whole = tokens + estimate.of(slices.text_);
-  const double slice = std::max({1.0, static_cast<double>(options.slice_tokens),
-                                 whole / static_cast<double>(std::max<std::size_t>(options.most_slices, 1))});
+  const double of_text = estimate.of(slices.text_);
+  const double whole = tokens + of_text;
+  slices.unread_tokens_ = estimate.of(std::string_view(slices.text_).substr(slices.known_bytes_));
+  const double slice =
+      std::max({1.0, static_cast<double>(options.slice_tokens),
+                of_text / static_cast<double>(std::max<std::size_t>(options.most_slices, 1))});
   const double step = std::max(1.0, slice / static_cast<double>(std::max<std::size_t>(options.parts, 1)));
   double next = std::max({step, static_cast<double>(options.first_tokens), tokens + 1});
   std::size_t last = 0;

@@ -27,6 +27,9 @@ class Slices {
   [[nodiscard]] const KnownPrefix& beginning() const { return beginning_; }
   [[nodiscard]] std::size_t known_bytes() const { return known_bytes_; }
 
+  // Estimated, of the last user message: what is not known.
+  [[nodiscard]] double unread_tokens() const { return unread_tokens_; }
+
   // How many parts there are to ask before the whole: 0 where the prompt is no longer than one of them.
   [[nodiscard]] std::size_t count() const { return ends_.size(); }
   // The last part (from 0) of the next request, of `step` parts (at least 1), of which `asked` are behind.
@@ -50,6 +53,7 @@ class Slices {
   std::string text_;
   KnownPrefix beginning_;
   std::size_t known_bytes_ = 0;
+  double unread_tokens_ = 0;
   std::vector<End> ends_;
 };
 

@@ -43,6 +43,32 @@ TEST_F(Lives, ATaskThatWasAnsweredWhileItsUpstreamIsBeingDialledIsNotAsked) {
   EXPECT_FALSE(title.life->asked());
 }
 
+// A slow server, on which reading it alone would take longer than anybody waits.
+TEST_F(Lives, ASuggestionThatWouldComeTooLateIsNotAsked) {
+  rule_.then.settings.lane = Lane::keystroke;
+  rule_.then.settings.slices = true;
+  rule_.then.settings.deadline = 3s;
+  UpstreamFigures slow;
+  slow.cached_tokens = 0;
+  slow.computed_tokens = 300;
+  slow.prompt_time = 5s;
+  book_.slices({{"model"}, "big"}, Dialect::openai_chat).whole(slow);
+  arrive(1, title_body(std::string(1200, ' ') + "rice"));
+  pass(1s);
+  EXPECT_TRUE(task(1).done);
+  EXPECT_TRUE(task(1).sends.empty());
+  EXPECT_EQ(R"({"title":"rice"})", content(1)) << "the answer without a model";
+  EXPECT_EQ(1u, desk_->admission().counters().at(Lane::keystroke).expired);
+  arrive(2, title_body("rice"));
+  pass(1s);
+  for (int asked = 0; asked < 9 && !task(2).done; ++asked) {
+    reach(2);
+    answer(2, titled("Rice"));
+  }
+  EXPECT_EQ(R"({"title":"Rice"})", content(2));
+  EXPECT_EQ(0u, held());
+}
+
 TEST_F(Lives, AChatTakesItBackAndItIsAskedAgainUnseen) {
   Task& title = arrive(1, title_body());
   reach(1);

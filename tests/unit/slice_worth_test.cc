@@ -3,12 +3,23 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
 namespace tasklane {
 namespace {
 
 using std::chrono::milliseconds;
 
 const SliceOptions cut;  // at four bytes a token
+
+SliceOptions cut_in(std::size_t tokens) {
+  SliceOptions options = cut;
+  options.slice_tokens = tokens;
+  return options;
+}
 
 UpstreamFigures ollama(std::uint64_t prompt, milliseconds time) {
   UpstreamFigures figures;
@@ -114,10 +125,8 @@ void in_slices(SliceWorth& worth, std::size_t from, std::size_t to, std::size_t 
   for (std::size_t prompt = from; prompt <= to && go_on(); prompt += 75) {
     const std::size_t computed = std::min(prompt, prompt - before + reread);
     const milliseconds time(computed * 1000 / 300);
-    SliceOptions seventy_five = cut;
-    seventy_five.slice_tokens = 75;
     before = worth.slice(told ? llama(prompt - computed, computed, time) : ollama(prompt, time), prompt,
-                         before, seventy_five);
+                         before, cut_in(75));
   }
 }
 
@@ -171,6 +180,69 @@ TEST(SliceWorth, ARateThatLookedTwiceTooHighIsNoReasonToTakeSlicesForLost) {
   ASSERT_TRUE(worth.options());
   EXPECT_EQ(0u, worth.options()->first_tokens);
   EXPECT_EQ(75u, worth.options()->slice_tokens);
+}
+
+// What Ollama takes for so many tokens behind 5,000 on two cores, as its figures tell it.
+milliseconds behind_a_long_prompt(std::size_t tokens) {
+  static const std::vector<std::pair<double, double>> seen{{0, 25},   {4, 178},  {8, 240},    {16, 377},
+                                                           {32, 650}, {64, 815}, {128, 1370}, {256, 2200}};
+  const auto size = static_cast<double>(tokens);
+  const auto next =
+      std::find_if(seen.begin() + 1, seen.end() - 1, [&](const auto& each) { return size < each.first; });
+  const auto [from, since] = *(next - 1);
+  return milliseconds(std::lround(since + (size - from) * (next->second - since) / (next->first - from)));
+}
+
+struct Task {
+  std::size_t longest_slice = 0;  // tokens
+  milliseconds time{};
+};
+// A task of so many tokens on top of a chat of 5,000, in slices. `told`: how many tokens were computed, too.
+Task on_top_of_a_chat(SliceWorth& worth, std::size_t tokens, bool told) {
+  Task task;
+  const std::size_t end = 5000 + tokens;
+  for (std::size_t before = 5000; before < end;) {
+    const std::optional<SliceOptions> options = worth.options();
+    if (!options) return {};
+    const std::size_t added = std::min(options->slice_tokens, end - before);
+    const milliseconds time = behind_a_long_prompt(added);
+    const UpstreamFigures figures = told ? llama(before, added, time) : ollama(before + added, time);
+    if (before + added == end)
+      worth.whole(figures, before);
+    else
+      worth.slice(figures, before + added, before, *options);
+    before += added;
+    task.time += time;
+    task.longest_slice = std::max(task.longest_slice, added);
+  }
+  return task;
+}
+
+// In slices of a quarter of a second it would be 7 s and more, and a chat would wait for as long on the
+// average.
+TEST(SliceWorth, WhereAFewTokensTakeAsLongAsSomeDozensASliceIsOfThose) {
+  for (const bool told : {false, true}) {
+    SliceWorth worth;
+    on_top_of_a_chat(worth, 300, told);
+    for (int i = 0; i < 10; ++i) {
+      const Task task = on_top_of_a_chat(worth, 300, told);
+      EXPECT_EQ(64u, task.longest_slice);
+      EXPECT_LE(task.time, milliseconds(4800));
+    }
+  }
+}
+
+TEST(SliceWorth, WhereTheyDoNotASliceStaysShort) {
+  for (const bool told : {false, true}) {
+    SliceWorth worth;
+    for (int i = 0; i < 40; ++i) {
+      const std::size_t added = i % 4 == 0 ? 64 : 25;
+      const milliseconds time(10 * added);
+      worth.slice(told ? llama(1000, added, time) : ollama(1000 + added, time), 1000 + added, 1000,
+                  cut_in(25));
+    }
+    EXPECT_EQ(25u, worth.options()->slice_tokens);
+  }
 }
 
 TEST(SliceWorth, AWholeThatFindsNothingOfItsSlicesDoesNotMakeTheServerLookSlow) {

@@ -120,6 +120,16 @@ TEST(Slices, AreBoundedInNumber) {
   EXPECT_GE(slices->count(), 12u);
 }
 
+TEST(Slices, WhatStandsAroundTheMessageMakesThemNoLonger) {
+  OrderedJson body = task(words(400));
+  body["messages"][0]["content"] = words(20000);
+  SliceOptions options;
+  options.slice_tokens = 32;
+  const auto slices = Slices::cut(std::move(body), Dialect::ollama_chat, options);
+  ASSERT_TRUE(slices);
+  EXPECT_GE(slices->count(), 15u);
+}
+
 TEST(Slices, WithoutAUserMessageThereAreNone) {
   EXPECT_FALSE(Slices::cut(OrderedJson::parse(R"({"messages":[{"role":"system","content":"x"}]})"),
                            Dialect::ollama_chat, {}));

@@ -21,8 +21,9 @@ constexpr std::size_t parts_of_a_slice = 8;
 // square of a slice's time over its tokens, and is the same.
 constexpr std::size_t some_tokens = 64;
 constexpr std::size_t some_at_least = 48;
-constexpr double as_long = 1.6;       // times the rate
-constexpr double few_at_least = 0.5;  // of the rate, as long as nothing is known of few
+constexpr double as_long = 1.6;           // times the rate
+constexpr std::size_t enough_of_few = 4;  // figures, to try some once
+constexpr double few_at_least = 0.5;      // of the rate, as long as nothing is known of few
 // Figures of less than half a slice tell more of the server's fixed costs than of its rate; of so many tokens
 // they always tell.
 constexpr std::size_t telling_part = 2;
@@ -66,7 +67,8 @@ bool SliceWorth::few_take_as_long_as_some() const {
 
 std::size_t SliceWorth::slice_tokens() const {
   const auto in_time = static_cast<std::size_t>(rate().value_or(unknown_rate) * slice_seconds);
-  if (in_time < some_tokens && few_take_as_long_as_some()) return some_tokens;
+  const bool to_be_tried = some_.empty() && few_.size() >= enough_of_few;
+  if (in_time < some_tokens && (to_be_tried || few_take_as_long_as_some())) return some_tokens;
   return std::clamp(in_time, smallest_slice, largest_slice);
 }
 
@@ -115,6 +117,10 @@ void SliceWorth::whole(const UpstreamFigures& figures, std::size_t before) {
   if (before > 0 && prompt > before && figures.prompt_time)
     see_whether_kept(figures, before, prompt - before);
   learn(figures, before, most_work_of_whole);
+}
+
+void SliceWorth::behind(std::size_t chat_tokens, const UpstreamFigures& figures) {
+  if (chat_tokens > 0 && prompt_of(figures) > chat_tokens) learn(figures, chat_tokens, most_work_of_slice);
 }
 
 // Ollama tells the tokens of the whole prompt, and the time of those that were not in its cache: what began

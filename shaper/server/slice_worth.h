@@ -25,6 +25,8 @@ class SliceWorth {
   void chat(const UpstreamFigures& figures);
   // Of a task that was asked whole, after slices of `before` prompt tokens (0: none).
   void whole(const UpstreamFigures& figures, std::size_t before = 0);
+  // Of what was asked on top of a chat of so many tokens (0: unknown) that should have been in the cache.
+  void behind(std::size_t chat_tokens, const UpstreamFigures& figures);
   // Of a slice that was estimated at `tokens` by the options with which the prompt was cut, after one of
   // `before` prompt tokens (0: the first one). Gives the prompt tokens that are now known to be in the cache,
   // to be told with the next slice.

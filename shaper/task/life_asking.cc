@@ -150,9 +150,11 @@ void Life::conclude_graft(const Reply& reply, const AnswerAssembler& assembler, 
   prepared_ = false;
 }
 
-// The first slice of a graft is the chat, which tells nothing of slices.
+// The first slice of a graft is the chat and what comes behind it.
 void Life::take_chat(std::size_t part, const UpstreamFigures& figures) {
   prefill_.begins_known = false;
+  if (!around_.admission.found_prompt_lost(plan_.ticket.id))
+    slice_worth().behind(graft_->chat_tokens, figures);
   prefill_.tokens = prompt_of(figures);
   if (prefill_.tokens == 0) return;
   see_chat_found(figures);

@@ -298,7 +298,7 @@ Effect Life::dial(Time now) {
     state_ = State::answered;
     return end();
   }
-  if (prefill_.part && around_.admission.rests(plan_.ticket.id, now)) {
+  if (prefill_.slices && around_.admission.rests(plan_.ticket.id, now)) {
     stopped();
     return effect::Rest{};
   }

@@ -268,5 +268,26 @@ TEST_F(Grafts, WhileSomebodyTypesTheNextSliceWaits) {
   EXPECT_EQ(0u, held());
 }
 
+TEST_F(Grafts, WhileSomebodyTypesTheRestOfItWaitsToo) {
+  rule_.then.settings.slices = true;
+  const auto ask = [&](RequestId id) {
+    reach(id);
+    this->answer(id, titled("Rice", 5000, 64));
+  };
+  arrive(1, long_title());
+  while (!task(1).done) ask(1);
+  const std::size_t slices = task(1).sends.size() - 1;
+  keep_chat("rice", "With water.");
+  arrive(2, long_title());
+  while (task(2).sends.size() + 1 < slices) ask(2);
+  reach(2);
+  types(3);
+  this->answer(2, titled("Rice", 5000, 64));
+  EXPECT_EQ(State::waiting, state(2));
+  pass(30s);
+  while (!task(2).done) ask(2);
+  EXPECT_EQ(R"({"title":"Rice"})", content(2));
+}
+
 }  // namespace
 }  // namespace tasklane

@@ -184,8 +184,8 @@ TEST(SliceWorth, ARateThatLookedTwiceTooHighIsNoReasonToTakeSlicesForLost) {
 
 // What Ollama takes for so many tokens behind 5,000 on two cores, as its figures tell it.
 milliseconds behind_a_long_prompt(std::size_t tokens) {
-  static const std::vector<std::pair<double, double>> seen{{0, 25},   {4, 178},  {8, 240},    {16, 377},
-                                                           {32, 650}, {64, 815}, {128, 1370}, {256, 2200}};
+  static const std::vector<std::pair<double, double>> seen{{0, 25},     {16, 340},   {63, 1220}, {64, 815},
+                                                           {128, 1370}, {256, 2200}, {512, 4300}};
   const auto size = static_cast<double>(tokens);
   const auto next =
       std::find_if(seen.begin() + 1, seen.end() - 1, [&](const auto& each) { return size < each.first; });
@@ -231,7 +231,7 @@ TEST(SliceWorth, WhereAFewTokensTakeAsLongAsSomeDozensASliceIsOfThose) {
     on_top_of_a_chat(worth, 300, told);
     for (int i = 0; i < 10; ++i) {
       const Task task = on_top_of_a_chat(worth, 300, told);
-      EXPECT_EQ(64u, task.longest_slice);
+      EXPECT_EQ(80u, task.longest_slice);
       EXPECT_LE(task.time, milliseconds(5000));
     }
   }
@@ -241,7 +241,7 @@ TEST(SliceWorth, WhereTheyDoNotASliceStaysShort) {
   for (const bool told : {false, true}) {
     SliceWorth worth;
     for (int i = 0; i < 40; ++i) {
-      const std::size_t added = i % 4 == 0 ? 64 : 25;
+      const std::size_t added = i % 4 == 0 ? 80 : 25;
       const milliseconds time(10 * added);
       worth.slice(told ? llama(1000, added, time) : ollama(1000 + added, time), 1000 + added, 1000,
                   cut_in(25));

@@ -126,7 +126,7 @@ class UnreadLog {
 
 TEST(TheLog, WaitsForNobodyWhoReadsItAndSaysAfterwardsWhatWasLost) {
   UnreadLog log;
-  for (int line = 0; line < 5000; ++line) spdlog::debug("line {} {}", line, std::string(line, 'x'));
+  for (std::size_t line = 0; line < 5000; ++line) spdlog::debug("line {} {}", line, std::string(line, 'x'));
   EXPECT_THAT(log.read(), HasSubstr("line 12 xxxxxxxxxxxx\""));
   spdlog::info("read again");
   EXPECT_THAT(log.read(),

@@ -44,8 +44,8 @@ using Json = nlohmann::json;
 void without_offloads(const Namespace& where, const char* device) {
   where.run([&] {
     const UniqueFd any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    for (const std::uint32_t command : {ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO}) {
-      ethtool_value off{command, 0};
+    for (const int command : {ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO}) {
+      ethtool_value off{static_cast<std::uint32_t>(command), 0};
       ifreq request{};
       std::strncpy(request.ifr_name, device, IFNAMSIZ - 1);
       request.ifr_data = reinterpret_cast<char*>(&off);

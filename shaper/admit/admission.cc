@@ -263,22 +263,6 @@ void Admission::yield(Job& job, Time now, Actions& out) {
   out.emplace_back(std::in_place_type<Cancel>, id);
 }
 
-void Admission::wait_again(Job& job, Time now) {
-  stop(job, now);
-  job.state = State::waiting;
-  job.waits_since = now;
-  job.upstream->waiting.push_front(job.ticket.id);
-}
-
-Actions Admission::rest(RequestId id, Time now) {
-  Actions out;
-  if (const auto found = jobs_.find(id); found != jobs_.end() && found->second.state == State::running) {
-    wait_again(found->second, now);
-    start_what_may(now, out);
-  }
-  return out;
-}
-
 // One fewer waits for another's answer; where that one's client has gone too, it was the last.
 void Admission::unfollow(RequestId id, Time now, Actions& out) {
   const RequestId leader = take_out(id).leader;

@@ -199,7 +199,6 @@ class Admission {
   void make_way(const Ticket& ticket, Time now, Actions& out);
   void yield_to(const Ticket& chat, const Upstream& upstream, Time now, Actions& out);
   void yield(Job& job, Time now, Actions& out);
-  static void wait_again(Job& job, Time now);
   void answer(RequestId id, AnswerKind kind, Time now, Actions& out);
   void inherit(const std::vector<RequestId>& sharing, Actions& out);
   void unfollow(RequestId id, Time now, Actions& out);
@@ -217,6 +216,7 @@ class Admission {
   void start_what_may(Upstream& upstream, Time now, Actions& out);
   void start(Job& job, Time now, Actions& out);
   static void stop(const Job& job, Time now);
+  static void wait_again(Job& job, Time now);
   [[nodiscard]] static std::size_t rank(const Job& job, Time now);
   [[nodiscard]] bool may_start(const Job& job, Time now) const;
   [[nodiscard]] bool overdue_waits(const Upstream& upstream, Time now) const;

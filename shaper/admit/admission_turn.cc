@@ -87,6 +87,22 @@ bool Admission::rests(RequestId id, Time now) const {
   return job.ticket.settings.hold && !job.rewarm && !job.overdue && now < typed_until(job);
 }
 
+void Admission::wait_again(Job& job, Time now) {
+  stop(job, now);
+  job.state = State::waiting;
+  job.waits_since = now;
+  job.upstream->waiting.push_front(job.ticket.id);
+}
+
+Actions Admission::rest(RequestId id, Time now) {
+  Actions out;
+  if (const auto found = jobs_.find(id); found != jobs_.end() && found->second.state == State::running) {
+    wait_again(found->second, now);
+    start_what_may(now, out);
+  }
+  return out;
+}
+
 bool Admission::may_start(const Job& job, Time now) const {
   if (released_) return true;
   // Past its longest wait no chat cancels it: so two never run at once, also where there is room.

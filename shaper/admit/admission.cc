@@ -12,23 +12,6 @@ void Admission::use_slots(const std::string& upstream, unsigned slots, unsigned 
   upstreams_[upstream].reserve = reserve;
 }
 
-void Admission::can_rewarm(const std::string& upstream, const Conversation& chat, Time until) {
-  upstreams_[upstream].warm_until = until;
-  upstreams_[upstream].warm_chat = chat;
-}
-
-bool Admission::behind_rewarm(const std::string& upstream, RequestId id) const {
-  const auto found = upstreams_.find(upstream);
-  return found != upstreams_.end() && found->second.warm_turn == id;
-}
-
-void Admission::on_chats_prompt(RequestId id, OnPrompt what) {
-  const auto found = jobs_.find(id);
-  if (found == jobs_.end()) return;
-  const Job& job = found->second;
-  job.upstream->prompt_lost = what == OnPrompt::pushes_out || (what == OnPrompt::goes_on && job.found_lost);
-}
-
 void Admission::not_asked(RequestId id, std::uint64_t LaneCounters::*why) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return;
@@ -37,57 +20,22 @@ void Admission::not_asked(RequestId id, std::uint64_t LaneCounters::*why) {
   spared(found->second.ticket);
 }
 
-bool Admission::found_prompt_lost(RequestId id) const {
-  const auto found = jobs_.find(id);
-  return found != jobs_.end() && found->second.found_lost;
-}
-
 unsigned Admission::slots(const std::string& upstream) const {
   const auto found = upstreams_.find(upstream);
   return found == upstreams_.end() ? 1 : found->second.slots;
 }
 
-void Admission::prewarm(const std::string& name, Time until) {
-  Upstream& upstream = upstreams_[name];
-  upstream.warm_until = until;
-  upstream.warm_chat = {};
-  upstream.prompt_lost = true;
-}
-
-namespace {
-
-constexpr std::size_t most_unloaded = 64;  // of a server; past that all are forgotten
-
-// Ollama's name without the tag that it takes where none is given.
-std::string_view plain_name(std::string_view model) {
-  constexpr std::string_view usual_tag = ":latest";
-  if (model.ends_with(usual_tag)) model.remove_suffix(usual_tag.size());
-  return model;
-}
-
-}  // namespace
-
-void Admission::unloaded(const std::string& name, const std::string& model) {
-  Upstream& upstream = upstreams_[name];
-  if (upstream.unloaded.size() >= most_unloaded) upstream.unloaded.clear();
-  upstream.unloaded.emplace(plain_name(model));
-}
-
-bool Admission::is_unloaded(const Upstream& upstream, std::string_view model) {
-  return !upstream.unloaded.empty() &&
-         (upstream.unloaded.contains("") || upstream.unloaded.contains(plain_name(model)));
+void Admission::unloaded(const std::string& upstream, const std::string& model) {
+  upstreams_[upstream].unloaded.add(model);
 }
 
 bool Admission::is_unloaded(const std::string& upstream, const std::string& model) const {
   const auto found = upstreams_.find(upstream);
-  return found != upstreams_.end() && is_unloaded(found->second, model);
+  return found != upstreams_.end() && found->second.unloaded.has(model);
 }
 
 void Admission::loaded(Upstream& upstream, std::string_view model) {
-  if (!is_unloaded(upstream, model)) return;
-  upstream.unloaded.erase("");
-  upstream.unloaded.erase(std::string(plain_name(model)));
-  upstream.changed = true;
+  upstream.changed |= upstream.unloaded.take_out(model);
 }
 
 void Admission::answered_from_cache(const Ticket& ticket) {
@@ -117,10 +65,6 @@ Actions Admission::arrive(Ticket ticket, Time now) {
   }
   start_what_may(now, out);
   return out;
-}
-
-bool Admission::rewarmed_for(const Ticket& ticket, const Upstream& upstream) {
-  return ticket.chat.extends(upstream.warm_chat);
 }
 
 void Admission::arrive_chat(const Ticket& ticket, Time now, Actions& out) {
@@ -317,22 +261,6 @@ void Admission::yield(Job& job, Time now, Actions& out) {
   ++job.preempted;
   wait_again(job, now);
   out.emplace_back(std::in_place_type<Cancel>, id);
-}
-
-void Admission::wait_again(Job& job, Time now) {
-  stop(job, now);
-  job.state = State::waiting;
-  job.waits_since = now;
-  job.upstream->waiting.push_front(job.ticket.id);
-}
-
-Actions Admission::rest(RequestId id, Time now) {
-  Actions out;
-  if (const auto found = jobs_.find(id); found != jobs_.end() && found->second.state == State::running) {
-    wait_again(found->second, now);
-    start_what_may(now, out);
-  }
-  return out;
 }
 
 // One fewer waits for another's answer; where that one's client has gone too, it was the last.

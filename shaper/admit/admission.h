@@ -18,6 +18,7 @@
 #include "shaper/admit/time_share.h"
 #include "shaper/admit/token_bucket.h"
 #include "shaper/admit/type_ahead.h"
+#include "shaper/admit/unloaded_models.h"
 #include "shaper/classify/classification.h"
 #include "shaper/count/lane_counters.h"
 #include "shaper/decide/lane_settings.h"
@@ -179,20 +180,17 @@ class Admission {
     bool prompt_lost = false;  // other work came behind the last chat
     Time warm_until{};
     Conversation warm_chat;
-    bool warm = false;                            // its prompt was asked again, and nothing came behind
-    RequestId warm_turn = 0;                      // the chat that found it so
-    std::set<std::string, std::less<>> unloaded;  // models, by somebody's wish
-    bool changed = false;                         // somebody may be able to start
-    std::vector<RequestId> running;               // background, keystrokes and re-warms
-    std::map<RequestClass, unsigned> of_class;    // tasks that run, blocking ones too
-    std::deque<RequestId> waiting;                // in the order of arrival
+    bool warm = false;        // its prompt was asked again, and nothing came behind
+    RequestId warm_turn = 0;  // the chat that found it so
+    UnloadedModels unloaded;
+    bool changed = false;                                 // somebody may be able to start
+    std::vector<RequestId> running;                       // background, keystrokes and re-warms
+    std::map<RequestClass, unsigned> of_class;            // tasks that run, blocking ones too
+    std::deque<RequestId> waiting;                        // in the order of arrival
     std::unordered_map<CanonicalKey, RequestId> leaders;  // whose answers may be shared
   };
 
-  static bool is_unloaded(const Upstream& upstream, std::string_view model);
   static void loaded(Upstream& upstream, std::string_view model);
-  // Whether this chat goes on from the one that a re-warm there is of.
-  static bool rewarmed_for(const Ticket& ticket, const Upstream& upstream);
   void arrive_chat(const Ticket& ticket, Time now, Actions& out);
   void arrive_task(Job job, Time now, Actions& out);
   bool answered_at_once(Job& job, Time now, Actions& out);
@@ -201,7 +199,6 @@ class Admission {
   void make_way(const Ticket& ticket, Time now, Actions& out);
   void yield_to(const Ticket& chat, const Upstream& upstream, Time now, Actions& out);
   void yield(Job& job, Time now, Actions& out);
-  static void wait_again(Job& job, Time now);
   void answer(RequestId id, AnswerKind kind, Time now, Actions& out);
   void inherit(const std::vector<RequestId>& sharing, Actions& out);
   void unfollow(RequestId id, Time now, Actions& out);
@@ -219,6 +216,7 @@ class Admission {
   void start_what_may(Upstream& upstream, Time now, Actions& out);
   void start(Job& job, Time now, Actions& out);
   static void stop(const Job& job, Time now);
+  static void wait_again(Job& job, Time now);
   [[nodiscard]] static std::size_t rank(const Job& job, Time now);
   [[nodiscard]] bool may_start(const Job& job, Time now) const;
   [[nodiscard]] bool overdue_waits(const Upstream& upstream, Time now) const;
@@ -231,6 +229,10 @@ class Admission {
   [[nodiscard]] static Time typed_until(const Job& job);
   [[nodiscard]] static Time overdue_at(const Job& job);
   [[nodiscard]] static Time forced_at(const Job& job);
+
+  // The last chat's prompt: admission_rewarm.cc.
+  // Whether this chat goes on from the one that a re-warm there is of.
+  static bool rewarmed_for(const Ticket& ticket, const Upstream& upstream);
   [[nodiscard]] bool wants_rewarm(const Upstream& upstream, Time now) const;
   void rewarm(const std::string& name, Upstream& upstream, Time now, Actions& out);
   void drop_rewarm(Upstream& upstream, Time now, Actions& out);

@@ -10,8 +10,6 @@ namespace {
 // Whoever types stops for a suggestion now and then, and sends in the end: background work waits this many
 // times its quiet time behind each.
 constexpr int quiets_of_typing = 3;
-// A re-warm is begun where nothing is due for so long.
-constexpr Duration rewarm_time = std::chrono::milliseconds(500);
 constexpr std::size_t overdue_rank = 1;
 
 }  // namespace
@@ -62,7 +60,7 @@ Time Admission::due_at(const Job& job) {
   const LaneSettings& settings = job.ticket.settings;
   if (!settings.hold || job.ticket.lane == Lane::blocking) return job.not_before;
   if (chats_beside(job) > 0) return Time::max();
-  if (job.ticket.lane == Lane::background && is_unloaded(*job.upstream, job.ticket.model)) return Time::max();
+  if (job.ticket.lane == Lane::background && job.upstream->unloaded.has(job.ticket.model)) return Time::max();
   Time due = std::max(job.not_before, typed_until(job));
   for (const Upstream* each : {job.upstream, job.beside})
     if (each != nullptr && each->foreground_end) due = std::max(due, *each->foreground_end + settings.quiet);
@@ -87,6 +85,22 @@ bool Admission::rests(RequestId id, Time now) const {
   if (released_ || found == jobs_.end() || found->second.state != State::running) return false;
   const Job& job = found->second;
   return job.ticket.settings.hold && !job.rewarm && !job.overdue && now < typed_until(job);
+}
+
+void Admission::wait_again(Job& job, Time now) {
+  stop(job, now);
+  job.state = State::waiting;
+  job.waits_since = now;
+  job.upstream->waiting.push_front(job.ticket.id);
+}
+
+Actions Admission::rest(RequestId id, Time now) {
+  Actions out;
+  if (const auto found = jobs_.find(id); found != jobs_.end() && found->second.state == State::running) {
+    wait_again(found->second, now);
+    start_what_may(now, out);
+  }
+  return out;
 }
 
 bool Admission::may_start(const Job& job, Time now) const {
@@ -192,55 +206,6 @@ bool Admission::overdue_waits(const Upstream& upstream, Time now) const {
     const Job& job = jobs_.at(id);
     return rank(job, now) == overdue_rank && !at_class_limit(job) && !may_start(job, now);
   });
-}
-
-// Behind all other work: the last chat's next turn shall find its prompt.
-bool Admission::wants_rewarm(const Upstream& upstream, Time now) const {
-  if (released_) return false;
-  if (upstream.foreground > 0 || !upstream.running.empty()) return false;
-  if (!upstream.prompt_lost || now >= upstream.warm_until) return false;
-  return std::none_of(upstream.waiting.begin(), upstream.waiting.end(), [&](RequestId id) {
-    const Job& job = jobs_.at(id);
-    return std::min(due_at(job), forced_at(job)) < now + rewarm_time;
-  });
-}
-
-void Admission::rewarm(const std::string& name, Upstream& upstream, Time now, Actions& out) {
-  upstream.prompt_lost = false;
-  Job job;
-  job.ticket.id = next_own_id_++;
-  job.ticket.lane = Standing(Lane::background, power_by_rule(true));  // it is nobody's
-  job.ticket.upstream = name;
-  job.upstream = &upstream;
-  job.state = State::running;
-  job.arrived = now;
-  job.rewarm = true;
-  const RequestId id = job.ticket.id;
-  upstream.running.push_back(id);
-  ++rewarm_counters_.asked;
-  out.emplace_back(std::in_place_type<Rewarm>, id, name);
-  keep(std::move(job));
-}
-
-std::optional<RequestId> Admission::rewarm_on(const Upstream& upstream) const {
-  const auto own = std::find_if(upstream.running.begin(), upstream.running.end(),
-                                [&](RequestId id) { return jobs_.at(id).rewarm; });
-  return own == upstream.running.end() ? std::nullopt : std::optional(*own);
-}
-
-// A task that may not go yet for a reason of its own ends none; one that a person waits for ends it at once.
-Time Admission::waits_for_rewarm_until(const Job& job) {
-  if (job.ticket.lane == Lane::blocking) return due_at(job);
-  return forced_at(job);
-}
-
-void Admission::drop_rewarm(Upstream& upstream, Time now, Actions& out) {
-  const std::optional<RequestId> own = rewarm_on(upstream);
-  if (!own) return;
-  ++rewarm_counters_.gave_way;
-  out.emplace_back(std::in_place_type<Cancel>, *own);
-  upstream.prompt_lost = true;
-  remove(*own, now);
 }
 
 std::optional<Time> Admission::next_wakeup(Time now) const {

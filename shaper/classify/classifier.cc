@@ -2,15 +2,17 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 #include <unordered_map>
 
 #include "shaper/classify/echo.h"
 #include "shaper/classify/learnt_shapes.h"
 #include "shaper/classify/match.h"
 #include "shaper/classify/pack.h"
+#include "shaper/classify/reasons.h"
+#include "shaper/classify/request_shape.h"
 #include "shaper/classify/typist.h"
 #include "shaper/classify/wording.h"
+#include "shaper/classify/written_chat.h"
 
 namespace tasklane {
 
@@ -32,72 +34,9 @@ std::string_view to_text(Evidence evidence) {
 
 namespace {
 
-// Reasons are written only where somebody reads them.
-class Reasons {
- public:
-  Reasons(bool wanted, std::vector<std::string>& list) : wanted_(wanted), list_(list) {}
-
-  template <class... Parts>
-  void add(const Parts&... parts) {
-    if (!wanted_) return;
-    std::string line;
-    (line.append(parts), ...);
-    list_.push_back(std::move(line));
-  }
-  [[nodiscard]] bool wanted() const { return wanted_; }
-
- private:
-  bool wanted_;
-  std::vector<std::string>& list_;
-};
-
 constexpr double unfilled_score = 0.6;
 constexpr double other_key_order = 0.75;  // of a score, where the front end would write the keys differently
 constexpr Duration right_behind = std::chrono::seconds(3);  // a chat's end: the time of its tasks
-
-// No model that runs on a machine of one's own reads more at once (a million tokens): in what is longer
-// nothing is looked for, or one such prompt would keep everybody else waiting.
-bool longer_than_models_read(const BodyFacts& body) {
-  constexpr std::size_t longest_text = 4U << 20;
-  constexpr std::size_t most_messages = 16384;
-  const std::size_t text =
-      std::accumulate(body.messages.begin(), body.messages.end(), std::size_t{0},
-                      [](std::size_t sum, const Message& message) { return sum + message.text.size(); });
-  return text > longest_text || body.messages.size() > most_messages;
-}
-
-RequestClass class_by_path(EndpointKind kind) {
-  if (kind == EndpointKind::embedding) return RequestClass::embedding;
-  if (kind == EndpointKind::unknown_post) return RequestClass::chat;
-  return kind == EndpointKind::admin ? RequestClass::admin : RequestClass::other;
-}
-
-bool is_chat_dialect(Dialect dialect) {
-  return dialect != Dialect::none && dialect_row(dialect).prompt != PromptPlace::lone;
-}
-
-// Without a prompt Ollama only loads or unloads the model. A prompt without a conversation around it is as
-// good as a chat, but for /completions, which scripts use.
-RequestClass class_without_evidence(const BodyFacts* body, Dialect dialect) {
-  if (body == nullptr || !body->readable) return RequestClass::chat;
-  const bool empty = std::all_of(body->messages.begin(), body->messages.end(), [](const Message& m) {
-    return m.text.empty() && !m.has_other_parts && !m.has_tool_calls;
-  });
-  if (empty) return is_ollama(dialect) ? RequestClass::admin : RequestClass::other;
-  return !dialect_row(dialect).for_scripts || body->streamed ? RequestClass::chat : RequestClass::other;
-}
-
-// What speaks against a task before a word is read.
-std::string_view against_shape(const BodyFacts& body) {
-  if (body.streamed) return "it is streamed";
-  if (body.has_tools) return "it has tools";
-  if (body.has_images) return "it has images";
-  return single_prompt(body) ? "" : "its messages are not just [user] or [system, user]";
-}
-
-bool task_shaped(const BodyFacts& body) {
-  return body.readable && !body.streamed && !body.has_tools && !body.has_images && single_prompt(body);
-}
 
 const PackEntry* known_chat(const Pack& pack, const Prompt& prompt, bool against_echo) {
   const auto found = std::find_if(pack.chats.begin(), pack.chats.end(), [&](const PackEntry& chat) {

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 
-#include "shaper/base/find_last.h"
 #include "shaper/base/trimmed.h"
+#include "shaper/classify/written_chat.h"
 
 namespace tasklane {
 namespace {
 
-constexpr std::string_view user_label = "USER: ";
-constexpr std::string_view assistant_label = "ASSISTANT:";
 constexpr std::string_view fence = "\"\"\"";  // around each message in the old tool selection
 
 // What is searched of a prompt: instructions and the newest messages stand at its ends.
@@ -19,16 +17,6 @@ constexpr std::size_t candidates_kept = 64;
 constexpr std::size_t messages_of_a_chat = 8;   // the last ones; tasks quote six at most, and the first
 constexpr std::size_t short_prompt = 4U << 10;  // a title's; a compaction's is longer
 constexpr double title_tokens = 100;            // releases that ask for plain titles cap them at 50
-
-bool is_ascii_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-// Visits each place of `label`, at the start of a word.
-template <class Visit>
-void each_label(std::string_view text, std::string_view label, Visit visit) {
-  for (std::size_t at = text.find(label); at != std::string_view::npos;
-       at = text.find(label, at + label.size()))
-    if (at == 0 || !is_ascii_letter(text[at - 1])) visit(at);
-}
 
 std::uint64_t mixed_key(std::initializer_list<std::uint64_t> parts) {
   std::uint64_t key = 0x9E3779B97F4A7C15ULL;
@@ -54,26 +42,7 @@ void each_searched(std::string_view text, Visit visit) {
 // What is said behind a label, as far as anything is looked for in it.
 constexpr std::size_t label_window = 4U << 10;
 
-// What stands behind retrieved context; empty where there is none.
-std::string_view inner_question(std::string_view text) {
-  constexpr std::string_view context_end = "</context>";
-  constexpr std::string_view query = "<user_query>";
-  const std::size_t context = find_last(text, context_end);
-  if (context == std::string_view::npos) return {};
-  text.remove_prefix(context + context_end.size());
-  if (const auto opens = text.find(query); opens != std::string_view::npos) {
-    text.remove_prefix(opens + query.size());
-    text = text.substr(0, text.find("</user_query>"));
-  }
-  return trimmed(text);
-}
-
 }  // namespace
-
-std::string_view own_words(std::string_view message) {
-  const std::string_view inner = inner_question(message);
-  return inner.empty() ? trimmed(message) : inner;
-}
 
 double score_of(const QuoteEvidence& e) {
   constexpr std::size_t a_sentence = 24;  // bytes; less may stand in any text
@@ -89,22 +58,6 @@ double score_of(const QuoteEvidence& e) {
   if (e.compaction_like || e.starts_with || !e.from_chat) return 0.3;
   if (e.rendered) return 0.8;
   return e.whole && e.bytes >= a_long_sentence && e.recent && !e.much_more ? 0.6 : 0.3;
-}
-
-PromptEnds ends_of(std::string_view text) {
-  PromptEnds ends{text, {}};
-  std::size_t first = text.size();
-  std::size_t last = 0;
-  for (const std::string_view label : {user_label, assistant_label})
-    each_label(text, label, [&](std::size_t at) {
-      first = std::min(first, at);
-      last = std::max(last, at);
-    });
-  if (first == text.size()) return ends;
-  ends.before = text.substr(0, first);
-  const std::size_t line_end = text.find('\n', last);
-  if (line_end != std::string_view::npos) ends.behind = text.substr(line_end);
-  return ends;
 }
 
 Echo::Echo(std::uint64_t secret_low, std::uint64_t secret_high, EchoOptions options)

@@ -65,22 +65,12 @@ struct EchoPrompt {
   Asking asking;
 };
 
-// Where a prompt says what it wants: before and behind the lines of a conversation that it holds.
-struct PromptEnds {
-  std::string_view before;
-  std::string_view behind;
-};
-PromptEnds ends_of(std::string_view text);
-
 // Whose messages they are.
 struct ChatOwner {
   Tenant tenant;
   Typist typist;
   RequestId request = 0;  // the chat's last turn that held them
 };
-
-// The person's own words in a message, which a front end may have wrapped in retrieved context.
-std::string_view own_words(std::string_view message);
 
 struct Quote {
   ChatOwner owner;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "shaper/base/trimmed.h"
+#include "shaper/classify/written_chat.h"
 #include "shaper/dialect/quoted.h"
 
 namespace tasklane {

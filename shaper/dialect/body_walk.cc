@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "shaper/dialect/json_value.h"
 #include "shaper/dialect/lenient_text.h"
 
 namespace tasklane {
@@ -54,55 +55,6 @@ constexpr std::array<NamedField, 32> common_fields{{
     {"shift", BodyField::shift},
     {"keep_alive", BodyField::keep_alive},
 }};
-
-std::optional<double> number(od::value value) {
-  double result = 0;
-  od::json_type type;
-  if (value.type().get(type) || type != od::json_type::number) return std::nullopt;
-  if (value.get_double().get(result)) return std::nullopt;
-  return result;
-}
-
-std::optional<bool> flag(od::value value) {
-  bool result = false;
-  return value.get_bool().get(result) ? std::optional<bool>() : result;
-}
-
-// Neither null nor false nor 0.
-bool set(od::value value) {
-  od::json_type type;
-  if (value.type().get(type) || type == od::json_type::null) return false;
-  if (type == od::json_type::boolean) return flag(value).value_or(false);
-  return type != od::json_type::number || number(value).value_or(0) != 0;
-}
-
-void load_option(std::optional<std::int64_t>& into, od::value value) {
-  const auto given = number(value);
-  into = given ? load_number(*given) : std::nullopt;
-}
-
-void load_option(std::optional<bool>& into, od::value value) { into = flag(value); }
-
-// A string or a number, as it is written.
-std::optional<std::string> scalar_text(od::value value) {
-  od::json_type type;
-  if (value.type().get(type) || (type != od::json_type::string && type != od::json_type::number))
-    return std::nullopt;
-  const std::string_view token = value.raw_json_token();
-  return std::string(token.substr(0, token.find_last_not_of(" \t\r\n") + 1));
-}
-
-bool non_empty_array(od::value value) {
-  od::array items;
-  bool empty = true;
-  if (value.get_array().get(items) || items.is_empty().get(empty)) return false;
-  return !empty;
-}
-
-bool is_null(od::value value) {
-  od::json_type type;
-  return value.type().get(type) || type == od::json_type::null;
-}
 
 }  // namespace
 
@@ -193,10 +145,10 @@ simdjson::error_code BodyWalk::root_field(std::string_view name, od::value value
     case BodyField::input:
       return input(value);
     case BodyField::several:
-      more(name, number(value).value_or(0) > 1);
+      more(name, number_in(value).value_or(0) > 1);
       return simdjson::SUCCESS;
     case BodyField::more:
-      more(name, set(value));
+      more(name, is_set(value));
       return simdjson::SUCCESS;
     default:
       single_value(*known, value);
@@ -215,10 +167,10 @@ void BodyWalk::single_value(BodyField known, od::value value) {
       facts_.model = string(value).value_or("");
       break;
     case BodyField::stream:
-      facts_.stream = flag(value);
+      facts_.stream = flag_in(value);
       break;
     case BodyField::shift:
-      facts_.load_options.shift = flag(value);
+      facts_.load_options.shift = flag_in(value);
       break;
     case BodyField::keep_alive:
       facts_.load_options.keep_alive = scalar_text(value);
@@ -239,7 +191,7 @@ void BodyWalk::single_value(BodyField known, od::value value) {
       draft_.has_response_format = !is_null(value);
       break;
     case BodyField::token_limit:
-      if (const auto limit = number(value)) draft_.root_limit = limit;
+      if (const auto limit = number_in(value)) draft_.root_limit = limit;
       break;
     default:  // it has parts: root_field() reads those
       break;
@@ -255,7 +207,7 @@ simdjson::error_code BodyWalk::options(od::value value) {
     od::field field;
     if (const auto error = std::move(entry).get(field)) return error;
     const std::string_view name = key(field);
-    if (name == "num_predict") draft_.options_limit = number(field.value());
+    if (name == "num_predict") draft_.options_limit = number_in(field.value());
     each_load_option(facts_.load_options, [&](std::string_view option_name, auto& option) {
       if (option_name == name) load_option(option, field.value());
     });
@@ -270,7 +222,7 @@ simdjson::error_code BodyWalk::stream_options(od::value value) {
   for (auto entry : fields) {
     od::field field;
     if (const auto error = std::move(entry).get(field)) return error;
-    if (key(field) == "include_usage") facts_.include_usage = flag(field.value()).value_or(false);
+    if (key(field) == "include_usage") facts_.include_usage = flag_in(field.value()).value_or(false);
   }
   return simdjson::SUCCESS;
 }

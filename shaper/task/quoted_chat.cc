@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "shaper/base/trimmed.h"
-#include "shaper/classify/echo.h"
+#include "shaper/classify/written_chat.h"
 
 namespace tasklane {
 namespace {

@@ -45,8 +45,10 @@ class SteerProgramTest : public test::HostTest {
   // Whether the program chose a socket.
   [[nodiscard]] bool chose_a_socket(const BareAgent& agent, const Lookup& lookup) const {
     bpf_sk_lookup context = context_of(lookup);
-    LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &context, .ctx_out = &context,
-                .ctx_size_in = sizeof(context), .ctx_size_out = sizeof(context));
+    bpf_test_run_opts options{};  // LIBBPF_OPTS is C alone
+    options.sz = sizeof(options);
+    options.ctx_in = options.ctx_out = &context;
+    options.ctx_size_in = options.ctx_size_out = sizeof(context);
     const test::InsideNamespace inside(host());
     EXPECT_EQ(bpf_prog_test_run_opts(agent->program_fd(), &options), 0) << lookup.what;
     EXPECT_EQ(options.retval, static_cast<std::uint32_t>(SK_PASS)) << lookup.what;

@@ -197,7 +197,7 @@ TEST(Metrics, TellWhatWaitsAndRunsInEachLaneNow) {
   };
   arrive(1, Lane::interactive);
   arrive(2, Lane::blocking);
-  for (const RequestId id : {3, 4}) arrive(id, Lane::background);
+  for (const RequestId id : {3u, 4u}) arrive(id, Lane::background);
   arrive(5, Lane::keystroke);
   SteeringState with_lanes = steering;
   with_lanes.admission = &admission;

@@ -15,10 +15,10 @@ using test::AgentProcess;
 using test::at;
 using test::Client;
 using test::eventually;
+using test::models_port;
 using test::Namespace;
 using testing::HasSubstr;
 
-constexpr std::uint16_t model_port = 11434;
 constexpr std::string_view question = "GET /api/version HTTP/1.1\r\nHost: model\r\n\r\n";
 constexpr std::string_view short_answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
 
@@ -27,7 +27,7 @@ constexpr std::string_view short_answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\
 class KeepingModel {
  public:
   explicit KeepingModel(const Namespace& where)
-      : listener_(test::listen_in(where, at("127.0.0.1", model_port))) {
+      : listener_(test::listen_in(where, at("127.0.0.1", models_port))) {
     thread_ = std::thread([this] { take(); });
   }
   ~KeepingModel() {
@@ -81,7 +81,7 @@ std::string whole_answer(Client& client) {
 class Draining : public test::OnAHost {
  protected:
   [[nodiscard]] Client connected() const {
-    return Client::connect(host(), at("127.0.0.1", model_port)).value();
+    return Client::connect(host(), at("127.0.0.1", models_port)).value();
   }
 };
 

@@ -30,17 +30,16 @@ using test::eventually;
 using test::how_answered;
 using test::HttpModel;
 using test::Launch;
+using test::models_port;
 using test::Namespace;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-constexpr std::uint16_t model_port = 11434;
-
 class FailingOpen : public test::OnAHost {
  protected:
   [[nodiscard]] Client connected() const {
-    return Client::connect(host(), at("127.0.0.1", model_port)).value();
+    return Client::connect(host(), at("127.0.0.1", models_port)).value();
   }
 
   static nlohmann::json stats(AgentProcess& agent) {
@@ -78,7 +77,7 @@ void with_descriptors(rlim_t most) {
 }
 
 TEST_F(FailingOpen, AnAgentWithFewDescriptorsTakesNoMoreThanTheyAllow) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(Launch{.command = {}, .where = &host(), .before = [] { with_descriptors(80); }});
   ASSERT_TRUE(agent.steers()) << agent->err();
   EXPECT_THAT(agent->err(), HasSubstr("max_connections is"));
@@ -89,7 +88,7 @@ TEST_F(FailingOpen, AnAgentWithFewDescriptorsTakesNoMoreThanTheyAllow) {
 }
 
 TEST_F(FailingOpen, AnAgentThatIsFullLetsTheNextConnectionPassUntilOneHasGone) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(Launch{.command = {}, .where = &host(), .before = [] { with_descriptors(80); }});
   ASSERT_TRUE(agent.steers()) << agent->err();
   const auto room = stats(agent)["steering"].value("max_connections", 0u);
@@ -112,7 +111,7 @@ TEST_F(FailingOpen, AnAgentThatIsFullLetsTheNextConnectionPassUntilOneHasGone) {
 }
 
 TEST_F(FailingOpen, ABurstThatAnAgentHasNoRoomForReachesTheModel) {
-  const UniqueFd model = test::listen_in(host(), at("127.0.0.1", model_port));
+  const UniqueFd model = test::listen_in(host(), at("127.0.0.1", models_port));
   AgentProcess agent(Launch{.command = {}, .where = &host(), .before = [] { with_descriptors(80); }});
   ASSERT_TRUE(agent.steers()) << agent->err();
   const auto room = stats(agent)["steering"].value("max_connections", 0u);
@@ -128,7 +127,7 @@ TEST_F(FailingOpen, ABurstThatAnAgentHasNoRoomForReachesTheModel) {
 }
 
 TEST_F(FailingOpen, WithoutDescriptorsToSpareTheNextConnectionReachesTheModel) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent = agent_to_be_limited();
   ASSERT_TRUE(agent.steers()) << agent->err();
   limit(agent, RLIMIT_NOFILE, 24);
@@ -139,7 +138,7 @@ TEST_F(FailingOpen, WithoutDescriptorsToSpareTheNextConnectionReachesTheModel) {
 }
 
 TEST_F(FailingOpen, WithoutMemoryToSpareTheNextConnectionReachesTheModel) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent = agent_to_be_limited();
   ASSERT_TRUE(agent.steers()) << agent->err();
   limit(agent, RLIMIT_AS, mapped(agent) + (8u << 20));
@@ -152,7 +151,7 @@ TEST_F(FailingOpen, WithoutMemoryToSpareTheNextConnectionReachesTheModel) {
 // Nobody is left to end what the request had begun.
 TEST_F(FailingOpen, AnExceptionThatEscapesARequestEndsTheAgentAndTheNextOneIsServedDirectly) {
   NOT_UNDER_SANITIZERS("their allocator ends the process where operator new would throw");
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent = agent_to_be_limited();
   ASSERT_TRUE(agent.steers()) << agent->err();
   Client client = connected();
@@ -168,7 +167,7 @@ TEST_F(FailingOpen, AnExceptionThatEscapesARequestEndsTheAgentAndTheNextOneIsSer
 }
 
 TEST_F(FailingOpen, AHungAgentIsPassedByWithinASecond) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
   const double stale = stats(agent)["steering"].value("stale_after_seconds", 100.0);
@@ -234,7 +233,7 @@ TEST_F(FailingOpen, TheServiceManagerHearsThatItIsReadyAndThatItsLoopTurns) {
 }
 
 TEST_F(FailingOpen, AnAgentWhoseLogNobodyReadsAnyMoreServesOn) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(Launch{.command = {}, .where = &host(), .before = [] {
                               int ends[2];
                               if (::pipe(ends) != 0) return;
@@ -248,7 +247,7 @@ TEST_F(FailingOpen, AnAgentWhoseLogNobodyReadsAnyMoreServesOn) {
 }
 
 TEST_F(FailingOpen, AClosedStandardErrorBecomesNoSocketOfTheAgents) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(Launch{.command = {}, .where = &host(), .before = [] {
                               for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::close(fd);
                             }});
@@ -318,7 +317,7 @@ UniqueFd take_name_as(const Namespace& where, uid_t user, const std::string& tex
 }
 
 TEST_F(FailingOpen, AnotherUserWhoTakesTheNameOfItsLockKeepsNoAgentFromSteering) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   const UniqueFd squatter = take_name_as(host(), 64321, "tasklane.steering.11434");
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
@@ -353,12 +352,12 @@ class FailingOpenToOthers : public FailingOpen {
 };
 
 TEST_F(FailingOpenToOthers, AServerThatAdmitsItsOwnMachineAloneIsNotGotRound) {
-  const HttpModel model(host(), at("::", model_port), DualStack::yes);
+  const HttpModel model(host(), at("::", models_port), DualStack::yes);
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
   ASSERT_TRUE(eventually([&] { return asked() == "through the agent"; }));
   const auto seen = [&](const Namespace& from, const std::string& to) {
-    return seen_by_the_model(from, at(to, model_port));
+    return seen_by_the_model(from, at(to, models_port));
   };
   EXPECT_THAT(seen(other(), cable_.first_ipv4), HasSubstr(cable_.first_ipv4 + ":"));
   EXPECT_THAT(seen(other(), cable_.first_ipv6), HasSubstr("[" + cable_.first_ipv6 + "]:"));
@@ -381,7 +380,7 @@ TEST_F(FailingOpenToOthers, AListenerThatIsBoundToADeviceIsDialledByThatDevice) 
                              static_cast<socklen_t>(device.size())),
                 0);
     }
-    const KernelAddress name = to_kernel(at("0.0.0.0", model_port));
+    const KernelAddress name = to_kernel(at("0.0.0.0", models_port));
     EXPECT_EQ(::bind(socket.get(), name.get(), name.length), 0);
     EXPECT_EQ(::listen(socket.get(), 8), 0);
     return socket;
@@ -393,7 +392,7 @@ TEST_F(FailingOpenToOthers, AListenerThatIsBoundToADeviceIsDialledByThatDevice) 
 
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
-  auto client = Client::connect(other(), at(cable_.first_ipv4, model_port));
+  auto client = Client::connect(other(), at(cable_.first_ipv4, models_port));
   ASSERT_TRUE(client);
   client->send("GET /api/version HTTP/1.1\r\nHost: model\r\n\r\n");
   std::string who;

@@ -25,7 +25,7 @@ using test::Process;
 using testing::HasSubstr;
 
 // Others' tests may have models of their own, and "of-listener" looks into every namespace of the machine.
-const auto model_port = static_cast<std::uint16_t>(20000 + ::getpid() % 10000);
+const auto own_port = static_cast<std::uint16_t>(20000 + ::getpid() % 10000);
 
 // A process that is in the namespace, once it is made.
 class Inhabitant {
@@ -45,10 +45,10 @@ class Inhabitant {
 // A container as far as it matters: a process, and its network namespace.
 class Container {
  public:
-  Container() : model_(inside_, at("127.0.0.1", model_port)), first_(inside_) {}
+  Container() : model_(inside_, at("127.0.0.1", own_port)), first_(inside_) {}
   [[nodiscard]] const Namespace& inside() const { return inside_; }
   [[nodiscard]] pid_t process() const { return first_.pid(); }
-  [[nodiscard]] std::string asked() const { return how_answered(inside_, at("127.0.0.1", model_port)); }
+  [[nodiscard]] std::string asked() const { return how_answered(inside_, at("127.0.0.1", own_port)); }
 
  private:
   Namespace inside_;
@@ -114,8 +114,8 @@ class Following : public test::OnAHost {
     return AgentProcess(
         Launch{
             .command = {}, .where = &host(), .environment = {{"DOCKER_HOST", "unix://" + engine_socket()}}},
-        R"({"version": 1, "netns": ")" + netns + R"(", "intercept": [{"port": )" +
-            std::to_string(model_port) + "}]}");
+        R"({"version": 1, "netns": ")" + netns + R"(", "intercept": [{"port": )" + std::to_string(own_port) +
+            "}]}");
   }
   [[nodiscard]] std::string engine_socket() const { return folder_.path() / "docker.sock"; }
   static nlohmann::json netns_in_stats(const AgentProcess& agent) {
@@ -176,7 +176,7 @@ TEST_F(Following, AnEngineThatDoesNotAnswerYetIsAskedAgain) {
 }
 
 TEST_F(Following, TheListenerIsFoundWhereverItIs) {
-  AgentProcess agent = agent_for("of-listener:" + std::to_string(model_port));
+  AgentProcess agent = agent_for("of-listener:" + std::to_string(own_port));
   ASSERT_TRUE(agent.steers()) << agent->err();
   {
     const Container container;
@@ -223,7 +223,7 @@ TEST_F(Following, AProcessThatMovesIsFollowedAndItsNumberIsNot) {
 
 TEST_F(Following, AgentsThatAreKilledLeaveTheOtherNamespaceDirect) {
   const Container container;
-  AgentProcess agent = agent_for("of-listener:" + std::to_string(model_port));
+  AgentProcess agent = agent_for("of-listener:" + std::to_string(own_port));
   ASSERT_TRUE(steers(container)) << agent->err();
   agent->signal(SIGKILL);
   EXPECT_EQ(agent->wait(), 128 + SIGKILL);
@@ -244,7 +244,7 @@ TEST_F(Following, OfARealContainerIsDoneByItsName) {
   };
   if (!done("docker info >/dev/null 2>&1")) GTEST_SKIP() << "no Docker engine runs here";
   const std::string name = "tasklane-test-" + std::to_string(::getpid());
-  const std::string port = std::to_string(model_port);
+  const std::string port = std::to_string(own_port);
   ASSERT_TRUE(done(import_image(name)));
   ASSERT_TRUE(done("docker run -d --name " + name + " " + name + " /modelsim --listen 0.0.0.0:" + port));
   const auto answered = [&] {
@@ -266,18 +266,18 @@ TEST_F(Following, OfARealContainerIsDoneByItsName) {
 // What is routed elsewhere is dialled from where the agent was started; there, too, something may listen on
 // the model's own port.
 TEST_F(Following, AnotherUpstreamIsDialledFromWhereTheAgentWasStarted) {
-  const HttpModel other(host(), at("127.0.0.1", model_port));
+  const HttpModel other(host(), at("127.0.0.1", own_port));
   const Namespace inside;
-  const UniqueFd silent = test::listen_in(inside, at("127.0.0.1", model_port));
+  const UniqueFd silent = test::listen_in(inside, at("127.0.0.1", own_port));
   const Inhabitant first(inside);
   AgentProcess agent(Launch{.command = {}, .where = &host()}, R"({
     "version": 1, "netns": ")" + std::to_string(first.pid()) + R"(", "intercept": [{"port": )" +
-                                                                  std::to_string(model_port) + R"(}],
-    "upstreams": {"other": {"url": "http://127.0.0.1:)" + std::to_string(model_port) +
+                                                                  std::to_string(own_port) + R"(}],
+    "upstreams": {"other": {"url": "http://127.0.0.1:)" + std::to_string(own_port) +
                                                                   R"("}},
     "rules": [{"name": "all", "when": {}, "then": {"route": ["other"]}}]})");
   ASSERT_TRUE(agent.steers()) << agent->err();
-  EXPECT_EQ(how_answered(inside, at("127.0.0.1", model_port)), "through the agent") << agent->err();
+  EXPECT_EQ(how_answered(inside, at("127.0.0.1", own_port)), "through the agent") << agent->err();
 }
 
 }  // namespace

@@ -20,9 +20,9 @@ using test::Client;
 using test::eventually;
 using test::HttpModel;
 using test::Launch;
+using test::models_port;
 using testing::HasSubstr;
 
-constexpr std::uint16_t model_port = 11434;
 constexpr uid_t agents_user = 4711;
 
 void without_privilege() {
@@ -87,7 +87,7 @@ class AHelperOfAService : public test::OnAHost {
 };
 
 TEST_F(AHelperOfAService, LetsAnAgentSteerThatNeverHadAPrivilege) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   const auto agent = agent_by(rules());
   const auto helper = helper_by(rules());
   ASSERT_TRUE(helper && agent->wait_for_output("steering port")) << agent->err();
@@ -99,7 +99,7 @@ TEST_F(AHelperOfAService, LetsAnAgentSteerThatNeverHadAPrivilege) {
 }
 
 TEST_F(AHelperOfAService, EndsWithAnAgentThatIsKilled) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   const auto agent = agent_by(rules());
   const auto helper = helper_by(rules());
   ASSERT_TRUE(helper && agent->wait_for_output("steering port")) << agent->err();
@@ -109,7 +109,7 @@ TEST_F(AHelperOfAService, EndsWithAnAgentThatIsKilled) {
 }
 
 TEST_F(AHelperOfAService, TakesItsAgentWithItWhenItIsKilled) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   const auto agent = agent_by(rules());
   const auto helper = helper_by(rules());
   ASSERT_TRUE(helper && agent->wait_for_output("steering port")) << agent->err();
@@ -119,11 +119,11 @@ TEST_F(AHelperOfAService, TakesItsAgentWithItWhenItIsKilled) {
 }
 
 TEST_F(AHelperOfAService, IsEndedWhereItHangs) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   const auto agent = agent_by(rules());
   const auto helper = helper_by(rules());
   ASSERT_TRUE(helper && agent->wait_for_output("steering port")) << agent->err();
-  const Client connected = Client::connect(host(), at("127.0.0.1", model_port)).value();
+  const Client connected = Client::connect(host(), at("127.0.0.1", models_port)).value();
   helper->signal(SIGSTOP);
   EXPECT_EQ(agent->wait(), 1);
   EXPECT_EQ(helper->wait(), 128 + SIGKILL);

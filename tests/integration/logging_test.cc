@@ -22,17 +22,17 @@ using test::at;
 using test::Client;
 using test::HttpModel;
 using test::Launch;
+using test::models_port;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr std::uint16_t model_port = 11434;
 constexpr const char* with_header =
     R"({"version": 1, "intercept": [{"port": 11434}], "answer_header": true})";
 
 class Logging : public test::OnAHost {
  protected:
   [[nodiscard]] std::string answer_to(std::string_view request) const {
-    Client client = Client::connect(host(), at("127.0.0.1", model_port)).value();
+    Client client = Client::connect(host(), at("127.0.0.1", models_port)).value();
     client.send(request);
     return client.receive_all();
   }
@@ -43,17 +43,17 @@ class Logging : public test::OnAHost {
   }
 };
 
-constexpr const char* chat =
+constexpr const char* chat_of_a_person =
     "POST /api/chat HTTP/1.1\r\nHost: model\r\nAuthorization: Bearer MARKERkey\r\nConnection: close\r\n"
     "Content-Length: 80\r\n\r\n"
     R"({"model":"m","messages":[{"role":"user","content":"MARKER prompt of a person"}]})";
 
 TEST_F(Logging, IsJsonLinesWhereThatIsWantedAndHoldsNothingOfARequest) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(Launch{.command = {}, .where = &host()}, with_header,
                      {"--log-format", "json", "--log-level", "debug"});
   ASSERT_TRUE(agent.steers()) << agent->err();
-  const std::string answer = answer_to(chat);
+  const std::string answer = answer_to(chat_of_a_person);
   const auto note =
       answer.find("X-Tasklane: class=chat; lane=none; rule=none; certainty=none; id=1; waited=0.");
   EXPECT_NE(note, std::string::npos) << answer;
@@ -68,13 +68,13 @@ TEST_F(Logging, IsJsonLinesWhereThatIsWantedAndHoldsNothingOfARequest) {
 }
 
 TEST_F(Logging, IsTheJournalsFormWhereThatIsWantedAndItsLevelChangesAtRunTime) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(Launch{.command = {}, .where = &host()}, test::steer_one_port,
                      {"--log-format", "journal"});
   ASSERT_TRUE(agent->wait_for_output("<6>steering port 11434")) << agent->err();
-  EXPECT_THAT(answer_to(chat), Not(HasSubstr("X-Tasklane")));
+  EXPECT_THAT(answer_to(chat_of_a_person), Not(HasSubstr("X-Tasklane")));
   EXPECT_EQ(tool(agent, {"log-level", "debug"}).status, 0);
-  EXPECT_THAT(answer_to(chat), HasSubstr("200 OK"));
+  EXPECT_THAT(answer_to(chat_of_a_person), HasSubstr("200 OK"));
   EXPECT_TRUE(agent->wait_for_output("<7>request 2: class=chat")) << agent->err();
   EXPECT_THAT(agent->err(), Not(HasSubstr("request 1:")));
   EXPECT_EQ(tool(agent, {"log-level", "loud"}).status, 2);
@@ -126,7 +126,7 @@ class UnreadLog {
 
 TEST(TheLog, WaitsForNobodyWhoReadsItAndSaysAfterwardsWhatWasLost) {
   UnreadLog log;
-  for (int line = 0; line < 5000; ++line) spdlog::debug("line {} {}", line, std::string(line, 'x'));
+  for (std::size_t line = 0; line < 5000; ++line) spdlog::debug("line {} {}", line, std::string(line, 'x'));
   EXPECT_THAT(log.read(), HasSubstr("line 12 xxxxxxxxxxxx\""));
   spdlog::info("read again");
   EXPECT_THAT(log.read(),

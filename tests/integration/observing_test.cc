@@ -22,6 +22,7 @@
 #include <thread>
 
 #include "tests/support/agent.h"
+#include "tests/support/on_a_host.h"
 #include "tests/support/requirements.h"
 #include "tests/support/sockets.h"
 
@@ -32,20 +33,19 @@ using namespace std::chrono_literals;
 using test::at;
 using test::Client;
 using test::Launch;
+using test::models_port;
 using test::Namespace;
 using test::Process;
 using test::program;
 using testing::HasSubstr;
 using Json = nlohmann::json;
 
-constexpr std::uint16_t model_port = 11434;
-
 // Frames as they go on a cable: no segment is left for a network card to cut or to sum up.
 void without_offloads(const Namespace& where, const char* device) {
   where.run([&] {
     const UniqueFd any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    for (const std::uint32_t command : {ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO}) {
-      ethtool_value off{command, 0};
+    for (const int command : {ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO}) {
+      ethtool_value off{static_cast<std::uint32_t>(command), 0};
       ifreq request{};
       std::strncpy(request.ifr_name, device, IFNAMSIZ - 1);
       request.ifr_data = reinterpret_cast<char*>(&off);
@@ -142,7 +142,7 @@ std::string request(const std::string& path, const Json& body) {
          " HTTP/1.1\r\nHost: model\r\nConnection: close\r\nContent-Length: " + std::to_string(text.size()) +
          "\r\n\r\n" + text;
 }
-std::string chat(int number) {
+std::string numbered_chat(int number) {
   return request("/v1/chat/completions",
                  {{"model", "sim"},
                   {"stream", true},
@@ -190,9 +190,9 @@ class Observing : public testing::Test {
     for (int person = 0; person < 4; ++person)
       people.emplace_back([this, person, count] {
         for (int i = person; i < count; i += 4) {
-          auto client = Client::connect(people_, at("10.88.0.2", model_port));
+          auto client = Client::connect(people_, at("10.88.0.2", models_port));
           ASSERT_TRUE(client);
-          client->send(i % 3 == 0 ? title(i) : chat(i));
+          client->send(i % 3 == 0 ? title(i) : numbered_chat(i));
           client->receive_all();
         }
       });
@@ -200,7 +200,7 @@ class Observing : public testing::Test {
   }
 
   Json server_log() {
-    auto client = Client::connect(model_, at("10.88.0.2", model_port));
+    auto client = Client::connect(model_, at("10.88.0.2", models_port));
     client->send("GET /sim/log HTTP/1.1\r\nHost: model\r\nConnection: close\r\n\r\n");
     const std::string answer = client->receive_all();
     return Json::parse(answer.substr(answer.find("\r\n\r\n") + 4))["requests"];

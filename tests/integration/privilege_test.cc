@@ -24,10 +24,9 @@ using test::eventually;
 using test::how_answered;
 using test::HttpModel;
 using test::Launch;
+using test::models_port;
 using test::Namespace;
 using testing::HasSubstr;
-
-constexpr std::uint16_t model_port = 11434;
 
 std::string text_of(const std::string& file) {
   std::ostringstream text;
@@ -124,7 +123,7 @@ TEST_F(AnAgentsPrivilege, OfAReadyDescriptorThatIsNotOpenIsTold) {
 TEST_F(AnAgentsPrivilege, IsNotMissedWhenAModelComesLater) {
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   EXPECT_TRUE(eventually([&] { return asked() == "through the agent"; }));
 }
 
@@ -162,11 +161,11 @@ TEST_F(AnAgentsPrivilege, IsNotMissedWhenItReadsKeysAndAuthoritiesThatOnlyRootMa
 
 // proc(5), net/tcp: state 01 is an established connection, and the eighth column the user of its socket.
 TEST_F(AnAgentsPrivilege, IsNotMissedWhenAConnectionIsGivenToTheModelsUser) {
-  UniqueFd model = test::listen_in(host(), at("127.0.0.1", model_port));
+  UniqueFd model = test::listen_in(host(), at("127.0.0.1", models_port));
   ASSERT_EQ(::fchown(model.get(), 4712, static_cast<gid_t>(-1)), 0);
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
-  const Client client = Client::connect(host(), at("127.0.0.1", model_port)).value();
+  const Client client = Client::connect(host(), at("127.0.0.1", models_port)).value();
   const auto owned_by_the_models_user = [&] {
     std::istringstream lines(host().run([] { return text_of("/proc/thread-self/net/tcp"); }));
     for (std::string line; std::getline(lines, line);) {
@@ -181,7 +180,7 @@ TEST_F(AnAgentsPrivilege, IsNotMissedWhenAConnectionIsGivenToTheModelsUser) {
 }
 
 TEST_F(AnAgentsPrivilege, EndsWithItsHelperAndTrafficIsDirectThen) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
   ASSERT_EQ(asked(), "through the agent");
@@ -193,10 +192,10 @@ TEST_F(AnAgentsPrivilege, EndsWithItsHelperAndTrafficIsDirectThen) {
 }
 
 TEST_F(AnAgentsPrivilege, IsNotWaitedForWhereTheHelperHangs) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
-  Client before = Client::connect(host(), at("127.0.0.1", model_port)).value();
+  Client before = Client::connect(host(), at("127.0.0.1", models_port)).value();
   ASSERT_EQ(::kill(helper_of(agent), SIGSTOP), 0);
   EXPECT_EQ(how_answered(before), "through the agent");
   EXPECT_TRUE(agent->wait_for_output("reach the model directly for now: helper")) << agent->err();

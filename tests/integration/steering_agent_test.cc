@@ -25,14 +25,13 @@ using test::eventually;
 using test::how_answered;
 using test::HttpModel;
 using test::Launch;
+using test::models_port;
 using test::Namespace;
-
-constexpr std::uint16_t model_port = 11434;
 
 class SteeringAgentTest : public test::OnAHost {};
 
 TEST_F(SteeringAgentTest, AClientIsServedThroughTheAgentInBothFamilies) {
-  const HttpModel model(host(), at("::", model_port), DualStack::yes);
+  const HttpModel model(host(), at("::", models_port), DualStack::yes);
   EXPECT_EQ(asked(), "directly");
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
@@ -41,7 +40,7 @@ TEST_F(SteeringAgentTest, AClientIsServedThroughTheAgentInBothFamilies) {
 }
 
 TEST_F(SteeringAgentTest, TheAgentEntersTheNamespaceThatItIsTold) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(Launch{}, test::steer_one_port, {"--netns", host().name()});
   ASSERT_TRUE(agent.steers()) << agent->err();
   EXPECT_EQ(asked(), "through the agent");
@@ -54,7 +53,7 @@ TEST_F(SteeringAgentTest, AnUnknownNamespaceEndsIt) {
 }
 
 TEST_F(SteeringAgentTest, OnceTheAgentIsKilledTheVeryNextConnectionReachesTheModel) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
   EXPECT_EQ(asked(), "through the agent");
@@ -64,7 +63,7 @@ TEST_F(SteeringAgentTest, OnceTheAgentIsKilledTheVeryNextConnectionReachesTheMod
 }
 
 TEST_F(SteeringAgentTest, AStoppedAgentIsPassedByAndServesAgainWhenItGoesOn) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
   agent->signal(SIGSTOP);
@@ -75,18 +74,18 @@ TEST_F(SteeringAgentTest, AStoppedAgentIsPassedByAndServesAgainWhenItGoesOn) {
 }
 
 TEST_F(SteeringAgentTest, WhoConnectedToAStoppedAgentIsServedWhenItGoesOn) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
   agent->signal(SIGSTOP);
-  auto client = Client::connect(host(), at("127.0.0.1", model_port));
+  auto client = Client::connect(host(), at("127.0.0.1", models_port));
   agent->signal(SIGCONT);
   ASSERT_TRUE(client);
   EXPECT_EQ(how_answered(*client), "through the agent");
 }
 
 TEST_F(SteeringAgentTest, AnAgentToldToEndLeavesTheModelToItsClients) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
   agent->signal(SIGTERM);
@@ -97,7 +96,7 @@ TEST_F(SteeringAgentTest, AnAgentToldToEndLeavesTheModelToItsClients) {
 // A chat through the agent, in the middle of its answer.
 struct AnswerUnderWay {
   explicit AnswerUnderWay(const Namespace& host, const UniqueFd& listener)
-      : client(Client::connect(host, at("127.0.0.1", model_port)).value()) {
+      : client(Client::connect(host, at("127.0.0.1", models_port)).value()) {
     client.send("POST /api/chat HTTP/1.1\r\nHost: model\r\nContent-Length: 2\r\n\r\n{}");
     model.emplace(UniqueFd(::accept(listener.get(), nullptr, nullptr)));
     while (model->receive_line() != "\r") continue;
@@ -115,7 +114,7 @@ struct AnswerUnderWay {
 bool passes_soon(const Namespace& host, const UniqueFd& listener) {
   ::fcntl(listener.get(), F_SETFL, O_NONBLOCK);
   return eventually([&] {
-    const auto next = Client::connect(host, at("127.0.0.1", model_port));
+    const auto next = Client::connect(host, at("127.0.0.1", models_port));
     sockaddr_in peer{};
     socklen_t length = sizeof(peer);
     const UniqueFd taken(::accept(listener.get(), reinterpret_cast<sockaddr*>(&peer), &length));
@@ -124,7 +123,7 @@ bool passes_soon(const Namespace& host, const UniqueFd& listener) {
 }
 
 TEST_F(SteeringAgentTest, AnAgentToldToEndFinishesTheAnswersThatAreOnTheirWay) {
-  const UniqueFd listener = test::listen_in(host(), at("127.0.0.1", model_port));
+  const UniqueFd listener = test::listen_in(host(), at("127.0.0.1", models_port));
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
   AnswerUnderWay chat(host(), listener);
@@ -138,7 +137,7 @@ TEST_F(SteeringAgentTest, AnAgentToldToEndFinishesTheAnswersThatAreOnTheirWay) {
 }
 
 TEST_F(SteeringAgentTest, AnAgentToldToEndTwiceEndsAtOnce) {
-  const UniqueFd listener = test::listen_in(host(), at("127.0.0.1", model_port));
+  const UniqueFd listener = test::listen_in(host(), at("127.0.0.1", models_port));
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
   AnswerUnderWay chat(host(), listener);
@@ -150,8 +149,8 @@ TEST_F(SteeringAgentTest, AnAgentToldToEndTwiceEndsAtOnce) {
 }
 
 TEST_F(SteeringAgentTest, AStreamFromBeforeOutlivesTheAgent) {
-  const UniqueFd listener = test::listen_in(host(), at("127.0.0.1", model_port));
-  auto client = Client::connect(host(), at("127.0.0.1", model_port)).value();
+  const UniqueFd listener = test::listen_in(host(), at("127.0.0.1", models_port));
+  auto client = Client::connect(host(), at("127.0.0.1", models_port)).value();
   Client model_side(UniqueFd(::accept(listener.get(), nullptr, nullptr)));
   const auto stream_goes_on = [&](std::string_view word) {
     return model_side.send(word) && client.receive(word.size()) == word && client.send(word) &&
@@ -172,16 +171,16 @@ TEST_F(SteeringAgentTest, AnotherHostReachesWhatItReachedBefore) {
   const Namespace other;
   const test::Cable cable = connect(host(), other);
   const auto from_other = [&](std::string_view address) {
-    return how_answered(other, at(address, model_port));
+    return how_answered(other, at(address, models_port));
   };
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
   {
-    const HttpModel on_loopback(host(), at("127.0.0.1", model_port));
+    const HttpModel on_loopback(host(), at("127.0.0.1", models_port));
     EXPECT_TRUE(eventually([&] { return asked() == "through the agent"; }));
     EXPECT_EQ(from_other(cable.first_ipv4), "refused");
   }
-  const HttpModel everywhere(host(), at("::", model_port), DualStack::yes);
+  const HttpModel everywhere(host(), at("::", models_port), DualStack::yes);
   EXPECT_TRUE(eventually([&] { return from_other(cable.first_ipv4) == "through the agent"; }));
   EXPECT_EQ(from_other(cable.first_ipv6), "through the agent");
 }
@@ -192,7 +191,7 @@ TEST_F(SteeringAgentTest, AModelIsFollowedAsItComesAndGoes) {
   EXPECT_EQ(asked(), "refused");
   for (int times = 0; times < 2; ++times) {
     {
-      const HttpModel model(host(), at("127.0.0.1", model_port));
+      const HttpModel model(host(), at("127.0.0.1", models_port));
       EXPECT_TRUE(eventually([&] { return asked() == "through the agent"; }));
     }
     EXPECT_TRUE(eventually([&] { return asked() == "refused"; }));
@@ -202,11 +201,11 @@ TEST_F(SteeringAgentTest, AModelIsFollowedAsItComesAndGoes) {
 // llama-server's way to bind, as a user of its own.
 TEST_F(SteeringAgentTest, AModelRestartsWhileAClientStaysConnected) {
   const test::ServerSocket how{SO_REUSEPORT, 64321};
-  auto model = test::start_server(host(), at("127.0.0.1", model_port), how);
+  auto model = test::start_server(host(), at("127.0.0.1", models_port), how);
   ASSERT_TRUE(model);
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
-  const auto client = Client::connect(host(), at("127.0.0.1", model_port));
+  const auto client = Client::connect(host(), at("127.0.0.1", models_port));
   ASSERT_TRUE(client);
   ASSERT_TRUE(eventually([&] {  // the agent has taken the connection, and given it to the model
     const auto stats = test::run_to_end(
@@ -216,13 +215,13 @@ TEST_F(SteeringAgentTest, AModelRestartsWhileAClientStaysConnected) {
   }));
   EXPECT_TRUE(eventually([&] {
     model.reset();
-    model = test::start_server(host(), at("127.0.0.1", model_port), how);
+    model = test::start_server(host(), at("127.0.0.1", models_port), how);
     return model.has_value();
   }));
 }
 
 TEST_F(SteeringAgentTest, BypassStopsAndResumesSteeringAtOnce) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
   const auto bypass = [&](const char* wish) {
@@ -237,7 +236,7 @@ TEST_F(SteeringAgentTest, BypassStopsAndResumesSteeringAtOnce) {
 
 // Its clock differs from the kernel's: its heartbeat says nothing about its health.
 TEST_F(SteeringAgentTest, AnAgentInAnotherTimeNamespaceIsPassedBy) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(Launch{
       .command = {"unshare", "--time", "--monotonic", "100000", "--fork", "--kill-child"}, .where = &host()});
   ASSERT_TRUE(agent.steers()) << agent->err();
@@ -245,7 +244,7 @@ TEST_F(SteeringAgentTest, AnAgentInAnotherTimeNamespaceIsPassedBy) {
 }
 
 TEST_F(SteeringAgentTest, ASecondAgentForThePortRefusesToStart) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess first(host());
   ASSERT_TRUE(first.steers()) << first->err();
   AgentProcess second(host());
@@ -256,7 +255,7 @@ TEST_F(SteeringAgentTest, ASecondAgentForThePortRefusesToStart) {
 }
 
 TEST_F(SteeringAgentTest, ABrokenConfigurationKeepsItFromStartingAndTheTrafficDirect) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(host(), R"({"version": 1, "intercept": [{"port": 11434}], "rulez": []})");
   EXPECT_EQ(agent->wait(), 2);
   EXPECT_THAT(agent->err(), HasSubstr("rulez"));
@@ -264,7 +263,7 @@ TEST_F(SteeringAgentTest, ABrokenConfigurationKeepsItFromStartingAndTheTrafficDi
 }
 
 TEST_F(SteeringAgentTest, ABrokenReloadKeepsTheRunningConfiguration) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(host());
   ASSERT_TRUE(agent.steers()) << agent->err();
   agent.rewrite_config(R"({"version": 1, "intercept": [{"port": 11434}], "rulez": []})");
@@ -275,7 +274,7 @@ TEST_F(SteeringAgentTest, ABrokenReloadKeepsTheRunningConfiguration) {
 }
 
 TEST_F(SteeringAgentTest, WithoutPrivilegeItSaysWhatIsMissingAndTheTrafficIsDirect) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(
       Launch{.command = {"setpriv", "--inh-caps=-all", "--bounding-set=-all"}, .where = &host()});
   EXPECT_EQ(agent->wait(), 3);
@@ -284,7 +283,7 @@ TEST_F(SteeringAgentTest, WithoutPrivilegeItSaysWhatIsMissingAndTheTrafficIsDire
 }
 
 TEST_F(SteeringAgentTest, OnAKernelWithoutSkLookupItSaysSoAndTheTrafficIsDirect) {
-  const HttpModel model(host(), at("127.0.0.1", model_port));
+  const HttpModel model(host(), at("127.0.0.1", models_port));
   AgentProcess agent(
       Launch{.command = {}, .where = &host(), .before = [] { test::make_bpf_fail(BPF_PROG_LOAD, EINVAL); }});
   EXPECT_EQ(agent->wait(), 3);

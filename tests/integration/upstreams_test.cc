@@ -17,13 +17,13 @@ using test::at;
 using test::Client;
 using test::eventually;
 using test::Launch;
+using test::models_port;
 using test::Namespace;
 using test::Process;
 using test::program;
 using testing::HasSubstr;
 using Json = nlohmann::json;
 
-constexpr std::uint16_t model_port = 11434;
 constexpr std::uint16_t task_port = 11435;
 
 constexpr std::string_view to_the_task_model = R"({
@@ -64,7 +64,7 @@ class Upstreams : public test::OnAHost {
                         "title here\" }\n<chat_history>\nUSER: rice?\n</chat_history>"}}}},
                     {"stream", false},
                     {"max_tokens", 50}};
-    Client client = Client::connect(host(), at("127.0.0.1", model_port)).value();
+    Client client = Client::connect(host(), at("127.0.0.1", models_port)).value();
     client.send(
         "POST /v1/chat/completions HTTP/1.1\r\nHost: m\r\nX-OpenWebUI-Task: title_generation\r\n"
         "Connection: close\r\nContent-Length: " +
@@ -75,7 +75,7 @@ class Upstreams : public test::OnAHost {
     const std::string chat = R"({"model":")" + name + R"(","stream":false,"max_tokens":)" +
                              std::to_string(tokens) +
                              R"(,"messages":[{"role":"user","content":"Good morning!"}]})";
-    Client person = Client::connect(host(), at("127.0.0.1", model_port)).value();
+    Client person = Client::connect(host(), at("127.0.0.1", models_port)).value();
     person.send("POST /v1/chat/completions HTTP/1.1\r\nHost: m\r\nConnection: close\r\nContent-Length: " +
                 std::to_string(chat.size()) + "\r\n\r\n" + chat);
     return person;
@@ -112,7 +112,7 @@ struct Moment {
 class Killed : public Upstreams, public testing::WithParamInterface<Moment> {};
 
 TEST_P(Killed, TheChatsModelAnswersOnceAndTheNextTaskToo) {
-  const auto model = simulator(model_port, {"--model", "big"});
+  const auto model = simulator(models_port, {"--model", "big"});
   auto task = simulator(task_port, GetParam().simulator);
   AgentProcess agent(host(), to_the_task_model);
   ASSERT_TRUE(agent.steers()) << agent->err();
@@ -130,10 +130,10 @@ TEST_P(Killed, TheChatsModelAnswersOnceAndTheNextTaskToo) {
   }
   task->signal(SIGKILL);
   is_answered_once(client);
-  EXPECT_EQ(1, log_of(model_port).size());
+  EXPECT_EQ(1, log_of(models_port).size());
   Client next = ask_for_a_title();
   is_answered_once(next);
-  EXPECT_EQ(2, log_of(model_port).size());
+  EXPECT_EQ(2, log_of(models_port).size());
 }
 INSTANTIATE_TEST_SUITE_P(Moments, Killed,
                          testing::Values(Moment{"BeforeItAccepts", {"--model", "small"}, true},
@@ -145,7 +145,7 @@ INSTANTIATE_TEST_SUITE_P(Moments, Killed,
                          [](const auto& each) { return each.param.name; });
 
 TEST_F(Upstreams, OneThatGoesAndComesBackIsALineInTheLogEachAndNoTaskPaysForIt) {
-  const auto model = simulator(model_port, {"--model", "big"});
+  const auto model = simulator(models_port, {"--model", "big"});
   auto task = simulator(task_port, {"--model", "small"});
   AgentProcess agent(host(), to_the_task_model);
   ASSERT_TRUE(agent.steers()) << agent->err();
@@ -158,7 +158,7 @@ TEST_F(Upstreams, OneThatGoesAndComesBackIsALineInTheLogEachAndNoTaskPaysForIt) 
   EXPECT_TRUE(told) << "nobody had to ask it for that";
   Client second = ask_for_a_title();
   is_answered_once(second);
-  EXPECT_EQ(1, log_of(model_port).size());
+  EXPECT_EQ(1, log_of(models_port).size());
   task = simulator(task_port, {"--model", "small"});
   EXPECT_TRUE(agent->wait_for_output("upstream 'task' is up again"));
   Client third = ask_for_a_title();
@@ -167,27 +167,27 @@ TEST_F(Upstreams, OneThatGoesAndComesBackIsALineInTheLogEachAndNoTaskPaysForIt) 
 }
 
 TEST_F(Upstreams, NoTaskHasAModelLoadedInPlaceOfTheChats) {
-  const auto model = simulator(model_port, {"--model", "big", "--model", "small", "--max-loaded", "1"});
+  const auto model = simulator(models_port, {"--model", "big", "--model", "small", "--max-loaded", "1"});
   AgentProcess agent(host(), to_what_is_loaded);
   ASSERT_TRUE(agent.steers()) << agent->err();
   for (int i = 0; i < 3; ++i) {
     Client client = ask_for_a_title();
     is_answered_once(client);
   }
-  const Json log = log_of(model_port);
+  const Json log = log_of(models_port);
   ASSERT_EQ(3, log.size());
   for (const Json& each : log) EXPECT_EQ("big", each.value("model", ""));
 }
 
 TEST_F(Upstreams, WhereBothAreLoadedTheSmallOneIsAsked) {
-  const auto model = simulator(model_port, {"--model", "big", "--model", "small", "--max-loaded", "2"});
+  const auto model = simulator(models_port, {"--model", "big", "--model", "small", "--max-loaded", "2"});
   AgentProcess agent(host(), to_what_is_loaded);
   ASSERT_TRUE(agent.steers()) << agent->err();
   Client person = ask_for_a_chat("small");
   is_answered_once(person);
   Client client = ask_for_a_title();
   is_answered_once(client);
-  const Json log = log_of(model_port);
+  const Json log = log_of(models_port);
   ASSERT_EQ(2, log.size());
   EXPECT_EQ("small", log[1].value("model", ""));
 }
@@ -201,20 +201,20 @@ constexpr std::string_view with_priorities = R"({
 class WithPriorities : public Upstreams {
  protected:
   [[nodiscard]] std::unique_ptr<Process> model(const std::string& priorities) const {
-    return simulator(model_port, {"--flavour", "llama", "--slots", "4", "--model", "big", "--decode", "20",
-                                  "--priority", priorities});
+    return simulator(models_port, {"--flavour", "llama", "--slots", "4", "--model", "big", "--decode", "20",
+                                   "--priority", priorities});
   }
   // A chat that is being answered for three seconds, and a title that comes meanwhile; both are answered.
   [[nodiscard]] Json chat_and_title() const {
     Client person = ask_for_a_chat("big", 60);
     EXPECT_TRUE(eventually([&] {
-      const Json log = log_of(model_port);
+      const Json log = log_of(models_port);
       return !log.empty() && !log[0].value("t_first_token", Json()).is_null();
     }));
     Client task = ask_for_a_title();
     is_answered_once(task);
     is_answered_once(person);
-    return log_of(model_port);
+    return log_of(models_port);
   }
 };
 
@@ -241,7 +241,7 @@ TEST_F(WithPriorities, ATaskWaitsForTheChatWhereTheServerRefusesThemAndTheLogSay
 class Swapping : public Upstreams, public testing::WithParamInterface<std::string> {
  protected:
   [[nodiscard]] std::unique_ptr<Process> router(const std::string& most) const {
-    return simulator(model_port,
+    return simulator(models_port,
                      {"--router", GetParam(), "--flavour", "llama", "--slots", "1", "--model", "big",
                       "--model", "small", "--max-loaded", most},
                      "0.3");
@@ -253,7 +253,7 @@ class Swapping : public Upstreams, public testing::WithParamInterface<std::strin
   // Which model each request was for, in the order in which they came.
   [[nodiscard]] std::vector<std::string> asked() const {
     std::vector<std::string> names;
-    for (const Json& each : log_of(model_port)) names.push_back(each.value("model", ""));
+    for (const Json& each : log_of(models_port)) names.push_back(each.value("model", ""));
     return names;
   }
 };
@@ -305,7 +305,7 @@ INSTANTIATE_TEST_SUITE_P(Routers, Swapping, testing::Values("llama-swap", "llama
 class CuttingModel {
  public:
   explicit CuttingModel(const Namespace& where)
-      : listener_(test::listen_in(where, at("127.0.0.1", model_port))), thread_([this] { serve(); }) {}
+      : listener_(test::listen_in(where, at("127.0.0.1", models_port))), thread_([this] { serve(); }) {}
   ~CuttingModel() {
     ::shutdown(listener_.get(), SHUT_RDWR);
     thread_.join();
@@ -346,7 +346,7 @@ TEST_F(Upstreams, AChatOfWhichTheModelReadAPartAloneIsTold) {
   const std::string body =
       Json{{"model", "big"}, {"stream", true}, {"messages", {{{"role", "user"}, {"content", question}}}}}
           .dump();
-  Client client = Client::connect(host(), at("127.0.0.1", model_port)).value();
+  Client client = Client::connect(host(), at("127.0.0.1", models_port)).value();
   client.send("POST /api/chat HTTP/1.1\r\nHost: m\r\nConnection: close\r\nContent-Length: " +
               std::to_string(body.size()) + "\r\n\r\n" + body);
   EXPECT_THAT(client.receive_all(), HasSubstr("Yes."));

@@ -4,7 +4,6 @@
 namespace tasklane {
 namespace {
 
-const std::string rice = R"({"title": "Rice"})";
 const std::string constrained = R"({"lane": "background", "settle": "0s", "constrain": true})";
 
 class Constraining : public LanesOnTheWire {

@@ -17,6 +17,8 @@ inline const std::string chat =
 inline const std::string long_question =
     "Which evergreen ground covers grow in dry shade under old beech trees?";
 
+inline const std::string rice = R"({"title": "Rice"})";  // what a model answers to a title's request
+
 inline std::string asked_of_model(const std::string& content, bool stream, const std::string& fields = "") {
   return post(
       "/api/chat",

@@ -5,14 +5,15 @@ namespace tasklane {
 namespace {
 
 using Leaving = RelayTest;
-const std::string chat = post("/api/chat", R"({"model":"m","messages":[{"role":"user","content":"hello"}]})");
+const std::string hello =
+    post("/api/chat", R"({"model":"m","messages":[{"role":"user","content":"hello"}]})");
 
 TEST_F(Leaving, AClientThatClosesEndsItsRequestUpstreamWhileItWaits) {
   start();
   Peer person = client();
-  person.send(chat);
+  person.send(hello);
   Peer server = model.accept();
-  server.receive(chat.size());
+  server.receive(hello.size());
   person.close();
   EXPECT_TRUE(server.sees_close());
 }
@@ -20,9 +21,9 @@ TEST_F(Leaving, AClientThatClosesEndsItsRequestUpstreamWhileItWaits) {
 TEST_F(Leaving, AClientThatResetsEndsItsRequestUpstreamInTheMiddleOfAnAnswer) {
   start();
   Peer person = client();
-  person.send(chat);
+  person.send(hello);
   Peer server = model.accept();
-  server.receive(chat.size());
+  server.receive(hello.size());
   server.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
   person.until("x\r\n");
   person.reset();
@@ -32,9 +33,9 @@ TEST_F(Leaving, AClientThatResetsEndsItsRequestUpstreamInTheMiddleOfAnAnswer) {
 TEST_F(Leaving, AHalfCloseIsACancelForARequestThatGenerates) {
   start();
   Peer person = client();
-  person.send(chat);
+  person.send(hello);
   Peer server = model.accept();
-  server.receive(chat.size());
+  server.receive(hello.size());
   person.half_close();
   EXPECT_TRUE(server.sees_close());
   EXPECT_TRUE(eventually([this] { return row(RequestClass::chat, "original").client_gone == 1; }));
@@ -55,9 +56,9 @@ TEST_F(Leaving, TheClientsConnectionOutlivesAServerThatClosesAfterItsAnswer) {
   start();
   Peer person = client();
   for (int turn = 0; turn < 3; ++turn) {
-    person.send(chat);
+    person.send(hello);
     Peer server = model.accept();
-    EXPECT_EQ(chat, server.receive(chat.size()));
+    EXPECT_EQ(hello, server.receive(hello.size()));
     const std::string reply =
         "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5, max=100\r\nTransfer-Encoding: "
         "chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
@@ -71,9 +72,9 @@ TEST_F(Leaving, TheClientsConnectionOutlivesAServerThatClosesAfterItsAnswer) {
 TEST_F(Leaving, AKeptConnectionThatTurnsOutClosedIsReplacedUnseen) {
   start();
   Peer person = client();
-  person.send(chat);
+  person.send(hello);
   Peer first = model.accept();
-  first.receive(chat.size());
+  first.receive(hello.size());
   first.send(answer("1"));
   person.receive(answer("1").size());
 
@@ -93,9 +94,9 @@ TEST_F(Leaving, AKeptConnectionThatTurnsOutClosedIsReplacedUnseen) {
 TEST_F(Leaving, ARequestThatChangesTheServerIsNeverSentTwice) {
   start();
   Peer person = client();
-  person.send(chat);
+  person.send(hello);
   Peer first = model.accept();
-  first.receive(chat.size());
+  first.receive(hello.size());
   first.send(answer("1"));
   person.receive(answer("1").size());
 
@@ -113,13 +114,13 @@ TEST_F(Leaving, ARequestThatAKeptConnectionSwallowedIsNotSentAgain) {
   start();
   for (const bool reset : {true, false}) {
     Peer person = client();
-    person.send(chat);
+    person.send(hello);
     Peer first = model.accept();
-    first.receive(chat.size());
+    first.receive(hello.size());
     first.send(answer("1"));
     person.receive(answer("1").size());
-    person.send(chat);
-    EXPECT_EQ(chat, first.receive(chat.size())) << "the connection was not used again";
+    person.send(hello);
+    EXPECT_EQ(hello, first.receive(hello.size())) << "the connection was not used again";
     if (reset)
       first.reset();
     else
@@ -185,9 +186,9 @@ TEST_F(Leaving, AnAnswerThatIsResetIsResetForTheClient) {
   for (const std::string head :
        {"HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"}) {
     Peer person = client();
-    person.send(chat);
+    person.send(hello);
     Peer server = model.accept();
-    server.receive(chat.size());
+    server.receive(hello.size());
     server.send(head + "half");
     EXPECT_EQ(head + "half", person.receive(head.size() + 4));
     server.reset();
@@ -200,9 +201,9 @@ TEST_F(Leaving, AnAnswerThatIsResetIsResetForTheClient) {
 TEST_F(Leaving, ABadChunkInAnAnswerEndsItInAReset) {
   start();
   Peer person = client();
-  person.send(chat);
+  person.send(hello);
   Peer server = model.accept();
-  server.receive(chat.size());
+  server.receive(hello.size());
   const std::string good = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n";
   server.send(good);
   EXPECT_EQ(good, person.receive(good.size()));
@@ -216,10 +217,10 @@ TEST_F(Leaving, ABadChunkInAnAnswerEndsItInAReset) {
 TEST_F(Leaving, AServerThatClosesInTheMiddleIsSeenByTheClient) {
   start();
   Peer person = client();
-  person.send(chat);
+  person.send(hello);
   {
     Peer server = model.accept();
-    server.receive(chat.size());
+    server.receive(hello.size());
     server.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");
   }
   EXPECT_EQ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this", person.rest());
@@ -228,10 +229,10 @@ TEST_F(Leaving, AServerThatClosesInTheMiddleIsSeenByTheClient) {
 TEST_F(Leaving, AServerThatClosesWithoutAWordLeavesTheClientWithoutOne) {
   start();
   Peer person = client();
-  person.send(chat);
+  person.send(hello);
   {
     Peer server = model.accept();
-    server.receive(chat.size());
+    server.receive(hello.size());
   }
   EXPECT_EQ("", person.rest());
 }

@@ -5,7 +5,6 @@
 namespace tasklane {
 namespace {
 
-const std::string rice = R"({"title": "Rice"})";
 const std::string page = "https://page.example";
 const std::string from_page = "Origin: " + page + "\r\n";
 const std::string allowed = "Access-Control-Allow-Origin: " + page + "\r\nVary: Origin\r\n";

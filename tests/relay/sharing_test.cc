@@ -4,7 +4,6 @@
 namespace tasklane {
 namespace {
 
-const std::string rice = R"({"title": "Rice"})";
 const std::string by_task_then_model =
     R"({"route": ["task", "model"], "lane": "background", "settle": "0s"})";
 

@@ -4,8 +4,6 @@
 namespace tasklane {
 namespace {
 
-const std::string rice = R"({"title": "Rice"})";
-
 class Throttling : public LanesOnTheWire {
  protected:
   void start_with_rate(const std::string& rate) {

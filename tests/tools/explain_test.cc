@@ -5,7 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
-#include <sstream>
+
+#include "tests/tools/ran.h"
 
 namespace tasklane {
 namespace {
@@ -14,27 +15,9 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using Json = nlohmann::json;
 
-struct Ran {
-  int exit = -1;
-  std::string out;
-  std::string err;
-  [[nodiscard]] std::vector<Json> objects() const {
-    std::vector<Json> list;
-    std::istringstream lines(out);
-    for (std::string line; std::getline(lines, line);) list.push_back(Json::parse(line));
-    return list;
-  }
-};
-
 Ran explain(const std::string& input, const ExplainOptions& options, const Handle& handle = leave_alone) {
-  std::istringstream in(input);
-  std::ostringstream out;
-  std::ostringstream err;
-  Ran ran;
-  ran.exit = run_explain(options, handle, in, out, err);
-  ran.out = out.str();
-  ran.err = err.str();
-  return ran;
+  return run_verb(input,
+                  [&](auto& in, auto& out, auto& err) { return run_explain(options, handle, in, out, err); });
 }
 
 ExplainOptions lines_as_json() {

@@ -5,9 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "shaper/classify/pack.h"
+#include "tests/tools/ran.h"
 
 namespace tasklane {
 namespace {
@@ -16,21 +16,8 @@ using testing::HasSubstr;
 using testing::Not;
 using Json = nlohmann::json;
 
-struct Ran {
-  int exit = -1;
-  std::string out;
-  std::string err;
-};
-
 Ran learn(const std::string& input, LearnOptions options = {}) {
-  std::istringstream in(input);
-  std::ostringstream out;
-  std::ostringstream err;
-  Ran ran;
-  ran.exit = run_learn(options, in, out, err);
-  ran.out = out.str();
-  ran.err = err.str();
-  return ran;
+  return run_verb(input, [&](auto& in, auto& out, auto& err) { return run_learn(options, in, out, err); });
 }
 
 std::string line(const std::string& prompt, bool stream = false) {

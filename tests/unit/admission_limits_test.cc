@@ -4,9 +4,9 @@
 namespace tasklane {
 namespace {
 
-class Limits : public Admitting {};
+class AdmissionLimits : public Admitting {};
 
-TEST_F(Limits, WhoTypesDoesNotStarveATaskThatHasWaitedTooLong) {
+TEST_F(AdmissionLimits, WhoTypesDoesNotStarveATaskThatHasWaitedTooLong) {
   for (RequestId id = 1; id <= 3; ++id) admission_.arrive(ticket(id, Lane::keystroke), start);
   admission_.arrive(ticket(10, Lane::background), start);
   const Actions free = admission_.finished(1, start + 31s);
@@ -14,7 +14,7 @@ TEST_F(Limits, WhoTypesDoesNotStarveATaskThatHasWaitedTooLong) {
   EXPECT_FALSE(starts(free, 2));
 }
 
-TEST_F(Limits, BehindTypingWithoutEndItGoesAtHalfItsLongestWaitAndAChatCanStillCancelIt) {
+TEST_F(AdmissionLimits, BehindTypingWithoutEndItGoesAtHalfItsLongestWaitAndAChatCanStillCancelIt) {
   admission_.arrive(ticket(10, Lane::background), start);
   for (int second = 0; second < 15; ++second) {
     const auto id = static_cast<RequestId>(20 + second);
@@ -26,7 +26,7 @@ TEST_F(Limits, BehindTypingWithoutEndItGoesAtHalfItsLongestWaitAndAChatCanStillC
   EXPECT_TRUE(cancels(admission_.arrive(ticket(40, Lane::interactive), start + 16s), 10));
 }
 
-TEST_F(Limits, PastTheLongestWaitOneAtATimeGoesBesideAChatOnAnyNumberOfSlots) {
+TEST_F(AdmissionLimits, PastTheLongestWaitOneAtATimeGoesBesideAChatOnAnyNumberOfSlots) {
   admission_.use_slots("model", 4);
   admission_.arrive(ticket(1, Lane::interactive), start);
   for (RequestId id = 2; id <= 4; ++id) admission_.arrive(ticket(id, Lane::background), start);
@@ -36,7 +36,7 @@ TEST_F(Limits, PastTheLongestWaitOneAtATimeGoesBesideAChatOnAnyNumberOfSlots) {
   EXPECT_TRUE(starts(admission_.finished(2, start + 31s), 3));
 }
 
-TEST_F(Limits, WhatNoChatCancelsAnyMoreRunsAloneAlsoWhereThereIsRoomAndNoChat) {
+TEST_F(AdmissionLimits, WhatNoChatCancelsAnyMoreRunsAloneAlsoWhereThereIsRoomAndNoChat) {
   admission_.use_slots("model", 4);
   admission_.arrive(ticket(1, Lane::interactive), start);
   for (RequestId id = 2; id <= 3; ++id) admission_.arrive(ticket(id, Lane::background), start + 2s);
@@ -47,7 +47,7 @@ TEST_F(Limits, WhatNoChatCancelsAnyMoreRunsAloneAlsoWhereThereIsRoomAndNoChat) {
   EXPECT_TRUE(starts(admission_.finished(2, start + 41s), 3));
 }
 
-TEST_F(Limits, WhereChatsAreAnsweredWhatIsHeldForThemGoesOneAtATimeOnAnyNumberOfSlots) {
+TEST_F(AdmissionLimits, WhereChatsAreAnsweredWhatIsHeldForThemGoesOneAtATimeOnAnyNumberOfSlots) {
   admission_.use_slots("model", 4);
   admission_.arrive(ticket(1, Lane::interactive), start);
   for (RequestId id = 2; id <= 3; ++id) admission_.arrive(ticket(id, Lane::background), start);
@@ -62,7 +62,7 @@ TEST_F(Limits, WhereChatsAreAnsweredWhatIsHeldForThemGoesOneAtATimeOnAnyNumberOf
   EXPECT_FALSE(starts(settled, 3));
 }
 
-TEST_F(Limits, BesideTheChatsServerWhatIsHeldGoesOneAtATimeToo) {
+TEST_F(AdmissionLimits, BesideTheChatsServerWhatIsHeldGoesOneAtATimeToo) {
   admission_.use_slots("small", 4);
   for (RequestId id = 2; id <= 3; ++id) {
     Ticket task = ticket(id, Lane::background, "small");
@@ -74,7 +74,7 @@ TEST_F(Limits, BesideTheChatsServerWhatIsHeldGoesOneAtATimeToo) {
   EXPECT_FALSE(starts(settled, 3));
 }
 
-TEST_F(Limits, WorkThatNeedNotWaitForChatsTakesAFreeSlotAndNoOther) {
+TEST_F(AdmissionLimits, WorkThatNeedNotWaitForChatsTakesAFreeSlotAndNoOther) {
   Ticket task = ticket(3, Lane::background);
   task.settings.hold = false;
   task.settings.settle = {};
@@ -85,7 +85,7 @@ TEST_F(Limits, WorkThatNeedNotWaitForChatsTakesAFreeSlotAndNoOther) {
   EXPECT_TRUE(starts(admission_.finished(2, start + 1s), 3));
 }
 
-TEST_F(Limits, TheReserveStaysFreeForChats) {
+TEST_F(AdmissionLimits, TheReserveStaysFreeForChats) {
   admission_.use_slots("model", 3, 2);
   for (RequestId id = 1; id <= 2; ++id) {
     Ticket task = ticket(id, Lane::background);
@@ -95,7 +95,7 @@ TEST_F(Limits, TheReserveStaysFreeForChats) {
   }
 }
 
-TEST_F(Limits, AClassLimitHoldsForTasksThatAPersonWaitsForToo) {
+TEST_F(AdmissionLimits, AClassLimitHoldsForTasksThatAPersonWaitsForToo) {
   for (RequestId id = 1; id <= 2; ++id) {
     Ticket query = ticket(id, Lane::blocking);
     query.settings.concurrency = 1;
@@ -104,7 +104,7 @@ TEST_F(Limits, AClassLimitHoldsForTasksThatAPersonWaitsForToo) {
   EXPECT_TRUE(starts(admission_.finished(1, start + 1s), 2));
 }
 
-TEST_F(Limits, ARateHoldsTasksThatAPersonWaitsForToo) {
+TEST_F(AdmissionLimits, ARateHoldsTasksThatAPersonWaitsForToo) {
   for (RequestId id = 1; id <= 2; ++id) {
     Ticket query = ticket(id, Lane::blocking);
     query.settings.rate = RateLimit{RatePer::client, Rate{0.5}, 1, OverRate::hold};
@@ -114,7 +114,7 @@ TEST_F(Limits, ARateHoldsTasksThatAPersonWaitsForToo) {
   EXPECT_TRUE(starts(admission_.tick(start + 2s), 2));
 }
 
-TEST_F(Limits, ARateThatWasPaidAtAnotherServerIsNotTakenAgain) {
+TEST_F(AdmissionLimits, ARateThatWasPaidAtAnotherServerIsNotTakenAgain) {
   for (RequestId id = 1; id <= 2; ++id) {
     Ticket query = ticket(id, Lane::blocking);
     query.settings.rate = RateLimit{RatePer::client, Rate{0.5}, 1, OverRate::reject};
@@ -123,7 +123,7 @@ TEST_F(Limits, ARateThatWasPaidAtAnotherServerIsNotTakenAgain) {
   }
 }
 
-TEST_F(Limits, ATypistsOwnChatEndsTheSuggestionOnAMachineOfItsOwn) {
+TEST_F(AdmissionLimits, ATypistsOwnChatEndsTheSuggestionOnAMachineOfItsOwn) {
   for (RequestId id = 1; id <= 2; ++id) {
     Ticket suggestion = ticket(id, Lane::keystroke, "task");
     suggestion.typist = Typist(id);
@@ -137,7 +137,7 @@ TEST_F(Limits, ATypistsOwnChatEndsTheSuggestionOnAMachineOfItsOwn) {
   EXPECT_FALSE(answers(sent, 2)) << "another's";
 }
 
-TEST_F(Limits, SuggestionsTakeTheirShareOfTheTimeAndNoMore) {
+TEST_F(AdmissionLimits, SuggestionsTakeTheirShareOfTheTimeAndNoMore) {
   const auto suggestion = [](RequestId id) {
     Ticket made = ticket(id, Lane::keystroke);
     made.settings.share = 0.1;
@@ -150,7 +150,7 @@ TEST_F(Limits, SuggestionsTakeTheirShareOfTheTimeAndNoMore) {
   EXPECT_EQ(admission_.counters().at(Lane::keystroke).over_share, 1u);
 }
 
-TEST_F(Limits, ASuggestionThatWaitedForTheShareToBeUsedUpIsAnsweredAtOnce) {
+TEST_F(AdmissionLimits, ASuggestionThatWaitedForTheShareToBeUsedUpIsAnsweredAtOnce) {
   for (RequestId id = 1; id <= 2; ++id) {
     Ticket made = ticket(id, Lane::keystroke);
     made.settings.share = 0.05;
@@ -159,7 +159,7 @@ TEST_F(Limits, ASuggestionThatWaitedForTheShareToBeUsedUpIsAnsweredAtOnce) {
   EXPECT_TRUE(answers(admission_.finished(1, start + 1s), 2));
 }
 
-TEST_F(Limits, AShareIsForKeystrokesAlone) {
+TEST_F(AdmissionLimits, AShareIsForKeystrokesAlone) {
   Ticket task = ticket(1, Lane::background);
   task.settings.share = 0.01;
   admission_.arrive(task, start);

@@ -112,7 +112,7 @@ TEST_F(Admitting, WhatIsNotHeldAndWhatIsNoBackgroundWorkRestsForNobody) {
   EXPECT_TRUE(starts(admission_.arrive(ticket(2, Lane::keystroke, "other"), start), 2));
   admission_.arrive(ticket(3, Lane::keystroke), start + 1s);
   admission_.arrive(ticket(4, Lane::keystroke, "other"), start + 1s);
-  for (const RequestId id : {1, 2, 99}) EXPECT_FALSE(admission_.rests(id, start + 1s)) << id;
+  for (const RequestId id : {1u, 2u, 99u}) EXPECT_FALSE(admission_.rests(id, start + 1s)) << id;
 }
 
 TEST_F(Admitting, BypassedNothingRests) {

@@ -7,10 +7,9 @@
 #include <string>
 
 #include "shaper/admit/admission.h"
+#include "unit/start.h"
 
 namespace tasklane {
-
-const inline Time start{};
 
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;

@@ -3,12 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include "unit/start.h"
+
 namespace tasklane {
 namespace {
 
 using std::chrono_literals::operator""s;
-
-const Time start{};
 
 std::shared_ptr<const Answer> said(const std::string& text, const std::string& reason = "stop") {
   auto answer = std::make_shared<Answer>();

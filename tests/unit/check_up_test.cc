@@ -4,6 +4,7 @@
 #include "shaper/decide/asked_after.h"
 #include "shaper/server/check_up.h"
 #include "shaper/server/health.h"
+#include "unit/start.h"
 
 namespace tasklane {
 namespace {
@@ -11,9 +12,8 @@ namespace {
 using namespace std::chrono_literals;
 using Kind = CheckAnswer::Kind;
 using Word = CheckUp::Word;
-using State = Health::State;
+using HealthState = Health::State;
 
-constexpr Time start{1h};
 constexpr CheckAnswer refused{Kind::refused};
 constexpr CheckAnswer silent{Kind::silent};
 constexpr CheckAnswer with(int status) { return {Kind::answered, status}; }
@@ -35,7 +35,7 @@ class CheckUpTest : public testing::Test {
   void fail_requests(Time at) const {
     for (unsigned i = 0; i < Health::failures_to_open; ++i) Health::Attempt(health_, at).failed(at);
   }
-  [[nodiscard]] State state(Time at) const { return health_->state(at); }
+  [[nodiscard]] HealthState state(Time at) const { return health_->state(at); }
 
   CheckUp check_{{"/health", "/api/version", "/v1/models"}};
   std::shared_ptr<Health> health_ = std::make_shared<Health>();
@@ -45,7 +45,7 @@ TEST_F(CheckUpTest, AsksAtOnceAndThenRarely) {
   EXPECT_EQ(Word::there, ask(with(200), start));
   EXPECT_FALSE(check_.is_due(start + CheckUp::between - 1ms));
   EXPECT_TRUE(check_.is_due(start + CheckUp::between));
-  EXPECT_EQ(State::closed, state(start));
+  EXPECT_EQ(HealthState::closed, state(start));
 }
 
 TEST_F(CheckUpTest, WhereNobodyListensNobodyIsSentFromThereOn) {
@@ -58,7 +58,7 @@ TEST_F(CheckUpTest, AModelThatIsStillLoadedIsNotThereYet) {
   EXPECT_EQ(Word::ill, ask(with(503), start));
   EXPECT_FALSE(health_->may_try(start));
   EXPECT_EQ(Word::there, ask(with(200), start + 1s));
-  EXPECT_EQ(State::closed, state(start + 1s));
+  EXPECT_EQ(HealthState::closed, state(start + 1s));
 }
 
 TEST_F(CheckUpTest, OneThatIsAwayIsAskedSoonerAndIsNotTriedWhileItIsAsked) {
@@ -171,7 +171,7 @@ TEST_F(CheckUpTest, WhatItDoesNotHaveIsAskedOnce) {
 TEST_F(CheckUpTest, WhoeverWantsAKeyOrHasNoSuchPathIsThere) {
   ask(refused, start);
   EXPECT_EQ(Word::there, ask(with(401), start + 1s));
-  EXPECT_EQ(State::closed, state(start + 1s));
+  EXPECT_EQ(HealthState::closed, state(start + 1s));
   ask(refused, start + 1s + CheckUp::between);
   const Time later = start + 3s + CheckUp::between;
   EXPECT_EQ(Word::nothing, ask(with(404), later));
@@ -196,14 +196,14 @@ TEST_F(CheckUpTest, WhatCouldNotBeReachedIsBackAsSoonAsItAnswers) {
   for (unsigned i = 0; i < Health::failures_to_open; ++i) Health::Attempt(health_, start).unreached(start);
   ASSERT_FALSE(health_->may_try(start));
   ask(with(200), start);
-  EXPECT_EQ(State::closed, state(start));
+  EXPECT_EQ(HealthState::closed, state(start));
 }
 
 TEST_F(CheckUpTest, WhatFailedAndThenWentAwayIsBackAsSoonAsItAnswers) {
   fail_requests(start);
   ask(refused, start);
   ask(with(200), start + 1s);
-  EXPECT_EQ(State::closed, state(start + 1s));
+  EXPECT_EQ(HealthState::closed, state(start + 1s));
 }
 
 TEST_F(CheckUpTest, APauseThatWasAskedForIsKeptWhateverIsAnswered) {
@@ -218,11 +218,11 @@ TEST_F(CheckUpTest, AnAnswerToWhatWasAskedBeforeItWentDownOrCameBackSaysNothing)
   const Health::Question before(health_);
   for (unsigned i = 0; i < Health::failures_to_open; ++i) Health::Attempt(health_, start).unreached(start);
   before.there();
-  EXPECT_EQ(State::open, state(start));
+  EXPECT_EQ(HealthState::open, state(start));
   const Health::Question down(health_);
   Health::Attempt(health_, start).worked();
   down.away(start + 1h);
-  EXPECT_EQ(State::closed, state(start));
+  EXPECT_EQ(HealthState::closed, state(start));
 }
 
 TEST_F(CheckUpTest, ARequestUnderWayIsCountedUntilItHasHadItsWord) {

@@ -13,7 +13,8 @@ namespace {
 using namespace testing_support;
 using namespace std::chrono_literals;
 
-constexpr const char* question = "Welche Stauden vertragen einen trockenen Platz unter einer alten Birke?";
+constexpr const char* german_question =
+    "Welche Stauden vertragen einen trockenen Platz unter einer alten Birke?";
 
 std::string titled(const std::string& asked, const std::string& answered = "") {
   return "Gib dem Gespräch eine kurze Überschrift, als JSON {\"title\": \"\"}.\n\nUSER: " + asked +
@@ -29,9 +30,10 @@ class AnEcho : public testing::Test {
 };
 
 TEST_F(AnEcho, OfAChatJustServedMakesATaskOfItsClass) {
-  const Classification served = front_end_.openai(chat_body({{"user", question}}));
+  const Classification served = front_end_.openai(chat_body({{"user", german_question}}));
   front_end_.wait(3s);
-  const Classification task = front_end_.openai(task_body(titled(question, "Elfenblumen, Waldsteinia.")));
+  const Classification task =
+      front_end_.openai(task_body(titled(german_question, "Elfenblumen, Waldsteinia.")));
   EXPECT_EQ(task.request_class, RequestClass::title);
   EXPECT_EQ(task.evidence, Evidence::echo);
   EXPECT_EQ(task.certainty, Certainty::contract);
@@ -54,88 +56,89 @@ TEST_F(AnEcho, OfSixteenBytesIsOne) {
 }
 
 TEST_F(AnEcho, WithoutItsChatIsAChat) {
-  const Classification alone = front_end_.openai(task_body(titled(question)));
+  const Classification alone = front_end_.openai(task_body(titled(german_question)));
   EXPECT_EQ(alone.request_class, RequestClass::chat);
   EXPECT_EQ(alone.evidence, Evidence::none);
   EXPECT_TRUE(alone.task_shaped);
 }
 
 TEST_F(AnEcho, ComesLateWhereTheTitleComesBeforeItsChat) {
-  ASSERT_EQ(front_end_.openai(task_body(titled(question))).request_class, RequestClass::chat);
+  ASSERT_EQ(front_end_.openai(task_body(titled(german_question))).request_class, RequestClass::chat);
   const RequestId title = front_end_.last_id();
   front_end_.wait(40ms);
-  const Classification chat = front_end_.openai(chat_body({{"user", question}}));
+  const Classification chat = front_end_.openai(chat_body({{"user", german_question}}));
   EXPECT_EQ(chat.request_class, RequestClass::chat);
   ASSERT_EQ(chat.unmasked.size(), 1u);
   EXPECT_EQ(chat.unmasked[0].id, title);
   EXPECT_EQ(chat.unmasked[0].request_class, RequestClass::title);
-  EXPECT_TRUE(front_end_.openai(chat_body({{"user", question}})).unmasked.empty()) << "once is enough";
+  EXPECT_TRUE(front_end_.openai(chat_body({{"user", german_question}})).unmasked.empty()) << "once is enough";
 }
 
 TEST_F(AnEcho, ComesTooLateForARequestThatHasEnded) {
-  front_end_.openai(task_body(titled(question)));
+  front_end_.openai(task_body(titled(german_question)));
   front_end_.classifier().ended(front_end_.last_id(), front_end_.now());
-  EXPECT_TRUE(front_end_.openai(chat_body({{"user", question}})).unmasked.empty());
+  EXPECT_TRUE(front_end_.openai(chat_body({{"user", german_question}})).unmasked.empty());
 }
 
 TEST_F(AnEcho, ComesTooLateBehindTheSettleTime) {
-  front_end_.openai(task_body(titled(question)));
+  front_end_.openai(task_body(titled(german_question)));
   front_end_.wait(401ms);
-  EXPECT_TRUE(front_end_.openai(chat_body({{"user", question}})).unmasked.empty());
+  EXPECT_TRUE(front_end_.openai(chat_body({{"user", german_question}})).unmasked.empty());
 }
 
 TEST_F(AnEcho, ComesLateForATitleAlone) {
-  front_end_.openai(task_body("Schlagwörter als JSON {\"tags\": []}\n\nUSER: " + std::string(question)));
-  EXPECT_TRUE(front_end_.openai(chat_body({{"user", question}})).unmasked.empty())
+  front_end_.openai(
+      task_body("Schlagwörter als JSON {\"tags\": []}\n\nUSER: " + std::string(german_question)));
+  EXPECT_TRUE(front_end_.openai(chat_body({{"user", german_question}})).unmasked.empty())
       << "a person may wait for it";
 }
 
 TEST_F(AnEcho, ComesLateWhereTheQuestionWasAskedBefore) {
-  chat(question);
+  chat(german_question);
   front_end_.wait(60s);
-  ASSERT_EQ(front_end_.openai(task_body(titled(question))).request_class, RequestClass::chat);
+  ASSERT_EQ(front_end_.openai(task_body(titled(german_question))).request_class, RequestClass::chat);
   front_end_.wait(5ms);
-  EXPECT_EQ(front_end_.openai(chat_body({{"user", question}})).unmasked.size(), 1u);
+  EXPECT_EQ(front_end_.openai(chat_body({{"user", german_question}})).unmasked.size(), 1u);
 }
 
 TEST_F(AnEcho, HasItsTimeRightBehindTheChat) {
-  chat(question);
+  chat(german_question);
   front_end_.wait(3s);
-  EXPECT_EQ(front_end_.openai(task_body(titled(question))).request_class, RequestClass::title);
+  EXPECT_EQ(front_end_.openai(task_body(titled(german_question))).request_class, RequestClass::title);
   front_end_.wait(1ms);
-  const Classification late = front_end_.openai(task_body(titled(question)));
+  const Classification late = front_end_.openai(task_body(titled(german_question)));
   EXPECT_EQ(late.request_class, RequestClass::chat);
   EXPECT_EQ(late.certainty, Certainty::echo);
 }
 
 TEST_F(AnEcho, BesideItsRunningChatShowsNothing) {
   front_end_.takes_time();
-  chat(question);
+  chat(german_question);
   const RequestId running = front_end_.last_id();
-  EXPECT_TRUE(front_end_.openai(task_body(titled(question))).power().nothing());
+  EXPECT_TRUE(front_end_.openai(task_body(titled(german_question))).power().nothing());
   front_end_.ended(running);
-  EXPECT_TRUE(front_end_.openai(task_body(titled(question))).power().may(May::wait));
+  EXPECT_TRUE(front_end_.openai(task_body(titled(german_question))).power().may(May::wait));
 }
 
 TEST_F(AnEcho, OfAnotherTenantIsNotHeard) {
-  chat(question);
+  chat(german_question);
   const std::vector<HeaderField> key{{"Authorization", "Bearer other"}};
   const std::vector<HeaderField> program{{"User-Agent", "another/1.0"}};
   const std::vector<HeaderField> person{{"X-OpenWebUI-User-Id", "bea"}};
   for (const auto& headers : {key, program, person}) {
-    const Classification task = front_end_.openai(task_body(titled(question)), headers);
+    const Classification task = front_end_.openai(task_body(titled(german_question)), headers);
     EXPECT_EQ(task.request_class, RequestClass::chat) << headers.front().name;
     EXPECT_EQ(task.certainty, Certainty::none) << headers.front().name;
   }
   front_end_.from("10.0.0.9");
-  EXPECT_EQ(front_end_.openai(task_body(titled(question))).certainty, Certainty::none);
+  EXPECT_EQ(front_end_.openai(task_body(titled(german_question))).certainty, Certainty::none);
 }
 
 TEST_F(AnEcho, OfAContractWithMoreInItHasNoPower) {
-  chat(question);
+  chat(german_question);
   const Classification outline = front_end_.ollama(
       task_body("Plane einen Bericht, als JSON {\"title\": \"...\", \"sections\": []}.\n\nFrage: " +
-                std::string(question)));
+                std::string(german_question)));
   EXPECT_EQ(outline.request_class, RequestClass::chat);
   EXPECT_EQ(outline.certainty, Certainty::echo);
   EXPECT_TRUE(outline.power().nothing());
@@ -200,9 +203,9 @@ TEST_F(AnEcho, IsHeardThroughRetrievedContext) {
 }
 
 TEST_F(AnEcho, WithoutAContractHasNoPower) {
-  chat(question);
-  const auto task =
-      front_end_.ollama(task_body("Fasse in drei Worten zusammen, worum es geht: " + std::string(question)));
+  chat(german_question);
+  const auto task = front_end_.ollama(
+      task_body("Fasse in drei Worten zusammen, worum es geht: " + std::string(german_question)));
   EXPECT_EQ(task.request_class, RequestClass::chat);
   EXPECT_EQ(task.certainty, Certainty::echo);
   EXPECT_TRUE(task.power().nothing());
@@ -217,7 +220,9 @@ class AShapeOfOnesOwn : public AnEcho {
         "### Task:\nTags. { \"tags\": [\"a\"] }\n<chat_history>\nUSER: hi\n</chat_history>";
     ASSERT_EQ(front_end_.openai(task_body(framed)).certainty, Certainty::named);
   }
-  static std::string asked(int turn) { return std::string(question) + " Nummer " + std::to_string(turn); }
+  static std::string asked(int turn) {
+    return std::string(german_question) + " Nummer " + std::to_string(turn);
+  }
   Classification title(int turn) {
     return front_end_.openai(task_body("Gib einen Titel, nur den Titel.\n\nUSER: " + asked(turn) +
                                        "\nASSISTANT: Ja " + std::to_string(turn)));
@@ -274,29 +279,29 @@ TEST_F(AShapeOfOnesOwn, OfWhoIsNoFrontEndIsNeverLearnt) {
 
 TEST_F(AnEcho, NeverMakesATaskOfACompaction) {
   const std::string second = "Und welche davon blühen schon im März, bevor die Birke Laub hat?";
-  front_end_.ollama(chat_body({{"user", question}, {"assistant", "Elfenblumen."}, {"user", second}}));
+  front_end_.ollama(chat_body({{"user", german_question}, {"assistant", "Elfenblumen."}, {"user", second}}));
   Json compaction =
       task_body("Fasse den bisherigen Verlauf zusammen, damit er ersetzt werden kann.\n\nUSER: " +
-                std::string(question) + "\nASSISTANT: Elfenblumen.\nUSER: " + second);
+                std::string(german_question) + "\nASSISTANT: Elfenblumen.\nUSER: " + second);
   compaction["options"] = {{"num_predict", 1000}};
   EXPECT_EQ(front_end_.ollama(compaction).request_class, RequestClass::chat);
   Json one_turn =
-      task_body("Fasse zusammen.\n\nUSER: " + std::string(question) + "\nASSISTANT: Elfenblumen.");
+      task_body("Fasse zusammen.\n\nUSER: " + std::string(german_question) + "\nASSISTANT: Elfenblumen.");
   one_turn["options"] = {{"num_predict", 1000}};
   EXPECT_EQ(front_end_.ollama(one_turn).request_class, RequestClass::chat);
 }
 
 TEST_F(AnEcho, NeverMakesATaskOfWhatIsStreamedOrHasToolsOrTurns) {
-  chat(question);
-  Json streamed = task_body(titled(question));
+  chat(german_question);
+  Json streamed = task_body(titled(german_question));
   streamed["stream"] = true;
   EXPECT_EQ(front_end_.openai(streamed).request_class, RequestClass::chat);
-  Json tools = task_body(titled(question));
+  Json tools = task_body(titled(german_question));
   tools["tools"] = Json::array({{{"type", "function"}}});
   EXPECT_EQ(front_end_.openai(tools).request_class, RequestClass::chat);
   Json turns = task_body("hello there");
   turns["messages"].push_back(message("assistant", "hi"));
-  turns["messages"].push_back(message("user", titled(question)));
+  turns["messages"].push_back(message("user", titled(german_question)));
   EXPECT_EQ(front_end_.openai(turns).request_class, RequestClass::chat);
 }
 
@@ -344,8 +349,8 @@ TEST_F(AnEcho, KnowsAnUnfilledTemplateByTheTasksAroundIt) {
   const std::string unfilled = "Schlagwörter als JSON {\"tags\": []}\n{{MESSAGES:END:4|middletruncate:400}}";
   EXPECT_EQ(front_end_.ollama(task_body(unfilled)).request_class, RequestClass::chat)
       << "alone it is a paste";
-  chat(question);
-  ASSERT_EQ(front_end_.ollama(task_body(titled(question))).request_class, RequestClass::title);
+  chat(german_question);
+  ASSERT_EQ(front_end_.ollama(task_body(titled(german_question))).request_class, RequestClass::title);
   EXPECT_EQ(front_end_.ollama(task_body(unfilled)).request_class, RequestClass::tags);
   front_end_.from("10.0.0.9");
   EXPECT_EQ(front_end_.ollama(task_body(unfilled)).request_class, RequestClass::chat);
@@ -353,11 +358,12 @@ TEST_F(AnEcho, KnowsAnUnfilledTemplateByTheTasksAroundIt) {
 
 TEST_F(AnEcho, TellsTheChatsOfTwoPeopleApart) {
   const std::string other = "Quel vin servir avec un risotto aux champignons des bois ?";
-  const auto first = front_end_.openai(chat_body({{"user", question}}), {{"X-OpenWebUI-User-Id", "anna"}});
+  const auto first =
+      front_end_.openai(chat_body({{"user", german_question}}), {{"X-OpenWebUI-User-Id", "anna"}});
   const auto second = front_end_.openai(chat_body({{"user", other}}), {{"X-OpenWebUI-User-Id", "bea"}});
   EXPECT_NE(first.typist, second.typist);
   EXPECT_NE(first.chat, second.chat);
-  EXPECT_EQ(front_end_.openai(task_body(titled(question)), {{"X-OpenWebUI-User-Id", "anna"}}).typist,
+  EXPECT_EQ(front_end_.openai(task_body(titled(german_question)), {{"X-OpenWebUI-User-Id", "anna"}}).typist,
             first.typist);
   EXPECT_EQ(front_end_.openai(task_body(titled(other)), {{"X-OpenWebUI-User-Id", "anna"}}).certainty,
             Certainty::none);

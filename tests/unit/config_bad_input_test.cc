@@ -51,7 +51,7 @@ TEST_P(BadConfig, IsRefusedByTheSchemaWhereASchemaCanTell) {
   EXPECT_EQ(schema.allows(json), GetParam().schema == Schema::cannot_tell);
 }
 
-std::string name_of(const testing::TestParamInfo<BadInput>& info) { return info.param.name; }
+std::string name_of_input(const testing::TestParamInfo<BadInput>& info) { return info.param.name; }
 
 const std::vector<BadInput> top_level{
     {"UnknownKey",
@@ -112,7 +112,7 @@ const std::vector<BadInput> top_level{
     {"ControlSocketTooLong",
      top(R"("control": {"socket": "/)" + std::string(107, 'x') + "\"}"),
      {"from 1 to 107 bytes"}}};
-INSTANTIATE_TEST_SUITE_P(TopLevel, BadConfig, testing::ValuesIn(top_level), name_of);
+INSTANTIATE_TEST_SUITE_P(TopLevel, BadConfig, testing::ValuesIn(top_level), name_of_input);
 
 std::string intercept(const std::string& list) { return R"({"version": 1, "intercept": )" + list + "}"; }
 std::string listen(const std::string& address, const std::string& to) {
@@ -152,7 +152,7 @@ const std::vector<BadInput> places{
                                                   {"address": "127.0.0.1:5", "to": "http://b:1"}]})",
      {"tasklane.json:2:63: /listen/1/address: '127.0.0.1:5' is named twice"},
      Schema::cannot_tell}};
-INSTANTIATE_TEST_SUITE_P(Places, BadConfig, testing::ValuesIn(places), name_of);
+INSTANTIATE_TEST_SUITE_P(Places, BadConfig, testing::ValuesIn(places), name_of_input);
 
 const std::vector<BadInput> upstreams{
     {"Neither",
@@ -283,7 +283,7 @@ const std::vector<BadInput> upstreams{
      top(R"("upstreams": {"original": {"address": "original", "model": "x"}})"),
      {"the name 'original' is kept"}},
     {"NoName", top(R"("upstreams": {"": {"url": "http://a:1"}})"), {"an upstream needs a name"}}};
-INSTANTIATE_TEST_SUITE_P(Upstreams, BadConfig, testing::ValuesIn(upstreams), name_of);
+INSTANTIATE_TEST_SUITE_P(Upstreams, BadConfig, testing::ValuesIn(upstreams), name_of_input);
 
 const std::vector<BadInput> rules{
     {"UnknownClass",
@@ -357,7 +357,7 @@ const std::vector<BadInput> rules{
      top(R"("rules": [{"name": "mine", "then": {}}, {"name": "mine", "then": {}}])"),
      {"/rules/1: a second rule is named 'mine'"},
      Schema::cannot_tell}};
-INSTANTIATE_TEST_SUITE_P(Rules, BadConfig, testing::ValuesIn(rules), name_of);
+INSTANTIATE_TEST_SUITE_P(Rules, BadConfig, testing::ValuesIn(rules), name_of_input);
 
 TEST(BadConfigs, AreToldInAFewHundredBytesWhateverIsInThem) {
   const std::string large(100'000, 'x');

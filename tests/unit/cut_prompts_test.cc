@@ -7,13 +7,13 @@
 namespace tasklane {
 namespace {
 
-std::string words(std::size_t count) {
+std::string many_words(std::size_t count) {
   std::string text;
   for (std::size_t i = 0; i < count; ++i) text += "word" + std::to_string(i) + " ";
   return text;
 }
 
-UpstreamFigures read(std::uint64_t tokens) {
+UpstreamFigures figures_of(std::uint64_t tokens) {
   UpstreamFigures figures;
   figures.prompt_tokens = tokens;
   return figures;
@@ -29,9 +29,9 @@ class CutPromptsTest : public testing::Test {
 };
 
 TEST_F(CutPromptsTest, AreCountedForEachClientAndModel) {
-  cut_.answered({"10.0.0.7", "big"}, 6000, read(4099));
-  cut_.answered({"10.0.0.7", "big"}, 7000, read(4098));
-  cut_.answered({"10.0.0.8", "big"}, 7000, read(4098));
+  cut_.answered({"10.0.0.7", "big"}, 6000, figures_of(4099));
+  cut_.answered({"10.0.0.7", "big"}, 7000, figures_of(4098));
+  cut_.answered({"10.0.0.8", "big"}, 7000, figures_of(4098));
   EXPECT_EQ(2, count());
   EXPECT_EQ(1, count("10.0.0.8"));
   EXPECT_EQ(7000, cut_.all().at({"10.0.0.7", "big"}).sent_at_least);
@@ -39,8 +39,8 @@ TEST_F(CutPromptsTest, AreCountedForEachClientAndModel) {
 }
 
 TEST_F(CutPromptsTest, WhatWasReadWholeOrIsShortOrNotToldIsNone) {
-  cut_.answered({"10.0.0.7", "big"}, 6000, read(6000));
-  cut_.answered({"10.0.0.7", "big"}, CutPrompts::least_judged - 1, read(10));
+  cut_.answered({"10.0.0.7", "big"}, 6000, figures_of(6000));
+  cut_.answered({"10.0.0.7", "big"}, CutPrompts::least_judged - 1, figures_of(10));
   cut_.answered({"10.0.0.7", "big"}, 6000, {});
   EXPECT_EQ(0, count());
 }
@@ -62,31 +62,31 @@ TEST_F(CutPromptsTest, WhatWasComputedMayBeWhatWasNotInTheCache) {
 
 TEST_F(CutPromptsTest, AreBoundedAndNamedAsATerminalMayShowThem) {
   for (std::size_t i = 0; i < 2 * CutPrompts::most; ++i)
-    cut_.answered({"10.0.0.7", "m" + std::to_string(i)}, 6000, read(1));
+    cut_.answered({"10.0.0.7", "m" + std::to_string(i)}, 6000, figures_of(1));
   EXPECT_EQ(CutPrompts::most, cut_.all().size());
-  cut_.answered({"10.0.0.7", "m1"}, 6000, read(1));
+  cut_.answered({"10.0.0.7", "m1"}, 6000, figures_of(1));
   EXPECT_EQ(2, cut_.all().at({"10.0.0.7", "m1"}).count) << "those that are known go on";
   CutPrompts other;
-  other.answered({"10.0.0.7", "\x1b[2J"}, 6000, read(1));
-  other.answered({"10.0.0.7", std::string(1000, 'm')}, 6000, read(1));
+  other.answered({"10.0.0.7", "\x1b[2J"}, 6000, figures_of(1));
+  other.answered({"10.0.0.7", std::string(1000, 'm')}, 6000, figures_of(1));
   EXPECT_TRUE(other.all().empty());
 }
 
 TEST_F(CutPromptsTest, ABodyIsReadAgainOnlyWhereItMayHoldMoreThanWasRead) {
-  EXPECT_FALSE(CutPrompts::may_be_cut(20000, read(5000)));
+  EXPECT_FALSE(CutPrompts::may_be_cut(20000, figures_of(5000)));
   EXPECT_FALSE(CutPrompts::may_be_cut(20000, {}));
-  EXPECT_FALSE(CutPrompts::may_be_cut(4000, read(10)));
-  EXPECT_TRUE(CutPrompts::may_be_cut(80000, read(4099)));
-  const std::string text = words(20000);
+  EXPECT_FALSE(CutPrompts::may_be_cut(4000, figures_of(10)));
+  EXPECT_TRUE(CutPrompts::may_be_cut(80000, figures_of(4099)));
+  const std::string text = many_words(20000);
   const std::uint64_t least = least_tokens({Message{Role::user, text}});
-  EXPECT_TRUE(CutPrompts::may_be_cut(text.size() + 60, read(least - 1))) << "never less than it finds";
+  EXPECT_TRUE(CutPrompts::may_be_cut(text.size() + 60, figures_of(least - 1))) << "never less than it finds";
 }
 
 TEST(LeastTokens, AreFewerThanAnyTokenizerMakesOfIt) {
   const auto of = [](const std::string& text, Role role = Role::user) {
     return least_tokens({Message{role, text}});
   };
-  const std::string text = words(1000);
+  const std::string text = many_words(1000);
   EXPECT_LT(of(text), 1000);
   EXPECT_GT(of(text), 500);
   EXPECT_EQ(0, of(text, Role::assistant)) << "templates drop thoughts";
@@ -99,7 +99,7 @@ TEST(LeastTokens, AreFewerThanAnyTokenizerMakesOfIt) {
 }
 
 TEST_F(Living, ATaskWhosePromptWasCutIsCounted) {
-  arrive(1, title_body(words(4000)));
+  arrive(1, title_body(many_words(4000)));
   reach(1);
   auto said = nlohmann::json::parse(titled("Words"));
   said["usage"] = {{"prompt_tokens", 1024}, {"completion_tokens", 5}, {"total_tokens", 1029}};
@@ -111,7 +111,7 @@ TEST_F(Living, ATaskWhosePromptWasCutIsCounted) {
 
 TEST_F(Living, ATaskWhosePromptARuleReplacesIsNot) {
   rule_.then.patch = nlohmann::json{{"messages", {{{"role", "user"}, {"content", "Say nothing."}}}}};
-  arrive(1, title_body(words(4000)));
+  arrive(1, title_body(many_words(4000)));
   reach(1);
   auto said = nlohmann::json::parse(titled("Nothing"));
   said["usage"] = {{"prompt_tokens", 10}, {"completion_tokens", 5}, {"total_tokens", 15}};

@@ -15,11 +15,10 @@ namespace tasklane {
 namespace {
 
 using namespace std::chrono_literals;
-using Json = nlohmann::ordered_json;
 
 const Time noon{std::chrono::hours(12)};
 
-KeptChat kept(const Json& body, const std::string& answer, Dialect dialect) {
+KeptChat kept(const OrderedJson& body, const std::string& answer, Dialect dialect) {
   KeptChat chat;
   chat.body = body.dump();
   chat.answer = KeptAnswer(answer);
@@ -33,7 +32,7 @@ KeptChat kept(const Json& body, const std::string& answer, Dialect dialect) {
 }
 
 struct Asking {
-  Json body;
+  OrderedJson body;
   Dialect dialect = Dialect::openai_chat;
   RequestClass request_class = RequestClass::title;
   Tenant tenant = Tenant(1);
@@ -48,36 +47,37 @@ Result<Graft> grafted(const KeptChat& chat, const Asking& asking) {
                 asking.named_chat, asking.has_twins});
 }
 
-Json task(const std::string& prompt) {
+OrderedJson task_of(const std::string& prompt) {
   return {{"model", "m"}, {"messages", {{{"role", "user"}, {"content", prompt}}}}, {"stream", true}};
 }
 
-Json chat_of(const std::string& question) {
+OrderedJson chat_of(const std::string& question) {
   return {{"model", "m"}, {"messages", {{{"role", "user"}, {"content", question}}}}, {"stream", true}};
 }
 
-const std::string question = "Which bread keeps longest without going stale?";
-const std::string answer = "Dense sourdough rye keeps best.";
+const std::string bread = "Which bread keeps longest without going stale?";
+const std::string sourdough = "Dense sourdough rye keeps best.";
 const std::string prompt =
-    "Name it.\n<chat_history>\nUSER: " + question + "\nASSISTANT: " + answer + "\n</chat_history>";
+    "Name it.\n<chat_history>\nUSER: " + bread + "\nASSISTANT: " + sourdough + "\n</chat_history>";
 
 TEST(AGraft, SaysTheSystemMessageOfATaskOnceWhereTheChatDoesNot) {
-  Json asked = task(prompt);
-  asked["messages"].insert(asked["messages"].begin(), Json({{"role", "system"}, {"content", "Only JSON."}}));
-  Json chat = chat_of(question);
+  OrderedJson asked = task_of(prompt);
+  asked["messages"].insert(asked["messages"].begin(),
+                           OrderedJson({{"role", "system"}, {"content", "Only JSON."}}));
+  OrderedJson chat = chat_of(bread);
   const auto said = [&] {
-    const Result<Graft> made = grafted(kept(chat, answer, Dialect::openai_chat), {asked});
+    const Result<Graft> made = grafted(kept(chat, sourdough, Dialect::openai_chat), {asked});
     return made ? made->json["messages"].back()["content"].get<std::string>() : made.error().what;
   };
   EXPECT_EQ(said(), "Only JSON.\n\nName it.\n(the conversation above this message)");
   chat["messages"].insert(chat["messages"].begin(),
-                          Json({{"role", "system"}, {"content", "Be kind. Only JSON."}}));
+                          OrderedJson({{"role", "system"}, {"content", "Be kind. Only JSON."}}));
   EXPECT_EQ(said(), "Name it.\n(the conversation above this message)");
 }
 
 TEST(AGraft, IsMadeOfNoOtherChatThanAHeaderNames) {
-  KeptChat chat = kept(chat_of(question), answer, Dialect::openai_chat);
-  Asking asking{task(prompt)};
+  KeptChat chat = kept(chat_of(bread), sourdough, Dialect::openai_chat);
+  Asking asking{task_of(prompt)};
   asking.named_chat = 7;
   EXPECT_TRUE(grafted(chat, asking)) << "of the chat nothing is known";
   chat.named_chat = 7;
@@ -88,11 +88,11 @@ TEST(AGraft, IsMadeOfNoOtherChatThanAHeaderNames) {
 
 // Two people behind one front end that names neither, who click on the same suggestion.
 TEST(AGraft, IsMadeOfNoneOfSeveralChatsThatBeganAlike) {
-  KeptChat chat = kept(chat_of(question), answer, Dialect::openai_chat);
+  KeptChat chat = kept(chat_of(bread), sourdough, Dialect::openai_chat);
   chat.first_words = Typist(5);
   KeptChats chats;
   const auto made = [&] {
-    Asking asking{task(prompt)};
+    Asking asking{task_of(prompt)};
     asking.has_twins = chats.has_twins(chat, noon + 60s);
     return static_cast<bool>(grafted(chat, asking));
   };
@@ -113,27 +113,27 @@ TEST(AGraft, IsMadeOfNoneOfSeveralChatsThatBeganAlike) {
 }
 
 TEST(AGraft, IsMadeOfNothingThatIsInDoubt) {
-  const KeptChat chat = kept(chat_of(question), answer, Dialect::openai_chat);
-  ASSERT_TRUE(grafted(chat, {task(prompt)}));
-  EXPECT_FALSE(grafted(chat, {task(prompt), Dialect::openai_chat, RequestClass::title, Tenant(2)}));
-  EXPECT_FALSE(grafted(chat, {task(prompt), Dialect::openai_chat, RequestClass::title, Tenant()}));
-  EXPECT_FALSE(grafted(chat, {task(prompt), Dialect::ollama_chat}));
+  const KeptChat chat = kept(chat_of(bread), sourdough, Dialect::openai_chat);
+  ASSERT_TRUE(grafted(chat, {task_of(prompt)}));
+  EXPECT_FALSE(grafted(chat, {task_of(prompt), Dialect::openai_chat, RequestClass::title, Tenant(2)}));
+  EXPECT_FALSE(grafted(chat, {task_of(prompt), Dialect::openai_chat, RequestClass::title, Tenant()}));
+  EXPECT_FALSE(grafted(chat, {task_of(prompt), Dialect::ollama_chat}));
   for (const RequestClass other : {RequestClass::chat, RequestClass::compaction, RequestClass::moa,
                                    RequestClass::tool_selection, RequestClass::task, RequestClass::other})
-    EXPECT_FALSE(grafted(chat, {task(prompt), Dialect::openai_chat, other}));
-  Json other_model = task(prompt);
+    EXPECT_FALSE(grafted(chat, {task_of(prompt), Dialect::openai_chat, other}));
+  OrderedJson other_model = task_of(prompt);
   other_model["model"] = "n";
   EXPECT_FALSE(grafted(chat, {other_model}));
-  Json more = task(prompt);
-  more["messages"].insert(more["messages"].begin(), Json({{"role", "user"}, {"content", "first"}}));
+  OrderedJson more = task_of(prompt);
+  more["messages"].insert(more["messages"].begin(), OrderedJson({{"role", "user"}, {"content", "first"}}));
   EXPECT_FALSE(grafted(chat, {more}));
-  EXPECT_FALSE(grafted(kept(chat_of(question), "", Dialect::openai_chat), {task(prompt)})) << "no answer";
-  EXPECT_FALSE(grafted(kept(chat_of(question), "Another answer.", Dialect::openai_chat), {task(prompt)}));
+  EXPECT_FALSE(grafted(kept(chat_of(bread), "", Dialect::openai_chat), {task_of(prompt)})) << "no answer";
+  EXPECT_FALSE(grafted(kept(chat_of(bread), "Another answer.", Dialect::openai_chat), {task_of(prompt)}));
 }
 
 TEST(AGraft, OfAFewWordsIsSureOnlyAroundItsChatsTime) {
   const KeptChat chat = kept(chat_of("hi"), "Hello!", Dialect::openai_chat);
-  const Json asked = task("Name it.\nUSER: hi\nASSISTANT: \n");
+  const OrderedJson asked = task_of("Name it.\nUSER: hi\nASSISTANT: \n");
   const auto at = [&](Time arrived) {
     return grafted(chat, {asked, Dialect::openai_chat, RequestClass::title, Tenant(1), arrived}).has_value();
   };
@@ -144,12 +144,12 @@ TEST(AGraft, OfAFewWordsIsSureOnlyAroundItsChatsTime) {
 }
 
 TEST(AGraft, FitsTheContextOrIsNone) {
-  Json chat = chat_of(question);
-  Json asked = task(prompt);
+  OrderedJson chat = chat_of(bread);
+  OrderedJson asked = task_of(prompt);
   asked["options"]["num_predict"] = 64;
   for (const auto& [context, fits] : std::map<int, bool>{{900, false}, {960, false}, {4096, true}}) {
     chat["options"]["num_ctx"] = context;
-    EXPECT_EQ(grafted(kept(chat, answer, Dialect::ollama_chat), {asked, Dialect::ollama_chat}).has_value(),
+    EXPECT_EQ(grafted(kept(chat, sourdough, Dialect::ollama_chat), {asked, Dialect::ollama_chat}).has_value(),
               fits)
         << context;
   }
@@ -157,10 +157,10 @@ TEST(AGraft, FitsTheContextOrIsNone) {
 
 TEST(AGraft, OfASuggestionEndsWithWhatIsTyped) {
   const std::string suggestion =
-      "Continue.\n<chat_history>\nUSER: " + question + "\nASSISTANT: " + answer +
+      "Continue.\n<chat_history>\nUSER: " + bread + "\nASSISTANT: " + sourdough +
       "\n</chat_history>\n<type>general</type>\n<text>And how do I</text>\n#### Output:\n";
-  const Result<Graft> made = grafted(kept(chat_of(question), answer, Dialect::openai_chat),
-                                     {task(suggestion), Dialect::openai_chat, RequestClass::autocomplete});
+  const Result<Graft> made = grafted(kept(chat_of(bread), sourdough, Dialect::openai_chat),
+                                     {task_of(suggestion), Dialect::openai_chat, RequestClass::autocomplete});
   ASSERT_TRUE(made);
   EXPECT_EQ(made->json["messages"].back()["content"],
             "Continue.\n(the conversation above this message)\n<type>general</type>\n<text>And how do "
@@ -168,7 +168,7 @@ TEST(AGraft, OfASuggestionEndsWithWhatIsTyped) {
             "Output:\n");
 }
 
-std::string text_of(const Json& message) {
+std::string text_of(const OrderedJson& message) {
   return message.contains("content") && message["content"].is_string() ? message["content"].get<std::string>()
                                                                        : "";
 }
@@ -178,18 +178,17 @@ std::string text_of(const Json& message) {
 TEST(GraftsOfTheCorpus, KeepEveryWordOfTheTemplateAndTheChatByteForByte) {
   std::ifstream file(TASKLANE_SOURCE_DIR "/tests/corpus/tasklane.jsonl");
   ASSERT_TRUE(file) << "the corpus is part of the source";
-  std::vector<Json> lines;
+  std::vector<OrderedJson> lines;
   for (std::string line; std::getline(file, line);) {
-    lines.push_back(Json::parse(line));
-    lines.back()["body"] = Json::parse(lines.back()["body"].get<std::string>());
+    lines.push_back(OrderedJson::parse(line));
+    lines.back()["body"] = OrderedJson::parse(lines.back()["body"].get<std::string>());
   }
   std::map<std::string, unsigned> made_of;
-  unsigned plain = 0;
   for (std::size_t at = 0; at < lines.size(); ++at) {
     const std::string label = lines[at]["label"];
     const RequestClass request_class = request_class_from(label).value_or(RequestClass::other);
     if (!can_be_grafted(request_class)) continue;
-    const Json& asked = lines[at]["body"];
+    const OrderedJson& asked = lines[at]["body"];
     const Dialect dialect = endpoint_of("POST", lines[at]["path"].get<std::string>()).dialect;
     if (!asked.contains("messages")) continue;
     std::string whole = text_of(asked["messages"].back());
@@ -197,7 +196,7 @@ TEST(GraftsOfTheCorpus, KeepEveryWordOfTheTemplateAndTheChatByteForByte) {
     // The chat before it, or (a title) right behind it, with the answer that is quoted last.
     for (const std::size_t chat_at : {at + 1, at - 1, at - 2, at - 3}) {
       if (chat_at >= lines.size() || lines[chat_at]["label"] != "chat") continue;
-      const Json& chat_body = lines[chat_at]["body"];
+      const OrderedJson& chat_body = lines[chat_at]["body"];
       const std::size_t said = whole.rfind("ASSISTANT: ");
       std::string last = said == std::string::npos ? "" : whole.substr(said + 11);
       last = last.substr(0, last.find('\n'));
@@ -205,17 +204,14 @@ TEST(GraftsOfTheCorpus, KeepEveryWordOfTheTemplateAndTheChatByteForByte) {
       Asking asking{asked, dialect, request_class};
       asking.body["model"] = chat_body["model"];
       const Result<Graft> made = grafted(chat, asking);
-      if (!made) {
-        ++plain;
-        continue;
-      }
+      if (!made) continue;
       ++made_of[label];
-      const Json& messages = made->json["messages"];
+      const OrderedJson& messages = made->json["messages"];
       ASSERT_EQ(messages.size(), chat_body["messages"].size() + 2);
       for (std::size_t i = 0; i < chat_body["messages"].size(); ++i)
         ASSERT_EQ(messages[i].dump(), chat_body["messages"][i].dump());
       for (const char* key : {"tools", "tool_choice", "think", "chat_template_kwargs", "keep_alive"})
-        ASSERT_EQ(made->json.value(key, Json()), chat_body.value(key, Json())) << key;
+        ASSERT_EQ(made->json.value(key, OrderedJson()), chat_body.value(key, OrderedJson())) << key;
       // What is left is the whole's beginning and end, around the words that point to the chat.
       const std::string text = text_of(messages.back());
       const std::size_t words = text.find(" above");
@@ -224,7 +220,7 @@ TEST(GraftsOfTheCorpus, KeepEveryWordOfTheTemplateAndTheChatByteForByte) {
       const std::size_t close = text.find(')', words) + 1;
       EXPECT_TRUE(whole.starts_with(text.substr(0, open))) << text;
       EXPECT_TRUE(whole.ends_with(text.substr(close))) << text;
-      for (const Json& message : chat_body["messages"]) {
+      for (const OrderedJson& message : chat_body["messages"]) {
         if (message["role"] == "user" && text_of(message).size() > 20 &&
             request_class != RequestClass::query) {
           EXPECT_EQ(text.find(text_of(message)), std::string::npos) << text;
@@ -249,7 +245,7 @@ TEST(AnyGraft, HasTheChatsMessagesByteForByteAndIsNeverAnothersChat) {
   };
   unsigned made_at_all = 0;
   for (int round = 0; round < 3000; ++round) {
-    Json chat = chat_of(any_text());
+    OrderedJson chat = chat_of(any_text());
     std::string quoted = "USER: " + text_of(chat["messages"][0]);
     for (std::size_t turns = random() % 3; turns > 0; --turns) {
       for (const auto& [role, label] : {std::pair("assistant", "ASSISTANT"), std::pair("user", "USER")}) {
@@ -259,7 +255,7 @@ TEST(AnyGraft, HasTheChatsMessagesByteForByteAndIsNeverAnothersChat) {
     }
     const std::string said = any_text();
     quoted += "\nASSISTANT: " + said;
-    const Asking asking{task("Name it.\n<chat_history>\n" + quoted + "\n</chat_history>\nNow.")};
+    const Asking asking{task_of("Name it.\n<chat_history>\n" + quoted + "\n</chat_history>\nNow.")};
     const KeptChat its = kept(chat, said, Dialect::openai_chat);
     const Result<Graft> made = grafted(its, asking);
     if (made) {

@@ -10,9 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using Json = nlohmann::json;
-using State = Life::State;
-
-constexpr RequestId chat = 1000;
 
 class Grafts : public Living {
  protected:

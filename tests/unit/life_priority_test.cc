@@ -6,9 +6,7 @@ namespace tasklane {
 namespace {
 
 using namespace std::chrono_literals;
-using State = Life::State;
 
-constexpr RequestId chat = 1000;
 constexpr int bad_request = 400;
 
 class LivesWithPriorities : public Living {

@@ -7,10 +7,7 @@ namespace tasklane {
 namespace {
 
 using namespace std::chrono_literals;
-using State = Life::State;
 using Event = Life::Event;
-
-constexpr RequestId chat = 1000;
 
 class Lives : public Living {
  protected:

@@ -6,9 +6,6 @@ namespace tasklane {
 namespace {
 
 using namespace std::chrono_literals;
-using State = Life::State;
-
-constexpr RequestId chat = 1000;
 
 class LivesElsewhere : public Living {
  protected:

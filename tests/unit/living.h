@@ -17,6 +17,9 @@
 
 namespace tasklane {
 
+using State = Life::State;
+inline constexpr RequestId chat = 1000;  // behind those of all tasks
+
 class Living : public testing::Test {
  protected:
   struct Task : WaitingTask {

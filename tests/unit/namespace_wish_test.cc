@@ -7,18 +7,18 @@
 namespace tasklane {
 namespace {
 
-using Kind = NamespaceWish::Kind;
+using WishKind = NamespaceWish::Kind;
 using testing::HasSubstr;
 
 TEST(ANamespaceWish, IsANameAPathAProcessAContainerOrAListener) {
-  EXPECT_EQ(parse_namespace_wish("models")->kind, Kind::named);
-  EXPECT_EQ(parse_namespace_wish("/run/docker/netns/1a2b")->kind, Kind::path);
-  EXPECT_EQ(parse_namespace_wish("4711")->kind, Kind::process);
+  EXPECT_EQ(parse_namespace_wish("models")->kind, WishKind::named);
+  EXPECT_EQ(parse_namespace_wish("/run/docker/netns/1a2b")->kind, WishKind::path);
+  EXPECT_EQ(parse_namespace_wish("4711")->kind, WishKind::process);
   const NamespaceWish container = parse_namespace_wish("container:open-webui_ollama.1").value();
-  EXPECT_EQ(container.kind, Kind::container);
+  EXPECT_EQ(container.kind, WishKind::container);
   EXPECT_EQ(container.name, "open-webui_ollama.1");
   const NamespaceWish listener = parse_namespace_wish("of-listener:11434").value();
-  EXPECT_EQ(listener.kind, Kind::of_listener);
+  EXPECT_EQ(listener.kind, WishKind::of_listener);
   EXPECT_EQ(listener.port, 11434);
 }
 

@@ -2,13 +2,12 @@
 #include "shaper/server/residency.h"
 
 #include "unit/living.h"
+#include "unit/start.h"
 
 namespace tasklane {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Time start{1h};
 
 // As Ollama 0.32.15 lists one.
 std::string ps(const std::string& models) { return R"({"models":[)" + models + "]}"; }

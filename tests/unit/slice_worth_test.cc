@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "unit/figures_told.h"
+
 namespace tasklane {
 namespace {
 
@@ -19,20 +21,6 @@ SliceOptions cut_in(std::size_t tokens) {
   SliceOptions options = cut;
   options.slice_tokens = tokens;
   return options;
-}
-
-UpstreamFigures ollama(std::uint64_t prompt, milliseconds time) {
-  UpstreamFigures figures;
-  figures.prompt_tokens = prompt;
-  figures.prompt_time = time;
-  return figures;
-}
-UpstreamFigures llama(std::uint64_t cached, std::uint64_t computed, milliseconds time) {
-  UpstreamFigures figures;
-  figures.cached_tokens = cached;
-  figures.computed_tokens = computed;
-  figures.prompt_time = time;
-  return figures;
 }
 
 TEST(SliceWorth, AnUnknownServerIsTriedWithCareAndOneThatTellsNothingIsAskedWhole) {

@@ -2,13 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include "unit/start.h"
+
 namespace tasklane {
 namespace {
 
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
-const Time start{};
 constexpr Rate two_a_second{2};
 
 TEST(ABucket, GivesItsBurstAndThenWhatItsRateBrings) {

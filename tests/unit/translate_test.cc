@@ -20,17 +20,17 @@ namespace {
 
 using nlohmann::json;
 
-constexpr Dialect ollama = Dialect::ollama_chat;
-constexpr Dialect generate = Dialect::ollama_generate;
-constexpr Dialect openai = Dialect::openai_chat;
-constexpr Dialect responses = Dialect::openai_responses;
+constexpr Dialect ollama_chat = Dialect::ollama_chat;
+constexpr Dialect ollama_generate = Dialect::ollama_generate;
+constexpr Dialect openai_chat = Dialect::openai_chat;
+constexpr Dialect openai_responses = Dialect::openai_responses;
 
 // As values, whatever the order of their keys.
-json plain(const OrderedJson& body) { return json::parse(to_wire_json(body)); }
+json as_values(const OrderedJson& body) { return json::parse(to_wire_json(body)); }
 
 json said_in(Dialect to, Dialect from, const json& body) {
   const auto asked = translate(OrderedJson(body), from, to);
-  return asked ? plain(*asked) : json("refused: " + asked.error().text());
+  return asked ? as_values(*asked) : json("refused: " + asked.error().text());
 }
 
 // Where the refusal points to; "": it was translated.
@@ -40,33 +40,33 @@ std::string refused_at(Dialect from, Dialect to, const json& body) {
 }
 
 // The usual question with further members.
-json usual(const json& more = json::object()) {
+json usual_request(const json& more = json::object()) {
   json body{{"model", "m"}, {"messages", {{{"role", "user"}, {"content", "a"}}}}, {"stream", false}};
   body.update(more);
   return body;
 }
 
-struct Row {
+struct Mapped {
   const char* ollama;
   const char* openai;
 };
 
 TEST(ATranslation, IsAskedInTheClientsOwnDialectElseInTheServersChat) {
-  EXPECT_EQ(asked_in(ollama, DialectFamily::ollama), ollama);
-  EXPECT_EQ(asked_in(generate, DialectFamily::ollama), generate);
+  EXPECT_EQ(asked_in(ollama_chat, DialectFamily::ollama), ollama_chat);
+  EXPECT_EQ(asked_in(ollama_generate, DialectFamily::ollama), ollama_generate);
   EXPECT_EQ(asked_in(Dialect::openai_completions, DialectFamily::openai), Dialect::openai_completions);
-  for (const Dialect client : {ollama, generate, responses})
-    EXPECT_EQ(asked_in(client, DialectFamily::openai), openai) << to_text(client);
-  for (const Dialect client : {openai, responses})
-    EXPECT_EQ(asked_in(client, DialectFamily::ollama), ollama) << to_text(client);
+  for (const Dialect client : {ollama_chat, ollama_generate, openai_responses})
+    EXPECT_EQ(asked_in(client, DialectFamily::openai), openai_chat) << to_text(client);
+  for (const Dialect client : {openai_chat, openai_responses})
+    EXPECT_EQ(asked_in(client, DialectFamily::ollama), ollama_chat) << to_text(client);
   for (const Dialect client : {Dialect::openai_completions, Dialect::anthropic_messages, Dialect::none})
     EXPECT_EQ(asked_in(client, DialectFamily::ollama), std::nullopt) << to_text(client);
-  EXPECT_EQ(asked_in(openai, DialectFamily::other), std::nullopt);
-  EXPECT_EQ(asked_in(openai, DialectFamily::none), std::nullopt);
+  EXPECT_EQ(asked_in(openai_chat, DialectFamily::other), std::nullopt);
+  EXPECT_EQ(asked_in(openai_chat, DialectFamily::none), std::nullopt);
 }
 
 TEST(ATranslation, MapsEachRowOfTheTableBothWays) {
-  const std::vector<Row> rows{
+  const std::vector<Mapped> rows{
       {R"({})", R"({})"},
       {R"({"options":{"num_predict":50}})", R"({"max_tokens":50})"},
       {R"({"options":{"temperature":0.5,"top_p":0.9,"seed":7,"stop":["x","y"]}})",
@@ -95,13 +95,17 @@ TEST(ATranslation, MapsEachRowOfTheTableBothWays) {
              {"id":"c1","type":"function","function":{"name":"clock","arguments":"{\"zone\":\"UTC\"}"}}]},
            {"role":"tool","content":"12","tool_call_id":"c1"}]})"}};
   for (const auto& [one, other] : rows) {
-    EXPECT_EQ(said_in(openai, ollama, usual(json::parse(one))), usual(json::parse(other))) << one;
-    EXPECT_EQ(said_in(ollama, openai, usual(json::parse(other))), usual(json::parse(one))) << other;
+    EXPECT_EQ(said_in(openai_chat, ollama_chat, usual_request(json::parse(one))),
+              usual_request(json::parse(other)))
+        << one;
+    EXPECT_EQ(said_in(ollama_chat, openai_chat, usual_request(json::parse(other))),
+              usual_request(json::parse(one)))
+        << other;
   }
 }
 
 TEST(ATranslation, OfOtherSpellingsOfOneMeaningIsTheSame) {
-  const std::vector<Row> to_openai{
+  const std::vector<Mapped> to_openai{
       {R"({"options":{"num_predict":-1},"num_predict":1000})", R"({})"},
       {R"({"format":"","think":"","options":{},"tools":[]})", R"({})"},
       {R"({"options":{"num_ctx":8192,"num_thread":2,"top_k":40,"repeat_penalty":1.1,"mirostat":0},"keep_alive":"5m"})",
@@ -110,8 +114,10 @@ TEST(ATranslation, OfOtherSpellingsOfOneMeaningIsTheSame) {
       {R"({"truncate":true,"shift":false,"logprobs":false})", R"({})"},
       {R"({"options":{"reasoning_effort":"low","chat_template_kwargs":{"a":1}}})", R"({})"}};
   for (const auto& [one, other] : to_openai)
-    EXPECT_EQ(said_in(openai, ollama, usual(json::parse(one))), usual(json::parse(other))) << one;
-  const std::vector<Row> to_ollama{
+    EXPECT_EQ(said_in(openai_chat, ollama_chat, usual_request(json::parse(one))),
+              usual_request(json::parse(other)))
+        << one;
+  const std::vector<Mapped> to_ollama{
       {R"({"options":{"num_predict":50}})", R"({"max_completion_tokens":50,"max_tokens":50.0})"},
       {R"({"options":{"num_predict":50}})", R"({"n_predict":50})"},
       {R"({})", R"({"max_tokens":-1,"n":1,"logprobs":false,"top_logprobs":0,"logit_bias":{},"stop":null})"},
@@ -134,16 +140,18 @@ TEST(ATranslation, OfOtherSpellingsOfOneMeaningIsTheSame) {
       {R"({"tools":[{"type":"function","function":{"name":"f"}}]})",
        R"({"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"auto","parallel_tool_calls":true})"}};
   for (const auto& [one, other] : to_ollama)
-    EXPECT_EQ(said_in(ollama, openai, usual(json::parse(other))), usual(json::parse(one))) << other;
+    EXPECT_EQ(said_in(ollama_chat, openai_chat, usual_request(json::parse(other))),
+              usual_request(json::parse(one)))
+        << other;
 }
 
 TEST(ATranslation, SaysWhetherItStreamsAndAsksForTheFiguresThen) {
-  json unsaid = usual();
+  json unsaid = usual_request();
   unsaid.erase("stream");
-  const json asked = said_in(openai, ollama, unsaid);
+  const json asked = said_in(openai_chat, ollama_chat, unsaid);
   EXPECT_EQ(asked.at("stream"), true);
   EXPECT_EQ(asked.at("stream_options"), (json{{"include_usage", true}}));
-  EXPECT_EQ(said_in(ollama, openai, unsaid), usual());
+  EXPECT_EQ(said_in(ollama_chat, openai_chat, unsaid), usual_request());
 }
 
 TEST(ATranslation, OfGenerateIsTheTwoMessagesThatOllamaMakesOfIt) {
@@ -155,15 +163,15 @@ TEST(ATranslation, OfGenerateIsTheTwoMessagesThatOllamaMakesOfIt) {
                   {"suffix", ""},
                   {"options", {{"num_predict", 5}}}};
   EXPECT_EQ(
-      said_in(openai, generate, body),
+      said_in(openai_chat, ollama_generate, body),
       (json{{"model", "m"},
             {"messages", {{{"role", "system"}, {"content", "s"}}, {{"role", "user"}, {"content", "a"}}}},
             {"stream", false},
             {"max_tokens", 5}}));
-  const auto shown =
-      translate(parse_object(R"({"prompt":"a","images":["/9j/4AA="]})").value(), generate, openai);
+  const auto shown = translate(parse_object(R"({"prompt":"a","images":["/9j/4AA="]})").value(),
+                               ollama_generate, openai_chat);
   ASSERT_TRUE(shown);
-  EXPECT_EQ(plain(*shown).at("messages")[0].at("content"), json::parse(R"([
+  EXPECT_EQ(as_values(*shown).at("messages")[0].at("content"), json::parse(R"([
       {"type":"image_url","image_url":{"url":"data:image/jpeg;base64,/9j/4AA="}},{"type":"text","text":"a"}])"));
 }
 
@@ -178,7 +186,7 @@ TEST(ATranslation, OfResponsesIsAConversation) {
        "content":[{"type":"output_text","text":"wait","annotations":[]}]},
       {"type":"function_call","call_id":"c1","name":"clock","arguments":"{}"},
       {"type":"function_call_output","call_id":"c1","output":"12"}]})");
-  EXPECT_EQ(said_in(ollama, responses, body), json::parse(R"({"model":"m","stream":false,
+  EXPECT_EQ(said_in(ollama_chat, openai_responses, body), json::parse(R"({"model":"m","stream":false,
     "messages":[{"role":"system","content":"s"},{"role":"user","content":"a"},
       {"role":"assistant","content":"wait","thinking":"hm",
        "tool_calls":[{"id":"c1","function":{"name":"clock","arguments":{}}}]},
@@ -187,14 +195,14 @@ TEST(ATranslation, OfResponsesIsAConversation) {
     "tools":[{"type":"function","function":{"name":"clock","parameters":{"type":"object"}}}],
     "options":{"num_predict":60,"top_p":0.5}})"));
   const json plain_text{{"model", "m"}, {"input", "a"}, {"stream", false}};
-  EXPECT_EQ(said_in(openai, responses, plain_text), usual());
+  EXPECT_EQ(said_in(openai_chat, openai_responses, plain_text), usual_request());
 }
 
 TEST(ATranslation, GivesOllamasCallsTheIdsThatOpenaiWants) {
-  const json body = usual(json::parse(R"({"messages":[{"role":"assistant","content":"","tool_calls":[
+  const json body = usual_request(json::parse(R"({"messages":[{"role":"assistant","content":"","tool_calls":[
       {"function":{"name":"f","arguments":{}}},{"function":{"name":"g","arguments":{}}}]},
       {"role":"tool","content":"2","tool_name":"g"},{"role":"tool","content":"1"}]})"));
-  const json messages = said_in(openai, ollama, body).at("messages");
+  const json messages = said_in(openai_chat, ollama_chat, body).at("messages");
   EXPECT_EQ(messages[0].at("tool_calls")[0].at("id"), messages[2].at("tool_call_id"));
   EXPECT_EQ(messages[0].at("tool_calls")[1].at("id"), messages[1].at("tool_call_id"));
   EXPECT_NE(messages[1].at("tool_call_id"), messages[2].at("tool_call_id"));
@@ -219,14 +227,16 @@ TEST(ATranslation, RefusesWhatOpenaiCannotSayAndPointsToIt) {
       {R"({"messages":[{"role":"user","content":{}}]})", "/messages/0/content"},
       {R"({"tools":[{"type":"web_search"}]})", "/tools/0"}};
   for (const auto& [more, where] : cases) {
-    EXPECT_EQ(refused_at(ollama, openai, usual(json::parse(more))), where) << more;
-    EXPECT_FALSE(translate(OrderedJson(usual(json::parse(more))), ollama, openai)) << more;
+    EXPECT_EQ(refused_at(ollama_chat, openai_chat, usual_request(json::parse(more))), where) << more;
+    EXPECT_FALSE(translate(OrderedJson(usual_request(json::parse(more))), ollama_chat, openai_chat)) << more;
   }
   for (const char* member : {"suffix", "template", "context", "raw"}) {
     const json set = member == std::string("raw") ? json(true) : json("x");
-    EXPECT_EQ(refused_at(generate, openai, {{"prompt", "a"}, {member, set}}), std::string("/") + member);
+    EXPECT_EQ(refused_at(ollama_generate, openai_chat, {{"prompt", "a"}, {member, set}}),
+              std::string("/") + member);
   }
-  EXPECT_FALSE(translate(OrderedJson{{"prompt", ""}}, generate, openai));  // it only loads the model
+  EXPECT_FALSE(
+      translate(OrderedJson{{"prompt", ""}}, ollama_generate, openai_chat));  // it only loads the model
 }
 
 TEST(ATranslation, RefusesWhatOllamaCannotSayAndPointsToIt) {
@@ -257,10 +267,11 @@ TEST(ATranslation, RefusesWhatOllamaCannotSayAndPointsToIt) {
            "tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"a"}}]}]})",
        "/messages/0/tool_calls/0/function/arguments"}};
   for (const auto& [more, where] : cases)
-    EXPECT_EQ(refused_at(openai, ollama, usual(json::parse(more))), where) << more;
+    EXPECT_EQ(refused_at(openai_chat, ollama_chat, usual_request(json::parse(more))), where) << more;
   for (const char* member : {"previous_response_id", "conversation", "prompt"})
-    EXPECT_EQ(refused_at(responses, ollama, {{"input", "a"}, {member, "x"}}), std::string("/") + member);
-  EXPECT_EQ(refused_at(responses, openai,
+    EXPECT_EQ(refused_at(openai_responses, ollama_chat, {{"input", "a"}, {member, "x"}}),
+              std::string("/") + member);
+  EXPECT_EQ(refused_at(openai_responses, openai_chat,
                        json::parse(R"({"input":[{"type":"reasoning","encrypted_content":"x"}]})")),
             "/input/0/encrypted_content");
 }
@@ -273,8 +284,8 @@ TEST(ATranslation, OfOneDialectToItselfChangesNothing) {
 
 TEST(ATranslation, NeverTellsAValueOfTheBodyInItsError) {
   const json body =
-      usual(json::parse(R"({"messages":[{"role":"secret","content":"secret"}],"format":"secret"})"));
-  const auto asked = translate(OrderedJson(body), ollama, openai);
+      usual_request(json::parse(R"({"messages":[{"role":"secret","content":"secret"}],"format":"secret"})"));
+  const auto asked = translate(OrderedJson(body), ollama_chat, openai_chat);
   ASSERT_FALSE(asked);
   EXPECT_EQ(asked.error().text().find("secret"), std::string::npos) << asked.error().text();
 }
@@ -390,8 +401,8 @@ class Meaning {
 TEST(ThereAndBackAgain, KeepsTheMeaning) {
   for (std::uint32_t seed = 0; seed < 400; ++seed) {
     const Meaning meaning(seed);
-    ASSERT_EQ(said_in(openai, ollama, meaning.ollama_body()), meaning.openai_body()) << seed;
-    ASSERT_EQ(said_in(ollama, openai, meaning.openai_body()), meaning.ollama_body()) << seed;
+    ASSERT_EQ(said_in(openai_chat, ollama_chat, meaning.ollama_body()), meaning.openai_body()) << seed;
+    ASSERT_EQ(said_in(ollama_chat, openai_chat, meaning.openai_body()), meaning.ollama_body()) << seed;
   }
 }
 
@@ -441,8 +452,8 @@ TEST(ThereAndBackAgain, StartsFromResponsesToo) {
   for (std::uint32_t seed = 0; seed < 300; ++seed) {
     const Meaning meaning(seed);
     const json body = as_responses(meaning.openai_body());
-    ASSERT_EQ(said_in(openai, responses, body), meaning.openai_body()) << seed;
-    ASSERT_EQ(said_in(ollama, responses, body), meaning.ollama_body()) << seed;
+    ASSERT_EQ(said_in(openai_chat, openai_responses, body), meaning.openai_body()) << seed;
+    ASSERT_EQ(said_in(ollama_chat, openai_responses, body), meaning.ollama_body()) << seed;
   }
 }
 
@@ -470,14 +481,15 @@ TEST(ThereAndBackAgain, OfWhateverIsWrittenEndsInJsonOrARefusal) {
   unsigned translated = 0;
   for (std::uint32_t seed = 0; seed < 400; ++seed) {
     const Meaning meaning(seed);
-    for (const auto& [from, to] : {std::pair{ollama, openai},
-                                   {openai, ollama},
-                                   {generate, openai},
-                                   {responses, openai},
-                                   {responses, ollama}}) {
-      json body = from == ollama || from == generate ? meaning.ollama_body() : meaning.openai_body();
-      if (from == responses) body["input"] = body["messages"], body.erase("messages");
-      if (from == generate) body["prompt"] = "a", body.erase("messages"), body.erase("tools");
+    for (const auto& [from, to] : {std::pair{ollama_chat, openai_chat},
+                                   {openai_chat, ollama_chat},
+                                   {ollama_generate, openai_chat},
+                                   {openai_responses, openai_chat},
+                                   {openai_responses, ollama_chat}}) {
+      json body =
+          from == ollama_chat || from == ollama_generate ? meaning.ollama_body() : meaning.openai_body();
+      if (from == openai_responses) body["input"] = body["messages"], body.erase("messages");
+      if (from == ollama_generate) body["prompt"] = "a", body.erase("messages"), body.erase("tools");
       for (unsigned times = seed % 4; times > 0; --times) spoil(body, random);
       const auto asked = translate(OrderedJson(body), from, to);
       if (!asked) {
@@ -488,15 +500,15 @@ TEST(ThereAndBackAgain, OfWhateverIsWrittenEndsInJsonOrARefusal) {
       const auto written = parse_object(to_wire_json(*asked));
       ASSERT_TRUE(written) << seed;
       // What was written is understood, and says the same there.
-      const auto back = translate(*written, to, to == openai ? ollama : openai);
+      const auto back = translate(*written, to, to == openai_chat ? ollama_chat : openai_chat);
       if (!back) continue;  // what only one of them says: a choice of tools
-      const auto again = translate(*back, to == openai ? ollama : openai, to);
+      const auto again = translate(*back, to == openai_chat ? ollama_chat : openai_chat, to);
       ASSERT_TRUE(again) << seed;
-      json same = plain(*again);
+      json same = as_values(*again);
       same.erase("stream_options");
-      json first = plain(*written);
+      json first = as_values(*written);
       first.erase("stream_options");
-      if (to == openai) {
+      if (to == openai_chat) {
         ASSERT_EQ(same, first) << seed;
       }
     }
@@ -511,7 +523,7 @@ TEST(ThereAndBackAgain, TakesEveryTaskOfTheCorpus) {
     const json recorded = json::parse(line);
     if (recorded["label"] == "chat") continue;
     const Dialect from = endpoint_of("POST", recorded["path"].get<std::string>()).dialect;
-    const Dialect to = from == ollama ? openai : ollama;
+    const Dialect to = from == ollama_chat ? openai_chat : ollama_chat;
     const json body = json::parse(recorded["body"].get<std::string>());
     ASSERT_EQ(said_in(from, to, said_in(to, from, body)), body) << recorded["id"];
     ++tasks;
@@ -541,9 +553,10 @@ const json openai_answer =
   "usage":{"prompt_tokens":10,"completion_tokens":3,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":8}}})");
 
 TEST(AnAnswerOfAnotherDialect, HasItsTextThoughtsCallsEndAndFiguresInEachForm) {
-  for (const auto& [from, object] : {std::pair{ollama, ollama_answer}, std::pair{openai, openai_answer}}) {
+  for (const auto& [from, object] :
+       {std::pair{ollama_chat, ollama_answer}, std::pair{openai_chat, openai_answer}}) {
     const Answer answer = taken(from, object);
-    for (const Dialect to : {ollama, openai, responses}) {
+    for (const Dialect to : {ollama_chat, openai_chat, openai_responses}) {
       for (const bool stream : {false, true}) {
         AnswerAssembler read(to);
         read.feed(render(answer, {to, stream, true, "asked"}).body);
@@ -555,11 +568,13 @@ TEST(AnAnswerOfAnotherDialect, HasItsTextThoughtsCallsEndAndFiguresInEachForm) {
         ASSERT_EQ(written.tool_calls.size(), 1u) << to_text(to) << stream;
         EXPECT_EQ(written.tool_calls[0].name, "clock");
         EXPECT_EQ(json::parse(written.tool_calls[0].arguments), (json{{"zone", "UTC"}}));
-        EXPECT_EQ(written.tool_calls[0].id.empty(), from == ollama && to == ollama) << to_text(from);
-        EXPECT_EQ(written.finish_reason, to == openai ? "tool_calls" : "stop") << to_text(to);
+        EXPECT_EQ(written.tool_calls[0].id.empty(), from == ollama_chat && to == ollama_chat)
+            << to_text(from);
+        EXPECT_EQ(written.finish_reason, to == openai_chat ? "tool_calls" : "stop") << to_text(to);
         EXPECT_EQ(written.figures.prompt_tokens, 10u);
         EXPECT_EQ(written.figures.generated_tokens, 3u);
-        EXPECT_EQ(written.figures.cached_tokens.value_or(0), from == openai && to != ollama ? 8u : 0u);
+        EXPECT_EQ(written.figures.cached_tokens.value_or(0),
+                  from == openai_chat && to != ollama_chat ? 8u : 0u);
       }
     }
   }
@@ -572,17 +587,18 @@ TEST(AnAnswerOfAnotherDialect, SaysWhyItEnded) {
     answer.finish_reason = reason;
     return json::parse(render(answer, {to, false, false, "m"}).body);
   };
-  EXPECT_EQ(ends("length", ollama).at("done_reason"), "length");
-  EXPECT_EQ(ends("length", openai).at("choices")[0].at("finish_reason"), "length");
-  EXPECT_EQ(ends("length", responses).at("status"), "incomplete");
-  EXPECT_EQ(ends("content_filter", responses).at("incomplete_details").at("reason"), "content_filter");
-  EXPECT_EQ(ends("content_filter", openai).at("choices")[0].at("finish_reason"), "content_filter");
-  EXPECT_EQ(ends("unload", openai).at("choices")[0].at("finish_reason"), "stop");
-  EXPECT_EQ(ends("tool_calls", ollama).at("done_reason"), "stop");
+  EXPECT_EQ(ends("length", ollama_chat).at("done_reason"), "length");
+  EXPECT_EQ(ends("length", openai_chat).at("choices")[0].at("finish_reason"), "length");
+  EXPECT_EQ(ends("length", openai_responses).at("status"), "incomplete");
+  EXPECT_EQ(ends("content_filter", openai_responses).at("incomplete_details").at("reason"), "content_filter");
+  EXPECT_EQ(ends("content_filter", openai_chat).at("choices")[0].at("finish_reason"), "content_filter");
+  EXPECT_EQ(ends("unload", openai_chat).at("choices")[0].at("finish_reason"), "stop");
+  EXPECT_EQ(ends("tool_calls", ollama_chat).at("done_reason"), "stop");
 }
 
 TEST(AnAnswerOfAnotherDialect, HasItsCallsAmongTheEventsOfAResponse) {
-  const std::string events = render(taken(ollama, ollama_answer), {responses, true, false, "m"}).body;
+  const std::string events =
+      render(taken(ollama_chat, ollama_answer), {openai_responses, true, false, "m"}).body;
   EXPECT_NE(events.find("event: response.function_call_arguments.done"), std::string::npos) << events;
 }
 
@@ -590,7 +606,7 @@ TEST(AnAnswerOfAnotherDialect, CallsNoToolWithArgumentsThatBreakOff) {
   json cut = openai_answer;
   cut["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"] = "{\"zone\":\"U";
   cut["choices"][0]["finish_reason"] = "length";
-  const json body = json::parse(render(taken(openai, cut), {ollama, false, false, "m"}).body);
+  const json body = json::parse(render(taken(openai_chat, cut), {ollama_chat, false, false, "m"}).body);
   EXPECT_FALSE(body.at("message").contains("tool_calls"));
   EXPECT_EQ(body.at("done_reason"), "length");
 }

@@ -2,12 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "unit/start.h"
+
 namespace tasklane {
 namespace {
 
 using std::chrono_literals::operator""s;
-
-const Time start{};
 
 class TypingAlong : public testing::Test {
  protected:

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "unit/start.h"
+
 namespace tasklane {
 namespace {
 
@@ -14,7 +16,6 @@ constexpr Typist anna(3);
 constexpr Typist address(5);
 constexpr Typist other_address(7);
 constexpr Typist bea(4);
-const Time start{};
 
 TEST(AText, GoesOnFromAnotherThatItContinuesOrMends) {
   EXPECT_TRUE(goes_on("How do", "How do I cook"));

@@ -5,15 +5,14 @@
 #include "shaper/server/bill.h"
 #include "shaper/server/health.h"
 #include "shaper/server/spending.h"
+#include "unit/start.h"
 
 namespace tasklane {
 namespace {
 
 using namespace std::chrono_literals;
-using State = Health::State;
+using HealthState = Health::State;
 using Attempt = Health::Attempt;
-
-constexpr Time start{1h};
 
 class UpstreamHealth : public testing::Test {
  protected:
@@ -23,7 +22,7 @@ class UpstreamHealth : public testing::Test {
   void go_down(Time at) const {
     for (unsigned i = 0; i < Health::failures_to_open; ++i) fail(at);
   }
-  [[nodiscard]] State state(Time at) const { return health_->state(at); }
+  [[nodiscard]] HealthState state(Time at) const { return health_->state(at); }
   [[nodiscard]] bool may_try(Time at) const { return health_->may_try(at); }
 
   std::shared_ptr<Health> health_ = std::make_shared<Health>();
@@ -36,20 +35,20 @@ TEST_F(UpstreamHealth, OneFailureOrTwoSayNothing) {
   work(start);
   fail(start);
   fail(start);
-  EXPECT_EQ(State::closed, state(start)) << "in a row, not in all";
+  EXPECT_EQ(HealthState::closed, state(start)) << "in a row, not in all";
 }
 
 TEST_F(UpstreamHealth, BehindAPauseOneRequestTriesAndItsAnswerDecides) {
   go_down(start);
-  EXPECT_EQ(State::open, state(start));
+  EXPECT_EQ(HealthState::open, state(start));
   EXPECT_FALSE(may_try(start));
   const Time later = start + Health::first_pause;
-  EXPECT_EQ(State::half_open, state(later));
+  EXPECT_EQ(HealthState::half_open, state(later));
   ASSERT_TRUE(may_try(later));
   Attempt trial = attempt(later);
   EXPECT_FALSE(may_try(later)) << "one is enough";
   trial.worked();
-  EXPECT_EQ(State::closed, state(later));
+  EXPECT_EQ(HealthState::closed, state(later));
   EXPECT_TRUE(may_try(later));
 }
 
@@ -76,7 +75,7 @@ TEST_F(UpstreamHealth, ATrialThatEndsWithoutAWordIsGivenBackAtOnce) {
     EXPECT_FALSE(may_try(later + 1h)) << "however long it takes, there is one";
   }
   EXPECT_TRUE(may_try(later));
-  EXPECT_EQ(State::half_open, state(later));
+  EXPECT_EQ(HealthState::half_open, state(later));
 }
 
 TEST_F(UpstreamHealth, WhatWasOnItsWayWhenItWentDownIsNoFailedTrial) {
@@ -90,7 +89,7 @@ TEST_F(UpstreamHealth, WhatWasOnItsWayWhenItWentDownIsNoFailedTrial) {
   during_the_trial.failed(later);
   EXPECT_FALSE(may_try(later)) << "and the trial goes on";
   trial.worked();
-  EXPECT_EQ(State::closed, state(later));
+  EXPECT_EQ(HealthState::closed, state(later));
 }
 
 TEST_F(UpstreamHealth, WhatBeganBeforeItWentDownSaysNothingOnceItIsUpAgain) {
@@ -100,7 +99,7 @@ TEST_F(UpstreamHealth, WhatBeganBeforeItWentDownSaysNothingOnceItIsUpAgain) {
   const Time later = start + Health::first_pause;
   work(later);
   for (Attempt& each : before) each.failed(later);
-  EXPECT_EQ(State::closed, state(later));
+  EXPECT_EQ(HealthState::closed, state(later));
   EXPECT_EQ(0, health_->failures());
 }
 
@@ -108,7 +107,7 @@ TEST_F(UpstreamHealth, AnAnswerToWhatBeganBeforeItWentDownDoesNotBringItBack) {
   Attempt before = attempt(start);
   go_down(start);
   before.worked();
-  EXPECT_EQ(State::open, state(start));
+  EXPECT_EQ(HealthState::open, state(start));
 }
 
 TEST_F(UpstreamHealth, WhoAsksForAPauseGetsItAtOnceButNoLongerThanAnHour) {
@@ -135,7 +134,7 @@ TEST_F(UpstreamHealth, WhoeverWasAskedBecauseNobodyElseIsLeftShowsThatItIsUpAgai
   EXPECT_FALSE(may_try(start + Health::first_pause - 1ms));
   EXPECT_TRUE(may_try(start + Health::first_pause)) << "that was no trial";
   work(start);
-  EXPECT_EQ(State::closed, state(start));
+  EXPECT_EQ(HealthState::closed, state(start));
 }
 
 TEST(Bill, IsChargedWhenTheRequestGoesAndCorrectedByWhatTheServerTells) {

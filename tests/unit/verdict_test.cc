@@ -11,15 +11,15 @@ namespace {
 
 constexpr Constraints all{};
 
-AnswerAssembler said(const std::string& body, Dialect dialect = Dialect::openai_chat) {
+AnswerAssembler assembled(const std::string& body, Dialect dialect = Dialect::openai_chat) {
   AnswerAssembler assembler(dialect);
   assembler.feed(body);
   assembler.finish();
   return assembler;
 }
 
-Verdict of(const std::string& body, Dialect dialect = Dialect::openai_chat) {
-  const AnswerAssembler assembler = said(body, dialect);
+Verdict judged(const std::string& body, Dialect dialect = Dialect::openai_chat) {
+  const AnswerAssembler assembler = assembled(body, dialect);
   return judge(
       {{true, true, false, 200, "application/json", {}}, assembler, RequestClass::title, true, true});
 }
@@ -33,31 +33,31 @@ TEST(Verdict, AReadableTitleIsAnAnswerWhateverElseIsSaid) {
                                   message(R"("content":"{\"title\":\"Rice\"}")", "length"),
                                   message(R"("content":"<think>so {or} so</think> {\"title\":\"Rice\"}")"),
                                   message(R"("content":"Here: {\"title\":\"Rice\"} as you asked")")}) {
-    const Verdict verdict = of(body);
+    const Verdict verdict = judged(body);
     EXPECT_TRUE(verdict.answer && !verdict.trouble) << body;
   }
 }
 
 TEST(Verdict, WhatMayHaveBeenTheConstraintsFaultIsTold) {
-  EXPECT_EQ(of(message(R"("content":"")")).trouble, Trouble::empty);
-  EXPECT_EQ(of(message(R"("content":null,"reasoning":"hm")")).trouble, Trouble::empty);
-  EXPECT_EQ(of(message(R"("content":"<think>hm")", "length")).trouble, Trouble::cut);
-  EXPECT_EQ(of(message(R"("content":"{\"title\":\"Ri")", "length")).trouble, Trouble::cut);
-  EXPECT_EQ(of(message(R"("content":"Rice")")).trouble, Trouble::unreadable);
-  EXPECT_EQ(of(R"({"error":{"message":"no"}})").trouble, Trouble::refused);
-  EXPECT_EQ(of("Internal error").trouble, Trouble::empty);
-  EXPECT_EQ(of("{\"error\":\"no\"}\n", Dialect::ollama_chat).trouble, Trouble::refused);
+  EXPECT_EQ(judged(message(R"("content":"")")).trouble, Trouble::empty);
+  EXPECT_EQ(judged(message(R"("content":null,"reasoning":"hm")")).trouble, Trouble::empty);
+  EXPECT_EQ(judged(message(R"("content":"<think>hm")", "length")).trouble, Trouble::cut);
+  EXPECT_EQ(judged(message(R"("content":"{\"title\":\"Ri")", "length")).trouble, Trouble::cut);
+  EXPECT_EQ(judged(message(R"("content":"Rice")")).trouble, Trouble::unreadable);
+  EXPECT_EQ(judged(R"({"error":{"message":"no"}})").trouble, Trouble::refused);
+  EXPECT_EQ(judged("Internal error").trouble, Trouble::empty);
+  EXPECT_EQ(judged("{\"error\":\"no\"}\n", Dialect::ollama_chat).trouble, Trouble::refused);
 }
 
 TEST(Verdict, JsonThatAServerPutsAmongTheThoughtsIsFoundThere) {
-  const Verdict found = of(message(R"("content":"","reasoning_content":"{a} {\"title\":\"Rice\"} ")"));
+  const Verdict found = judged(message(R"("content":"","reasoning_content":"{a} {\"title\":\"Rice\"} ")"));
   ASSERT_TRUE(found.answer && !found.trouble);
   EXPECT_EQ(found.answer->content, R"({"title":"Rice"})");
   EXPECT_EQ(found.answer->thinking, "");
-  const Verdict ollama =
-      of(R"({"message":{"content":"","thinking":"{\"title\":\"Rice\"}"},"done":true,"done_reason":"stop"})"
-         "\n",
-         Dialect::ollama_chat);
+  const Verdict ollama = judged(
+      R"({"message":{"content":"","thinking":"{\"title\":\"Rice\"}"},"done":true,"done_reason":"stop"})"
+      "\n",
+      Dialect::ollama_chat);
   ASSERT_TRUE(ollama.answer);
   EXPECT_EQ(ollama.answer->content, R"({"title":"Rice"})");
 }
@@ -66,7 +66,7 @@ TEST(Verdict, NoErrorIsOneThatSaysNothing) {
   for (const std::string fields : {R"("code":0,"message":"ok",)", R"("error":"",)", R"("error":null,)",
                                    R"("message":"done","code":200,)", R"("error":{},)"}) {
     const std::string body = "{" + fields + message(R"("content":"{\"title\":\"Rice\"}")").substr(1);
-    EXPECT_FALSE(of(body).trouble) << body;
+    EXPECT_FALSE(judged(body).trouble) << body;
   }
 }
 

@@ -85,7 +85,7 @@ Result<Stage> Stage::set(const std::filesystem::path& programs, Way way, bool st
 Result<void> Stage::start_models(const std::filesystem::path& modelsim, std::uint16_t chat,
                                  std::uint16_t task) {
   const auto address = [](std::uint16_t port) { return "127.0.0.1:" + std::to_string(port); };
-  const auto start = [&](std::vector<std::string> command, std::uint16_t port) -> Result<void> {
+  const auto start = [&](const std::vector<std::string>& command, std::uint16_t port) -> Result<void> {
     const std::string log = std::to_string(port) + ".log";
     children_.push_back(Child::program(command, folder_.file(log)));
     if (comes_true(children_.back(), [port] { return answers(port); })) return {};

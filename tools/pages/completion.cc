@@ -3,12 +3,6 @@
 namespace tasklane::pages {
 namespace {
 
-std::string joined(const std::vector<std::string>& parts, const std::string& by) {
-  std::string all;
-  for (const std::string& part : parts) all += (all.empty() ? "" : by) + part;
-  return all;
-}
-
 // In single quotes of a shell.
 std::string quoted(const std::string& text) {
   std::string escaped = "'";

@@ -25,12 +25,6 @@ std::string sentence(const std::string& text) {
   return plain(text) + (ended ? "\n" : ".\n");
 }
 
-std::string joined(const std::vector<std::string>& parts, const std::string& by) {
-  std::string all;
-  for (const std::string& part : parts) all += (all.empty() ? "" : by) + part;
-  return all;
-}
-
 std::string value_of(const Word& word) {
   return word.choices.empty() ? "\\fI" + plain(word.value) + "\\fR" : plain(joined(word.choices, "|"));
 }

@@ -45,6 +45,12 @@ std::vector<Word> words_of(const CLI::App& app) {
 
 }  // namespace
 
+std::string joined(const std::vector<std::string>& parts, const std::string& by) {
+  std::string all;
+  for (const std::string& part : parts) all += (all.empty() ? "" : by) + part;
+  return all;
+}
+
 Program program_of(const CLI::App& app) {
   Program program{app.get_name(), app.get_description(), app.get_footer(), words_of(app), {}};
   for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; }))

@@ -35,6 +35,8 @@ struct Program {
   std::vector<Verb> verbs;
 };
 
+std::string joined(const std::vector<std::string>& parts, const std::string& by);
+
 Program program_of(const CLI::App& app);
 
 // Its manual page, in troff's man macros; `date` as "2026-11-26", `see` as "tasklaned(8)".

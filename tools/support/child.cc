@@ -35,6 +35,7 @@ pid_t fork_bound_to_parent() {
   ::dup2(out, STDOUT_FILENO);
   ::dup2(out, STDERR_FILENO);
   std::vector<char*> words;
+  words.reserve(command.size() + 1);
   for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   ::execvp(words.front(), words.data());

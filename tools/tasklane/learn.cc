@@ -10,11 +10,11 @@
 #include <thread>
 
 #include "shaper/base/trimmed.h"
-#include "shaper/classify/echo.h"
 #include "shaper/classify/match.h"
 #include "shaper/classify/pack.h"
 #include "shaper/classify/sample.h"
 #include "shaper/classify/text_print.h"
+#include "shaper/classify/written_chat.h"
 #include "shaper/dialect/ordered_json.h"
 #include "tools/tasklane/control_client.h"
 #include "tools/tasklane/traffic.h"

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "userspace/steer/system_error.h"
 
@@ -15,6 +16,12 @@ namespace {
 // The kernel answers within the call; this bounds the wait for one that does not.
 constexpr timeval longest_wait{1, 0};
 constexpr std::size_t buffer_bytes = 32768;  // what the kernel fills at most (af_netlink.c, netlink_dump)
+
+// NLMSG_OK, whose own comparison is of a signed length with an unsigned one.
+bool is_whole(const nlmsghdr& message, int left) {
+  return std::cmp_greater_equal(left, sizeof(nlmsghdr)) && message.nlmsg_len >= sizeof(nlmsghdr) &&
+         std::cmp_less_equal(message.nlmsg_len, left);
+}
 
 enum class Progress { more, end };
 
@@ -59,7 +66,7 @@ Result<void> NetlinkSocket::ask(std::span<std::byte> request, const Answer& answ
     auto received = receive(buffer);
     if (!received) return received.error();
     auto left = static_cast<int>(*received);
-    for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data()); NLMSG_OK(message, left);
+    for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data()); is_whole(*message, left);
          message = NLMSG_NEXT(message, left)) {
       const auto progress = take(*message, sequence_, answer);
       if (!progress) return progress.error();

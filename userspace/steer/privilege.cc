@@ -142,6 +142,11 @@ constexpr bool sanitized = true;
 constexpr bool sanitized = false;
 #endif
 
+// libseccomp's own macros for it are C alone.
+scmp_arg_cmp argument(unsigned which, scmp_compare how, scmp_datum_t first, scmp_datum_t second = 0) {
+  return {which, how, first, second};
+}
+
 int refuse(scmp_filter_ctx filter, const char* name, std::initializer_list<scmp_arg_cmp> when = {}) {
   const int number = ::seccomp_syscall_resolve_name(name);
   if (number == __NR_SCMP_ERROR) return 0;
@@ -157,14 +162,14 @@ int fill(scmp_filter_ctx filter, const StillNeeded& needed) {
   for (const char* name : useless) note(refuse(filter, name));
   if (!needed.bpf) note(refuse(filter, "bpf"));
   if (needed.network_namespaces)
-    note(refuse(filter, "setns", {SCMP_A1(SCMP_CMP_NE, CLONE_NEWNET)}));
+    note(refuse(filter, "setns", {argument(1, SCMP_CMP_NE, CLONE_NEWNET)}));
   else
     note(refuse(filter, "setns"));
   // A thread is no process; the C library asks for one by clone() where clone3() is not known.
-  note(refuse(filter, "clone", {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)}));
+  note(refuse(filter, "clone", {argument(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)}));
   note(::seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0));
   for (const int family : {AF_PACKET, AF_VSOCK, AF_ALG, AF_XDP, AF_BLUETOOTH, AF_TIPC, AF_KEY, AF_CAN})
-    note(refuse(filter, "socket", {SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family))}));
+    note(refuse(filter, "socket", {argument(0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(family))}));
   return failed;
 }
 

@@ -48,6 +48,8 @@ const PackEntry* known_chat(const Pack& pack, const Prompt& prompt, bool against
 // Whether the request shows the entry's marks in the entry's shape.
 bool matches(const Pack& pack, const PackEntry& entry, const Prompt& prompt, const ClassifyInput& input,
              Reasons& why) {
+  const bool fits = shape_fits(entry.shape, *input.body, input.endpoint.dialect);
+  if (!fits && !why.wanted()) return false;  // sooner than a look for its marks
   const EntryResult held = hold_against(entry, prompt);
   if (!held.matches) {
     if (why.wanted() && held.shown > 0)
@@ -55,7 +57,7 @@ bool matches(const Pack& pack, const PackEntry& entry, const Prompt& prompt, con
               held.veto ? "against it: " : "missing: ", describe(held.veto ? *held.veto : *held.missing));
     return false;
   }
-  if (shape_fits(entry.shape, *input.body, input.endpoint.dialect)) return true;
+  if (fits) return true;
   why.add("not ", pack.name, "/", entry.name, ": all marks found, but the request's shape speaks against it");
   return false;
 }

@@ -60,7 +60,10 @@ std::string_view named_chat(const RequestHead& head, const std::vector<std::shar
 
 void know_tenant(const Echo& echo, const RequestHead& head, std::string_view client,
                  const std::vector<std::shared_ptr<const Pack>>& packs, Classification& result) {
-  std::string all(client);
+  constexpr std::size_t usual_length = 256;
+  std::string all;
+  all.reserve(usual_length);
+  all.append(client);
   const auto add = [&](std::string_view name) {
     const std::string* const value = head.field(name);
     if (value == nullptr || value->empty()) return false;

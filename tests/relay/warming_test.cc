@@ -1,4 +1,6 @@
 // Requests of Tasklane's own, whose only use is what they leave in the model server's prompt cache.
+#include <sstream>
+
 #include "relay/kept_chat_fixture.h"
 
 namespace tasklane {
@@ -33,6 +35,32 @@ TEST_F(RewarmingOnTheWire, TheChatsPromptAndAnswerAreAskedAgainBehindATask) {
   EXPECT_TRUE(
       eventually([&] { return in_relay([&] { return admission().rewarm_counters().finished; }) == 1u; }));
   EXPECT_FALSE(model.called_within(milliseconds(50))) << "once is enough";
+}
+
+TEST_F(RewarmingOnTheWire, AChatThatCameInChunksIsAskedAgainWhole) {
+  const std::string body = chat.substr(chat.find("\r\n\r\n") + 4);
+  const std::size_t half = body.size() / 2;
+  std::string chunked = "POST /api/chat HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const std::string& part : {body.substr(0, half), body.substr(half)}) {
+    std::ostringstream size;
+    size << std::hex << part.size();
+    chunked += size.str() + "\r\n" + part + "\r\n";
+  }
+  chunked += "0\r\n\r\n";
+  person_->send(chunked);
+  Peer server = model.accept();
+  EXPECT_EQ(chunked, server.receive(chunked.size()));
+  stream_answer(server, "With water.", "big", prompt_time);
+  person_->until("0\r\n\r\n");
+  tasks_->send(title());
+  receive_request(server);
+  stream_answer(server, R"({"title": "Rice"})");
+  receive_answer(*tasks_);
+  Peer again = model.accept();
+  const Json asked = receive_request(again);
+  ASSERT_EQ(2u, asked["messages"].size()) << asked;
+  EXPECT_EQ("How do I cook rice?", asked["messages"][0]["content"]);
+  EXPECT_EQ("With water.", asked["messages"][1]["content"]);
 }
 
 TEST_F(RewarmingOnTheWire, TheVeryChatsNextTurnDoesNotCancelIt) {

@@ -11,6 +11,17 @@
 #include "userspace/serve/target.h"
 
 namespace tasklane {
+namespace {
+
+// What least_tokens() looks at.
+std::size_t bytes_said(const std::vector<Message>& messages) {
+  std::size_t bytes = 0;
+  for (const Message& message : messages)
+    if (message.role != Role::assistant) bytes += message.text.size();
+  return bytes;
+}
+
+}  // namespace
 
 // What a task for the same model must not change, or the model is loaded anew.
 void Connection::remember_load_options(const Request& request, const BodyFacts* body,
@@ -38,7 +49,9 @@ std::optional<ChatPrompt> Connection::prompt_of(const Request& request, const Bo
     return std::nullopt;
   ChatPrompt prompt{origin_, std::string(request.raw_head()), {}};
   prompt.client = client_;
-  prompt.chat.body = body->json;
+  prompt.said = bytes_said(body->messages);
+  // Else it is taken once the request needs it no more.
+  if (body->json != request.body()) prompt.chat.body = body->json;
   prompt.chat.dialect = request.endpoint.dialect;
   prompt.chat.model = body->model;
   prompt.chat.tenant = classification.tenant;
@@ -79,11 +92,13 @@ Awaitable<bool> Connection::run_exchange(Request& request, Reading& reading,
   context_.late_echo.unmask(classification.unmasked);
   reading.forget();
   Exchange::Report report = co_await exchange.run(std::move(outgoing));
-  if (prompt) prompt->near = report.near;
-  if (prompt && report.answer.end == AnswerEnd::complete && report.answer.status == 200)
+  if (prompt && report.answer.end == AnswerEnd::complete && report.answer.status == 200) {
+    prompt->near = report.near;
+    if (prompt->chat.body.empty()) prompt->chat.body = request.take_body();
     context_.rewarmer->remember(server, request.id, std::move(*prompt), std::move(report.answer.copy));
-  else if (generates && context_.rewarmer != nullptr)
+  } else if (generates && context_.rewarmer != nullptr) {
     context_.rewarmer->forget(server);
+  }
   stay.end();
   if (generates) note_slots(report, *decision.route.front(), server);
   in_flight.reset();

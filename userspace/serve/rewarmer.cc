@@ -102,10 +102,10 @@ void Rewarmer::remember(const ServerKey& server, RequestId id, ChatPrompt prompt
     context_.chats.keep(server, std::shared_ptr<const KeptChat>(prompts.prompt, &prompts.prompt->chat));
 }
 
-// The prompt is read again only where it may have been cut.
+// The prompt is read again only where what was said may have been cut: tools and images are not counted.
 void Rewarmer::see_cut(const ChatPrompt& prompt, const UpstreamFigures& figures) {
   const KeptChat& chat = prompt.chat;
-  if (!CutPrompts::may_be_cut(chat.body.size(), figures)) return;
+  if (!CutPrompts::may_be_cut(prompt.said, figures)) return;
   const BodyFacts& body = context_.body_reader.read(chat.body, chat.dialect);
   context_.book.cut_prompts().answered({prompt.client, chat.model}, least_tokens(body.messages), figures);
 }

@@ -23,6 +23,7 @@ struct ChatPrompt {
   std::string head;  // of its request, as it came
   KeptChat chat;
   std::string client{};  // its address
+  std::size_t said = 0;  // bytes of text in its messages, without the assistant's
   bool near = false;     // its server is on this machine, or on a private network
 };
 

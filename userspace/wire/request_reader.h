@@ -39,6 +39,13 @@ struct ReceivedRequest {
     raw = std::string(raw_head());
     decoded = std::string();
   }
+  // The body, which is not here any more.
+  std::string take_body() {
+    std::string head(raw_head());
+    std::string taken = std::exchange(raw, std::move(head));
+    if (scanner->chunked()) return std::exchange(decoded, {});
+    return std::move(taken.erase(0, head_size));
+  }
 };
 
 // Not HTTP/1: what has come is still in the input and goes through a tunnel.

@@ -30,10 +30,10 @@ const nlohmann::ordered_json& small_report() {
   static const nlohmann::ordered_json report = report_of(small_trace(), default_config().value());
   return report;
 }
-const nlohmann::ordered_json& of_class(const nlohmann::ordered_json& report, const std::string& name) {
+const nlohmann::ordered_json& of_class(const nlohmann::ordered_json& report, std::string_view name) {
   for (const auto& each : report["classes"])
     if (each["class"] == name) return each;
-  throw std::runtime_error("no class " + name);
+  throw std::runtime_error("no class " + std::string(name));
 }
 
 TEST(Fit, FindsTheRatesOfASimulatedServerWithinATenth) {

@@ -32,6 +32,7 @@ constexpr std::size_t telling_tokens = 96;
 // Of so many figures the middle one counts: a moment's other work, a prompt half in the cache or pushed out
 // of it make the others.
 constexpr std::size_t most_rates = 9;
+constexpr unsigned most_too_late = 20;  // in a row
 // Sliding-window models keep no prefix that is shorter.
 constexpr std::size_t sliding_window = 640;
 constexpr unsigned most_lost = 2;
@@ -162,6 +163,16 @@ void SliceWorth::suggestion_goes_on(const UpstreamFigures& figures) {
   const bool was_there =
       work(figures, slice_tokens()) < (figures.computed_tokens ? most_work : most_work_by_time);
   suggestions_lost_ = was_there ? 0 : suggestions_lost_ + 1;
+}
+
+bool SliceWorth::may_read(double tokens, Duration within) {
+  const std::optional<double> known = rate();
+  if (!known || tokens / *known <= seconds_of(within) || too_late_ >= most_too_late) {
+    too_late_ = 0;
+    return true;
+  }
+  ++too_late_;
+  return false;
 }
 
 std::size_t SliceWorth::slice(const UpstreamFigures& figures, std::size_t tokens, std::size_t before,

@@ -43,6 +43,10 @@ class SliceWorth {
   // The first figures of one that began as the last one did.
   void suggestion_goes_on(const UpstreamFigures& figures);
 
+  // Whether so many new tokens are read in that time, as far as is known. Once in many times yes all the same,
+  // for the server may have become faster.
+  [[nodiscard]] bool may_read(double tokens, Duration within);
+
   // Prompt tokens a second, of what was new to the server; none: nothing was learnt yet.
   [[nodiscard]] std::optional<double> rate() const;
 
@@ -64,6 +68,7 @@ class SliceWorth {
   bool off_ = false;
   KnownPrefix suggestion_;
   unsigned suggestions_lost_ = 0;  // in a row
+  unsigned too_late_ = 0;          // suggestions in a row
 };
 
 }  // namespace tasklane

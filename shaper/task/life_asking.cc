@@ -59,10 +59,9 @@ bool Life::costs_the_chat_its_prompt(Time now) const {
 // The server would still be reading it when nobody wants it any more: it would only be in a chat's way.
 bool Life::comes_too_late(Time now) const {
   const std::optional<Duration>& deadline = plan_.ticket.settings.deadline;
-  const std::optional<double> rate = slice_worth().rate();
-  if (plan_.ticket.lane != Lane::keystroke || !plan_.empty || !deadline || !rate) return false;
+  if (plan_.ticket.lane != Lane::keystroke || !plan_.empty || !deadline) return false;
   if (!prefill_.slices || prefill_.asked > 0) return false;
-  return now + from_seconds(prefill_.slices->unread_tokens() / *rate) > begun_ + *deadline;
+  return !slice_worth().may_read(prefill_.slices->unread_tokens(), begun_ + *deadline - now);
 }
 
 KnownPrefix Life::known_beginning() const {

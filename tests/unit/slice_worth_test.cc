@@ -259,6 +259,17 @@ TEST(SliceWorth, ASuggestionsBeginningIsTrustedUntilTheServerIsSeenToLoseIt) {
   EXPECT_EQ(0u, worth.suggestion().shared(beginning));
 }
 
+TEST(SliceWorth, WhatItIsTooSlowForIsTriedNowAndThen) {
+  SliceWorth worth;
+  EXPECT_TRUE(worth.may_read(1e6, milliseconds(1))) << "nothing is known";
+  worth.whole(llama(0, 900, milliseconds(9000)));
+  EXPECT_TRUE(worth.may_read(290, milliseconds(3000)));
+  int tried = 0;
+  for (int i = 0; i < 210; ++i) tried += worth.may_read(310, milliseconds(3000)) ? 1 : 0;
+  EXPECT_EQ(10, tried);
+  EXPECT_FALSE(worth.may_read(10, milliseconds(-1)));
+}
+
 TEST(SliceWorth, ALanguageWithShortTokensIsCutShorter) {
   SliceWorth worth;
   worth.whole(llama(0, 900, milliseconds(3000)));

@@ -43,8 +43,8 @@ class SliceWorth {
   // The first figures of one that began as the last one did.
   void suggestion_goes_on(const UpstreamFigures& figures);
 
-  // Whether so many new tokens are read in that time, as far as is known. Once in many times yes all the same,
-  // for the server may have become faster.
+  // Whether so many new tokens are read in that time, as far as is known. Once in many times yes all the
+  // same, for the server may have become faster.
   [[nodiscard]] bool may_read(double tokens, Duration within);
 
   // Prompt tokens a second, of what was new to the server; none: nothing was learnt yet.

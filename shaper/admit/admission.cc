@@ -197,7 +197,7 @@ void Admission::answer(RequestId id, AnswerKind kind, Time now, Actions& out) {
   const Job& job = found->second;
   out.emplace_back(std::in_place_type<AnswerNow>, id, kind, "");
   if (job.state == State::following) return unfollow(id, now, out);
-  if (job.state == State::waiting && job.preempted == 0) spared(job.ticket);
+  if (!job.begun) spared(job.ticket);
   const std::vector<RequestId> sharing = remove(id, now).followers;
   if (!sharing.empty()) inherit(sharing, out);
 }
@@ -320,8 +320,7 @@ void Admission::suggested(Editor editor, const std::string& typed, const std::st
 std::optional<Time> Admission::deadline_of(const Job& job) const {
   if (!job.ticket.settings.deadline) return std::nullopt;
   const Job& asked = job.state == State::following ? jobs_.at(job.leader) : job;
-  const bool started = asked.state == State::running || asked.preempted > 0;
-  if (started && job.ticket.lane != Lane::keystroke) return std::nullopt;
+  if (asked.begun && job.ticket.lane != Lane::keystroke) return std::nullopt;
   return job.arrived + *job.ticket.settings.deadline;
 }
 

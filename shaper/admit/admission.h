@@ -160,6 +160,7 @@ class Admission {
     Time not_before;  // settle, debounce, rate
     Time waits_since;
     Time started;
+    bool begun = false;        // was started once
     bool behind_chat = false;  // a chat was spared its work
     bool found_lost = false;   // the last chat's prompt, when it was started
     unsigned preempted = 0;

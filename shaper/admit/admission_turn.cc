@@ -132,6 +132,7 @@ void Admission::start(Job& job, Time now, Actions& out) {
   std::erase(upstream.waiting, id);
   job.state = State::running;
   job.started = now;
+  job.begun = true;
   ++upstream.of_class[job.ticket.request_class];
   if (job.ticket.lane == Lane::blocking)
     make_way(job.ticket, now, out);

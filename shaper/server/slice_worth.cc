@@ -32,10 +32,12 @@ constexpr std::size_t telling_tokens = 96;
 // Of so many figures the middle one counts: a moment's other work, a prompt half in the cache or pushed out
 // of it make the others.
 constexpr std::size_t most_rates = 9;
-constexpr unsigned most_too_late = 20;  // in a row
+constexpr unsigned most_too_late = 4;  // in a row
 // Sliding-window models keep no prefix that is shorter.
 constexpr std::size_t sliding_window = 640;
 constexpr unsigned most_lost = 2;
+// So many prompts are asked whole behind that: a server that was slow for a moment looks the same.
+constexpr unsigned tried_again_after = 16;
 // So many times what it added a slice that found the others computes at most. Where only its time tells that,
 // other work and an unsure rate do too: there a bit more, and what is doubtful tells no rate.
 constexpr double most_work = 2;
@@ -75,7 +77,7 @@ std::size_t SliceWorth::slice_tokens() const {
 }
 
 std::optional<SliceOptions> SliceWorth::options() const {
-  if (off_) return std::nullopt;
+  if (off_ || left_alone_ > 0) return std::nullopt;
   SliceOptions options;
   options.slice_tokens = slice_tokens();
   options.bytes_per_token = bytes_per_token_;
@@ -115,6 +117,8 @@ void SliceWorth::chat(const UpstreamFigures& figures) {
 }
 
 void SliceWorth::whole(const UpstreamFigures& figures, std::size_t before) {
+  if (left_alone_ > 0 && --left_alone_ == 0)
+    for (auto* of_then : {&rates_, &few_, &some_}) of_then->clear();
   const std::size_t prompt = prompt_of(figures);
   if (before > 0 && prompt > before && figures.prompt_time)
     see_whether_kept(figures, before, prompt - before);
@@ -150,7 +154,7 @@ void SliceWorth::see_whether_kept(const UpstreamFigures& figures, std::size_t be
     if (before < sliding_window && first_tokens_ == 0)
       first_tokens_ = sliding_window;
     else
-      off_ = true;
+      left_alone_ = tried_again_after;
   }
 }
 

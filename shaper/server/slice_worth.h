@@ -19,7 +19,7 @@ class SliceWorth {
   // How to cut the next prompt, carefully where nothing is known yet; none: ask it whole.
   [[nodiscard]] std::optional<SliceOptions> options() const;
   // Whether anything was learnt of the server.
-  [[nodiscard]] bool known() const { return off_ || !rates_.empty(); }
+  [[nodiscard]] bool known() const { return off_ || left_alone_ > 0 || !rates_.empty(); }
 
   // The figures of a chat; those that do not tell what was in the cache are of no use.
   void chat(const UpstreamFigures& figures);
@@ -64,8 +64,9 @@ class SliceWorth {
   bool exact_ = false;             // the server tells the tokens that it computed
   double bytes_per_token_ = usual_bytes_per_token;
   std::size_t first_tokens_ = 0;
-  unsigned lost_ = 0;  // slices in a row that found nothing of the one before
-  bool off_ = false;
+  unsigned lost_ = 0;        // slices in a row that found nothing of the one before
+  bool off_ = false;         // it refuses them, or tells nothing to go by
+  unsigned left_alone_ = 0;  // prompts that are asked whole before slices are tried again
   KnownPrefix suggestion_;
   unsigned suggestions_lost_ = 0;  // in a row
   unsigned too_late_ = 0;          // suggestions in a row

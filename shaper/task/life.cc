@@ -212,7 +212,7 @@ Effect Life::next(Time now) {
 Effect Life::end() {
   present_.reset();
   if (state_ != State::gone && std::exchange(in_lane_, false))
-    return effect::LeaveLane{result_ ? result_ : last_error_};
+    return effect::LeaveLane{result_ ? result_ : last_error_ ? last_error_ : given_up()};
   if (client_left_) return effect::Done{};
   if (local_) return effect::Done{local_};
   if (result_) {

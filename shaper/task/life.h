@@ -89,7 +89,7 @@ struct Send {  // on the connection that was dialled; then tell replied()
 };
 struct Rest {};          // in its lane, until it is started anew
 struct StopUpstream {};  // what is on its way; its end is told all the same
-struct LeaveLane {       // and whoever shares its answer gets this
+struct LeaveLane {       // and whoever shares its answer gets this; never null
   std::shared_ptr<const TaskResult> result;
 };
 struct Done {

@@ -115,6 +115,18 @@ TEST_F(Admitting, WhatIsNotHeldAndWhatIsNoBackgroundWorkRestsForNobody) {
   for (const RequestId id : {1u, 2u, 99u}) EXPECT_FALSE(admission_.rests(id, start + 1s)) << id;
 }
 
+TEST_F(Admitting, ATaskThatRestsHasBegunByItsDeadline) {
+  Ticket task = ticket(1, Lane::background);
+  task.settings.deadline = 2s;
+  admission_.arrive(task, start);
+  EXPECT_TRUE(starts(admission_.tick(start + 400ms), 1));
+  admission_.arrive(ticket(2, Lane::keystroke), start + 1s);
+  admission_.rest(1, start + 1s);
+  admission_.finished(2, start + 1500ms);
+  EXPECT_FALSE(answers(admission_.tick(start + 3s), 1));
+  EXPECT_TRUE(starts(admission_.tick(start + 5500ms), 1));
+}
+
 TEST_F(Admitting, BypassedNothingRests) {
   admission_.arrive(ticket(1, Lane::background), start);
   admission_.tick(start + 400ms);

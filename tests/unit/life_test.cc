@@ -66,6 +66,29 @@ TEST_F(Lives, ASuggestionThatWouldComeTooLateIsNotAsked) {
   EXPECT_EQ(0u, held());
 }
 
+TEST_F(Lives, WhoSharesASuggestionThatWouldComeTooLateIsAnsweredToo) {
+  rule_.then.settings.lane = Lane::keystroke;
+  rule_.then.settings.slices = true;
+  rule_.then.settings.supersede = false;
+  rule_.then.settings.while_chat = WhileChat::hold;
+  rule_.then.settings.deadline = 9s;
+  UpstreamFigures slow;
+  slow.cached_tokens = 0;
+  slow.computed_tokens = 300;
+  slow.prompt_time = 15s;
+  book_.slices({{"model"}, "big"}, Dialect::openai_chat).whole(slow);
+  chat_comes(chat);
+  for (const RequestId id : {1, 2}) arrive(id, title_body(std::string(1200, ' ') + "rice"));
+  EXPECT_EQ(State::sharing, state(2));
+  chat_ends(chat);
+  pass(3s);
+  for (const RequestId id : {1, 2}) {
+    EXPECT_EQ(R"({"title":"rice"})", content(id)) << "the answer without a model";
+    EXPECT_TRUE(task(id).sends.empty());
+  }
+  EXPECT_EQ(0u, held());
+}
+
 TEST_F(Lives, AChatTakesItBackAndItIsAskedAgainUnseen) {
   Task& title = arrive(1, title_body());
   reach(1);

@@ -93,8 +93,9 @@ bool ClientInput::receive() {
     const bool filled = static_cast<std::size_t>(count) == landing.size();
     if (!filled || !waiter_ || buffer_.capacity() - buffer_.size() < landing.size()) break;
   }
-  if (any) return true;
-  if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+  const bool later = count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+  if (any && (count >= 0 || later)) return true;  // an end is told again, a reset is not
+  if (later) {
     arm();
     return false;
   }

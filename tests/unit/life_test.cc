@@ -12,6 +12,14 @@ using Event = Life::Event;
 class Lives : public Living {
  protected:
   static nlohmann::json parsed(const std::string& body) { return nlohmann::json::parse(body); }
+  // The server, as it was seen to.
+  void reads_300_tokens_in(Duration time) {
+    UpstreamFigures figures;
+    figures.cached_tokens = 0;
+    figures.computed_tokens = 300;
+    figures.prompt_time = time;
+    book_.slices({{"model"}, "big"}, Dialect::openai_chat).whole(figures);
+  }
 };
 
 TEST_F(Lives, ATitleWaitsIsDialledAskedAndAnswered) {
@@ -45,11 +53,7 @@ TEST_F(Lives, ASuggestionThatWouldComeTooLateIsNotAsked) {
   rule_.then.settings.lane = Lane::keystroke;
   rule_.then.settings.slices = true;
   rule_.then.settings.deadline = 3s;
-  UpstreamFigures slow;
-  slow.cached_tokens = 0;
-  slow.computed_tokens = 300;
-  slow.prompt_time = 5s;
-  book_.slices({{"model"}, "big"}, Dialect::openai_chat).whole(slow);
+  reads_300_tokens_in(5s);
   arrive(1, title_body(std::string(1200, ' ') + "rice"));
   pass(1s);
   EXPECT_TRUE(task(1).done);
@@ -72,11 +76,7 @@ TEST_F(Lives, WhoSharesASuggestionThatWouldComeTooLateIsAnsweredToo) {
   rule_.then.settings.supersede = false;
   rule_.then.settings.while_chat = WhileChat::hold;
   rule_.then.settings.deadline = 9s;
-  UpstreamFigures slow;
-  slow.cached_tokens = 0;
-  slow.computed_tokens = 300;
-  slow.prompt_time = 15s;
-  book_.slices({{"model"}, "big"}, Dialect::openai_chat).whole(slow);
+  reads_300_tokens_in(15s);
   chat_comes(chat);
   for (const RequestId id : {1, 2}) arrive(id, title_body(std::string(1200, ' ') + "rice"));
   EXPECT_EQ(State::sharing, state(2));

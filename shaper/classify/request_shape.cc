@@ -43,7 +43,7 @@ std::string_view against_shape(const BodyFacts& body) {
 }
 
 bool task_shaped(const BodyFacts& body) {
-  return body.readable && !body.streamed && !body.has_tools && !body.has_images && single_prompt(body);
+  return body.readable && against_shape(body).empty();
 }
 
 }  // namespace tasklane

@@ -81,15 +81,20 @@ TEST(GraftWorth, OllamaTellsByTheRateOfSlicesWhereEveryPromptOfLateWasInTheCache
   EXPECT_FALSE(worth.pays(chat_tokens));
 }
 
+// To a prompt that was in the cache.
+UpstreamFigures answer_of(std::uint64_t tokens, milliseconds time) {
+  UpstreamFigures answer = ollama(5000, milliseconds(400));
+  answer.generated_tokens = tokens;
+  answer.generation_time = time;
+  return answer;
+}
+
 // Behind 5,000 tokens a small machine takes 0.41 s for a slice of 16, and writes 45 tokens in a second.
 TEST(GraftWorth, SlicesThatAreReadAsSlowlyAsAnswersAreWrittenTellTheRateToo) {
   GraftWorth worth;
-  UpstreamFigures answer = ollama(5000, milliseconds(400));
-  answer.generated_tokens = 45;
-  answer.generation_time = std::chrono::seconds(1);
-  worth.other(answer);
-  for (int i = 0; i < 5; ++i) worth.answered(ollama(5400, milliseconds(3000)), chat, true, 39);
-  EXPECT_TRUE(worth.pays(chat));
+  worth.other(answer_of(45, milliseconds(1000)));
+  for (int i = 0; i < 5; ++i) worth.answered(ollama(5400, milliseconds(3000)), chat_tokens, true, 39);
+  EXPECT_TRUE(worth.pays(chat_tokens));
 }
 
 TEST(GraftWorth, IsNothingAtAServerThatKeepsNoPrompt) {
@@ -100,10 +105,7 @@ TEST(GraftWorth, IsNothingAtAServerThatKeepsNoPrompt) {
   EXPECT_FALSE(by_chats.pays(chat_tokens));
 
   GraftWorth by_slices;  // of 68 tokens, and each took 21 s
-  UpstreamFigures answer = ollama(5000, milliseconds(400));
-  answer.generated_tokens = 90;
-  answer.generation_time = std::chrono::seconds(3);
-  by_slices.other(answer);
+  by_slices.other(answer_of(90, milliseconds(3000)));
   for (int i = 0; i < 3; ++i) by_slices.answered(ollama(5400, milliseconds(21000)), chat_tokens, true, 3.2);
   EXPECT_FALSE(by_slices.pays(chat_tokens));
 }

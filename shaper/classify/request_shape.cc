@@ -42,8 +42,6 @@ std::string_view against_shape(const BodyFacts& body) {
   return single_prompt(body) ? "" : "its messages are not just [user] or [system, user]";
 }
 
-bool task_shaped(const BodyFacts& body) {
-  return body.readable && against_shape(body).empty();
-}
+bool task_shaped(const BodyFacts& body) { return body.readable && against_shape(body).empty(); }
 
 }  // namespace tasklane

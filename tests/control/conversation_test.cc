@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "control/control_fixture.h"
-#include "tools/tasklane/control_client.h"
+#include "tools/support/control_client.h"
 
 namespace tasklane {
 namespace {

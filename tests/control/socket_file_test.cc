@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "control/control_fixture.h"
-#include "tools/tasklane/control_client.h"
+#include "tools/support/control_client.h"
 
 namespace tasklane {
 namespace {

@@ -16,7 +16,7 @@ struct JsonSchema::Read {
 };
 
 JsonSchema::JsonSchema(const std::string& file) : read_(std::make_unique<Read>()) {
-  std::ifstream in(TASKLANE_SOURCE_DIR "/config/" + file);
+  std::ifstream in(TASKLANE_BUILD_DIR "/schema/" + file);
   const nlohmann::json schema = nlohmann::json::parse(in);
   valijson::SchemaParser().populateSchema(NlohmannJsonAdapter(schema), read_->schema);
 }

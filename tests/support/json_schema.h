@@ -9,7 +9,7 @@ namespace tasklane::test {
 
 class JsonSchema {
  public:
-  // Of a file of config/.
+  // Of one that the build makes of config/FILE.in.
   explicit JsonSchema(const std::string& file);
   ~JsonSchema();
   [[nodiscard]] bool allows(const nlohmann::json& document) const;

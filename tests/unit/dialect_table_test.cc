@@ -1,9 +1,7 @@
-// What is known of a dialect stands in its row; the schema of packs says the same, and what is written in a
-// dialect is read in it.
+// What is known of a dialect stands in its row, and what is written in a dialect is read in it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "shaper/dialect/assemble.h"
@@ -13,8 +11,6 @@
 namespace tasklane {
 namespace {
 
-using nlohmann::json;
-
 TEST(TheTableOfDialects, HasEachAtItsEnumeratorsPlace) {
   for (const DialectRow* row : dialect_table) {
     EXPECT_EQ(&dialect_row(row->dialect), row) << row->name;
@@ -22,13 +18,6 @@ TEST(TheTableOfDialects, HasEachAtItsEnumeratorsPlace) {
     EXPECT_EQ(endpoint_of("POST", "/base/" + std::string(row->path)).dialect, row->dialect) << row->path;
   }
   EXPECT_EQ(dialect_row(Dialect::none).name, "none");
-}
-
-TEST(TheTableOfDialects, IsWhatTheSchemaOfPacksSays) {
-  std::ifstream in(TASKLANE_SOURCE_DIR "/config/pack.schema.json");
-  json names = json::array();
-  for (const DialectRow* row : dialect_table) names.push_back(row->name);
-  EXPECT_EQ(json::parse(in).at("/definitions/dialects/items/enum"_json_pointer), names);
 }
 
 TEST(TheTableOfDialects, TakesInWhatItWrites) {

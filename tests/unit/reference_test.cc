@@ -21,7 +21,7 @@ using Words = std::set<std::string>;
 
 const json& schema() {
   static const json read = [] {
-    std::ifstream in(TASKLANE_SOURCE_DIR "/config/tasklane.schema.json");
+    std::ifstream in(TASKLANE_BUILD_DIR "/schema/tasklane.schema.json");
     return json::parse(in);
   }();
   return read;

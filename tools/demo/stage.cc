@@ -1,9 +1,9 @@
 #include "tools/demo/stage.h"
 
 #include "tools/demo/play.h"
+#include "tools/support/control_client.h"
 #include "tools/support/sockets.h"
 #include "tools/support/waiting.h"
-#include "tools/tasklane/control_client.h"
 
 namespace tasklane::demo {
 

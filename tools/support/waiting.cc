@@ -3,7 +3,7 @@
 #include <chrono>
 #include <thread>
 
-#include "tools/tasklane/control_client.h"
+#include "tools/support/control_client.h"
 
 namespace tasklane::tools {
 namespace {

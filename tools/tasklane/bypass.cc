@@ -5,7 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "tools/tasklane/control_client.h"
+#include "tools/support/control_client.h"
 
 namespace tasklane {
 namespace {

@@ -18,8 +18,8 @@
 #include <sstream>
 
 #include "shaper/classify/pack.h"
+#include "tools/support/control_client.h"
 #include "tools/tasklane/config_remarks.h"
-#include "tools/tasklane/control_client.h"
 #include "tools/tasklane/doctor_parts.h"
 #include "userspace/steer/bpf_support.h"
 #include "userspace/steer/container_engine.h"

@@ -16,7 +16,7 @@
 #include "shaper/classify/text_print.h"
 #include "shaper/classify/written_chat.h"
 #include "shaper/dialect/ordered_json.h"
-#include "tools/tasklane/control_client.h"
+#include "tools/support/control_client.h"
 #include "tools/tasklane/traffic.h"
 
 namespace tasklane {

@@ -3,7 +3,7 @@
 #include <iostream>
 #include <memory>
 
-#include "tools/tasklane/control_client.h"
+#include "tools/support/control_client.h"
 #include "tools/tasklane/learn.h"
 
 namespace tasklane {

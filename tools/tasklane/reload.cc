@@ -4,7 +4,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "tools/tasklane/control_client.h"
+#include "tools/support/control_client.h"
 
 namespace tasklane {
 namespace {

@@ -15,7 +15,7 @@
 #include "shaper/base/units.h"
 #include "shaper/count/lane_counters.h"
 #include "shaper/count/statistics.h"
-#include "tools/tasklane/control_client.h"
+#include "tools/support/control_client.h"
 
 namespace tasklane {
 namespace {

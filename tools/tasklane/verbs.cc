@@ -2,9 +2,9 @@
 
 #include "tools/observe/observe.h"
 #include "tools/observe/replay_verb.h"
+#include "tools/support/control_client.h"
 #include "tools/tasklane/bypass.h"
 #include "tools/tasklane/check.h"
-#include "tools/tasklane/control_client.h"
 #include "tools/tasklane/doctor.h"
 #include "tools/tasklane/explain.h"
 #include "tools/tasklane/learn.h"

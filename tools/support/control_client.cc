@@ -1,4 +1,4 @@
-#include "tools/tasklane/control_client.h"
+#include "tools/support/control_client.h"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>

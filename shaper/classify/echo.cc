@@ -258,30 +258,31 @@ Echo::Known Echo::known_of(std::string_view text, bool surely, const ChatOwner& 
 Late Echo::remember(const BodyFacts& chat, bool surely, const ChatOwner& owner, double threshold, Time now) {
   forget_old(now);
   chats_[owner.request] = {now, std::nullopt};
-  std::vector<Known> last;  // the last user message, and the person's words in it
   std::size_t skipped =
       chat.messages.size() > messages_of_a_chat ? chat.messages.size() - messages_of_a_chat : 0;
   bool first_user = true;
-  std::vector<Known> kept;
-  kept.reserve(std::min(chat.messages.size(), messages_of_a_chat + 1) + 1);
+  said_.clear();
+  std::size_t last = 0;  // where the last user message stands, and the person's words in it
+  std::size_t behind_last = 0;
   for (const Message& message : chat.messages) {
     const bool from_user = message.role == Role::user;
     const bool wanted = skipped == 0 || (from_user && first_user);
     if (skipped > 0) --skipped;
     if (from_user) first_user = false;
     if (!wanted || (!from_user && message.role != Role::assistant)) continue;
-    const Known known = known_of(message.text, surely, owner, now);
-    if (known.print.length == 0) continue;
-    if (from_user) last.assign(1, known);
-    const std::string_view inner = from_user ? inner_question(message.text) : std::string_view();
-    kept.push_back(known);
-    if (inner.empty()) continue;
-    last.push_back(known_of(inner, surely, owner, now));
-    kept.push_back(last.back());
+    said_.push_back(known_of(message.text, surely, owner, now));
+    if (said_.back().print.length == 0)
+      said_.pop_back();
+    else if (from_user) {
+      last = said_.size() - 1;
+      if (const std::string_view inner = inner_question(message.text); !inner.empty())
+        said_.push_back(known_of(inner, surely, owner, now));
+      behind_last = said_.size();
+    }
   }
   Late late;
-  look_back(last, owner, threshold, now, late);
-  for (const Known& known : kept) keep(known);
+  look_back(std::span(said_).subspan(last, behind_last - last), owner, threshold, now, late);
+  for (const Known& known : said_) keep(known);
   return late;
 }
 
@@ -297,7 +298,7 @@ bool Echo::right_before(const Waiting& waiting, Time chat) {
 
 // At the requests that quote what this chat says. A request that came before its chat is its title, where it
 // asks for exactly that and has just come; any other somebody waits for, or may.
-void Echo::look_back(const std::vector<Known>& said, const ChatOwner& owner, double threshold, Time now,
+void Echo::look_back(std::span<const Known> said, const ChatOwner& owner, double threshold, Time now,
                      Late& late) {
   std::erase_if(waiting_, [&](const Waiting& waiting) {
     if (waiting.id == owner.request || waiting.tenant != owner.tenant) return false;
@@ -317,13 +318,14 @@ void Echo::look_back(const std::vector<Known>& said, const ChatOwner& owner, dou
   });
 }
 
-void Echo::keep(Known known) {
+void Echo::keep(const Known& known) {
   constexpr std::size_t slots_per_window = 32;  // a phrase that many messages share tells nothing
   const auto seen = by_whole_.find(whole_key(known));
   if (seen != by_whole_.end()) {
     Known& old = known_[seen->second - first_slot_];
-    known.surely = known.surely || old.surely;
+    const bool surely = known.surely || old.surely;
     old = known;
+    old.surely = surely;
     return;
   }
   const Slot slot = first_slot_ + static_cast<Slot>(known_.size());

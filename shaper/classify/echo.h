@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -159,11 +160,10 @@ class Echo {
                                        const std::vector<Slot>& quoted) const;
   [[nodiscard]] WindowHash whole_key(const Known& known) const;
   static bool right_before(const Waiting& waiting, Time chat);
-  void look_back(const std::vector<Known>& said, const ChatOwner& owner, double threshold, Time now,
-                 Late& late);
+  void look_back(std::span<const Known> said, const ChatOwner& owner, double threshold, Time now, Late& late);
   static QuoteEvidence judge(const Known& known, const Frame& frame, const Asking& asking, Time now);
   Known known_of(std::string_view text, bool surely, const ChatOwner& owner, Time now) const;
-  void keep(Known known);
+  void keep(const Known& known);
   void forget_old(Time now);
   void forget_first();
   void remake_filter();
@@ -171,6 +171,7 @@ class Echo {
   EchoOptions options_;
   TextHasher hasher_;
   std::deque<Known> known_;  // oldest first
+  std::vector<Known> said_;  // of the chat that is being remembered: its memory serves the next one too
   Slot first_slot_ = 0;      // the slot of known_.front(); slots count up
   std::unordered_map<WindowHash, std::vector<Slot>> by_window_;
   std::unordered_map<WindowHash, Slot> by_whole_;  // of a message and its tenant

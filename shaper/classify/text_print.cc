@@ -133,6 +133,7 @@ std::vector<std::size_t> places_of(std::string_view text) {
   std::vector<std::size_t> places;
   if (text.size() < window_bytes) return places;
   const std::size_t last = text.size() - window_bytes;
+  places.reserve(MessagePrint::max_windows + 1);
   for (std::size_t at = 0; at < last && places.size() < MessagePrint::max_windows; ++at)
     if (is_start(text, at)) places.push_back(at);
   if (places.size() < MessagePrint::max_windows) {

@@ -18,19 +18,29 @@ std::string text_at(const OrderedJson& object, std::string_view key) {
   return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
 }
 
+// What no prompt and no clock comes to is none.
+std::optional<std::uint64_t> count_of(double number) {
+  if (number >= 0 && number < 1e15) return static_cast<std::uint64_t>(number);
+  return std::nullopt;
+}
+
+std::optional<Duration> time_of(double number, double unit_seconds) {
+  const double seconds = number * unit_seconds;
+  if (seconds >= 0 && seconds < 1e8) return from_seconds(seconds);
+  return std::nullopt;
+}
+
 void read_count(std::optional<std::uint64_t>& into, const OrderedJson& object, std::string_view key) {
   const OrderedJson* value = own_member(object, key);
   if (value == nullptr || !value->is_number()) return;
-  const double number = value->get<double>();
-  if (number >= 0 && number < 1e15) into = static_cast<std::uint64_t>(number);
+  if (const auto count = count_of(value->get<double>())) into = count;
 }
 
 void read_time(std::optional<Duration>& into, const OrderedJson& object, std::string_view key,
                double unit_seconds) {
   const OrderedJson* value = own_member(object, key);
   if (value == nullptr || !value->is_number()) return;
-  const double seconds = value->get<double>() * unit_seconds;
-  if (seconds >= 0 && seconds < 1e8) into = from_seconds(seconds);
+  if (const auto time = time_of(value->get<double>(), unit_seconds)) into = time;
 }
 
 void AnswerIntake::text(std::string& into, const OrderedJson& object, std::string_view key) {
@@ -74,7 +84,11 @@ void AnswerIntake::rest(OrderedJson& into, const OrderedJson& object, Texts text
 }
 
 void AnswerIntake::finish_reason(const OrderedJson& object, std::string_view key) {
-  if (std::string reason = text_at(object, key); !reason.empty()) answer_.finish_reason = std::move(reason);
+  finish_reason(text_at(object, key));
+}
+
+void AnswerIntake::finish_reason(std::string_view reason) {
+  if (!reason.empty()) answer_.finish_reason = reason;
 }
 
 }  // namespace tasklane

@@ -26,6 +26,9 @@ class AnswerIntake {
   // A call, or the piece of one that carries the call's `index`.
   void tool_call(const OrderedJson& call, std::optional<std::uint64_t> index);
   void finish_reason(const OrderedJson& object, std::string_view key);
+  void finish_reason(std::string_view reason);  // "": it says none
+  // A text that is not kept was there.
+  void saw_text() { any_text_ = true; }
   // All members but the named ones, beside what came before: lists go on, and texts where they come in
   // pieces; else the last one holds that is not null.
   enum class Texts : std::uint8_t { whole, in_pieces };
@@ -53,6 +56,8 @@ class AnswerIntake {
 
 // Readers of single values. What is absent or of another type changes nothing, and is "" as a text.
 std::string text_at(const OrderedJson& object, std::string_view key);
+std::optional<std::uint64_t> count_of(double number);
+std::optional<Duration> time_of(double number, double unit_seconds);
 void read_count(std::optional<std::uint64_t>& into, const OrderedJson& object, std::string_view key);
 void read_time(std::optional<Duration>& into, const OrderedJson& object, std::string_view key,
                double unit_seconds);

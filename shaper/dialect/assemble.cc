@@ -136,16 +136,11 @@ void AnswerAssembler::sse_line(std::string_view text) {
   }
 }
 
-// Behind its first token a piece of text adds nothing to the figures.
-bool AnswerAssembler::says_nothing_new(std::string_view text) {
-  if (keep_ != Keep::figures || one_object_ || !any_text() || !plain_.holds_only_text(text, dialect_))
-    return false;
-  intake_.lost(false);
-  return true;
-}
-
 void AnswerAssembler::object(std::string_view text) {
-  if (says_nothing_new(text)) return;
+  if (keep_ == Keep::figures && !one_object_ && plain_.take(text, dialect_, intake_)) {
+    if (intake_.is_done()) state_ = StreamState::complete;
+    return;
+  }
   auto json = reader_.read(text);
   if (!json) json = reader_.read(mend_numbers(text));
   if (!json) return fail("a line of the answer is no JSON object");

@@ -59,7 +59,6 @@ class AnswerAssembler {
   void line(std::string_view text);
   void sse_line(std::string_view text);
   void object(std::string_view text);
-  bool says_nothing_new(std::string_view text);
   bool failure(const Json& json, std::string_view text);
   void refuse(const Json& error, std::string_view text);
   void fail(std::string problem);

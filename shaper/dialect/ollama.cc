@@ -5,6 +5,7 @@
 
 #include "shaper/dialect/answer_intake.h"
 #include "shaper/dialect/json_body.h"
+#include "shaper/dialect/ollama_figures.h"
 #include "shaper/dialect/ollama_request.h"
 
 namespace tasklane {
@@ -14,7 +15,6 @@ using Json = OrderedJson;
 
 constexpr std::string_view ollama_json = "application/json; charset=utf-8";
 constexpr std::string_view ollama_stream = "application/x-ndjson";
-constexpr double nanosecond = 1e-9;
 
 // RFC 3339, in microseconds.
 std::string timestamp(const Answer& answer) {
@@ -108,12 +108,8 @@ LocalAnswer write_ollama(const Answer& answer, const AnswerForm& form) {
 }
 
 void take_figures(UpstreamFigures& figures, const Json& json) {
-  read_count(figures.prompt_tokens, json, "prompt_eval_count");
-  read_count(figures.generated_tokens, json, "eval_count");
-  read_time(figures.prompt_time, json, "prompt_eval_duration", nanosecond);
-  read_time(figures.generation_time, json, "eval_duration", nanosecond);
-  read_time(figures.load_time, json, "load_duration", nanosecond);
-  read_time(figures.total_time, json, "total_duration", nanosecond);
+  for (const auto& [name, figure] : ollama_counts) read_count(figures.*figure, json, name);
+  for (const auto& [name, figure] : ollama_times) read_time(figures.*figure, json, name, ollama_time_unit);
 }
 
 void take_end(AnswerIntake& intake, Json& json) {

@@ -1,10 +1,11 @@
-// The commonest object of a streamed answer, told from the others without a tree of it: nearly each line of a
-// long answer is one, and whoever wants its figures alone has no use for them.
+// The commonest objects of an answer, taken in without a tree of them: nearly each line of a long answer is
+// one, and whoever wants its figures alone has no use for more.
 #pragma once
 
 #include <memory>
 #include <string_view>
 
+#include "shaper/dialect/answer_intake.h"
 #include "shaper/dialect/endpoint.h"
 
 namespace tasklane {
@@ -17,9 +18,11 @@ class PlainChunks {
   PlainChunks(PlainChunks&&) noexcept;
   PlainChunks& operator=(PlainChunks&&) noexcept;
 
-  // Whether the object holds a piece of the answer's text and nothing that its end, its figures, an error or
-  // the server's word on itself would be read from. False in doubt, and for what is no object.
-  bool holds_only_text(std::string_view text, Dialect dialect);
+  // Takes in what such an object says: Ollama's where it holds single values beside its text, another's where
+  // it holds a piece of text and nothing that its end, its figures, an error or the server's word on itself
+  // would be read from. False, and nothing is taken: it holds more, or is no object; whoever makes a tree of
+  // it will see. Only for an intake that keeps no text.
+  bool take(std::string_view text, Dialect dialect, AnswerIntake& intake);
 
  private:
   struct Parser;

@@ -165,6 +165,10 @@ std::string any_line(std::mt19937& random, bool ollama) {
       R"({"model":"m","message":{"content":""},"done":true,"done_reason":"stop","prompt_eval_count":10,"eval_count":3})",
       R"({"model":"m","message":{"content":"d"},"done":false,"done_reason":"length"})",
       R"({"model":"m","message":{"content":"d"},"done":true})",
+      R"({"message":{"content":""},"done":true,"total_duration":9e8,"load_duration":7,"prompt_eval_duration":5,"eval_duration":3})",
+      R"({"message":{"content":"i","content":"","thinking":null},"eval_count":4,"eval_count":null,"load_duration":-1})",
+      R"({"message":{"thinking":"j"},"done":"true","done_reason":2,"eval_count":"5","total_duration":1e18})",
+      R"({"message":{"content":"","tool_calls":null},"done":1,"prompt_eval_count":1e16,"context":[1,2]})",
       R"({"model":"m","response":"e","thinking":"f","done":false})",
       R"({"model":"m","response":{"error":"g"},"done":false})",
       R"({"message":{"content":"h"},"error":""})",
@@ -223,6 +227,10 @@ TEST(Assemble, OfAPassingChatItTellsWhatTheWholeAnswerTells) {
     ASSERT_EQ(figures.figures().prompt_tokens, whole.figures().prompt_tokens);
     ASSERT_EQ(figures.figures().generated_tokens, whole.figures().generated_tokens);
     ASSERT_EQ(figures.figures().cached_tokens, whole.figures().cached_tokens);
+    ASSERT_EQ(figures.figures().prompt_time, whole.figures().prompt_time);
+    ASSERT_EQ(figures.figures().generation_time, whole.figures().generation_time);
+    ASSERT_EQ(figures.figures().load_time, whole.figures().load_time);
+    ASSERT_EQ(figures.figures().total_time, whole.figures().total_time);
   }
 }
 

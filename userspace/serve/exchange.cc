@@ -182,11 +182,12 @@ void Exchange::begin_to_talk(const Outgoing& outgoing, bool last) {
 
 // One that says nothing is not waited for longer than its configuration wants: while what is returned is
 // true. Null: it says nothing of that.
-std::shared_ptr<bool> Exchange::limit_silence(Timer& patience) {
+std::shared_ptr<bool> Exchange::limit_silence(std::optional<Timer>& patience) {
   const auto asked = request_.config->upstreams.find(report_.upstream);
   if (asked == request_.config->upstreams.end() || !asked->second.timeout) return nullptr;
   auto silent = std::make_shared<bool>(true);
-  abort_after(patience, *asked->second.timeout, upstream_,
+  patience.emplace(context_.io.get_executor());
+  abort_after(*patience, *asked->second.timeout, upstream_,
               [this, silent] { return *silent && !relay_->sent_anything(); });
   return silent;
 }
@@ -271,7 +272,7 @@ Awaitable<bool> Exchange::attempt(std::size_t index, const Outgoing& outgoing) {
     }
     if (upstream_ && !gave_way_) {
       begin_to_talk(outgoing, last || !request_.whole);
-      Timer patience(context_.io.get_executor());
+      std::optional<Timer> patience;
       const std::shared_ptr<bool> silent = limit_silence(patience);
       report_.answer = AnswerReport();
       if (!upload_->nothing_sent()) report_.answer = co_await relay_->run();

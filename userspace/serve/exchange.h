@@ -63,7 +63,7 @@ class Exchange {
   Awaitable<bool> attempt(std::size_t index, const Outgoing& outgoing);
   void begin_to_dial();
   void begin_to_talk(const Outgoing& outgoing, bool last);
-  std::shared_ptr<bool> limit_silence(Timer& patience);
+  std::shared_ptr<bool> limit_silence(std::optional<Timer>& patience);
   void end_talk();
   [[nodiscard]] AnswerWishes wishes_for(const Outgoing& outgoing, bool last) const;
   void keep_connection();

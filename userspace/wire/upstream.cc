@@ -196,7 +196,7 @@ Awaitable<Result<UpstreamPtr>> UpstreamConnections::dial(Destination to, bool st
     if (error) co_return dial_error(to.endpoint, error);
     [[maybe_unused]] const int adopted = own->socket.release();
     socket.set_option(tcp::no_delay(true), error);
-    if (!steered) ask_whether_its_host_is_there(socket);
+    if (!steered && !to.endpoint.address().is_loopback()) ask_whether_its_host_is_there(socket);
     socket.non_blocking(true, error);
 
     error = begin_to_connect(socket, to.endpoint);

@@ -188,7 +188,7 @@ class Admission {
     Conversation warm_chat;
     bool warm = false;         // its prompt was asked again, and nothing came behind
     bool asked_again = false;  // since the chat was answered
-    RequestId warm_turn = 0;  // the chat that found it so
+    RequestId warm_turn = 0;   // the chat that found it so
     SlotsUsed used;
     UnloadedModels unloaded;
     bool changed = false;                                 // somebody may be able to start

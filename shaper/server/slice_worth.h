@@ -75,7 +75,7 @@ class SliceWorth {
   };
   KnownPrefix suggestion_;
   Found in_slot_, elsewhere_;
-  unsigned too_late_ = 0;          // suggestions in a row
+  unsigned too_late_ = 0;  // suggestions in a row
 };
 
 }  // namespace tasklane

@@ -76,7 +76,7 @@ void Admission::arrive_chat(const Ticket& ticket, Time now, Actions& out) {
   if (ticket.unloads) unloaded(ticket.upstream, ticket.model);
   const bool behind = rewarmed_for(ticket, upstream) && (upstream.warm || rewarm_on(upstream));
   upstream.warm_turn = behind ? ticket.id : 0;
-  upstream.warm = false;
+  upstream.warm = upstream.asked_again = false;
   upstream.prompt_lost = false;
   upstream.warm_until = {};  // another chat's prompt is of no use now
   ++counters_[ticket.lane].started;
@@ -104,7 +104,9 @@ bool Admission::end_chat(RequestId id, std::uint64_t LaneCounters::*how, Time no
   const auto ended = chats_.extract(id);
   if (ended.empty()) return false;
   ++(counters_[Lane::interactive].*how);
-  end_foreground(upstreams_[ended.mapped()], now);
+  Upstream& upstream = upstreams_[ended.mapped()];
+  used_by_chat(upstream);
+  end_foreground(upstream, now);
   start_what_may(now, out);
   return true;
 }
@@ -302,7 +304,11 @@ Actions Admission::finished(RequestId id, Time now) {
   if (found == jobs_.end()) return out;
   const Job& job = found->second;
   ++(job.rewarm ? rewarm_counters_.finished : counters_[job.ticket.lane].finished);
-  if (job.rewarm) job.upstream->warm = job.upstream->foreground == 0;
+  if (job.rewarm) {
+    // A turn that came meanwhile has waited for it.
+    job.upstream->warm = job.upstream->asked_again = job.upstream->foreground == 0;
+    used_by_chat(*job.upstream);
+  }
   if (job.behind_chat && job.state == State::running)
     counters_[job.ticket.lane].kept_from_chats += now - job.started;
   for (const RequestId follower : std::vector<RequestId>(job.followers)) take_out(follower);

@@ -15,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "shaper/admit/slots_used.h"
 #include "shaper/admit/time_share.h"
 #include "shaper/admit/token_bucket.h"
 #include "shaper/admit/type_ahead.h"
@@ -112,6 +113,10 @@ class Admission {
   // The same, though no work came in between: the server may have let go of it meanwhile.
   void prewarm(const std::string& upstream, Time until);
   void on_chats_prompt(RequestId id, OnPrompt what);
+  // A started task is sent now, in parts or whole.
+  void sent(RequestId id, OnPrompt what);
+  // Whether the last one of its kind is still in the slot that it was given, as far as is known.
+  [[nodiscard]] bool last_is_in_slot(RequestId id) const;
   // A started suggestion was not asked; `why`: over_share or expired.
   void not_asked(RequestId id, std::uint64_t LaneCounters::*why);
   // Whether other work had pushed it out when this task was started.
@@ -181,8 +186,10 @@ class Admission {
     bool prompt_lost = false;  // other work came behind the last chat
     Time warm_until{};
     Conversation warm_chat;
-    bool warm = false;        // its prompt was asked again, and nothing came behind
-    RequestId warm_turn = 0;  // the chat that found it so
+    bool warm = false;         // its prompt was asked again, and nothing came behind
+    bool asked_again = false;  // since the chat was answered
+    RequestId warm_turn = 0;   // the chat that found it so
+    SlotsUsed used;
     UnloadedModels unloaded;
     bool changed = false;                                 // somebody may be able to start
     std::vector<RequestId> running;                       // background, keystrokes and re-warms
@@ -218,6 +225,7 @@ class Admission {
   void start(Job& job, Time now, Actions& out);
   static void stop(const Job& job, Time now);
   static void wait_again(Job& job, Time now);
+  static constexpr std::size_t overdue_rank = 1;
   [[nodiscard]] static std::size_t rank(const Job& job, Time now);
   [[nodiscard]] bool may_start(const Job& job, Time now) const;
   [[nodiscard]] bool overdue_waits(const Upstream& upstream, Time now) const;
@@ -235,10 +243,13 @@ class Admission {
   // Whether this chat goes on from the one that a re-warm there is of.
   static bool rewarmed_for(const Ticket& ticket, const Upstream& upstream);
   [[nodiscard]] bool wants_rewarm(const Upstream& upstream, Time now) const;
+  [[nodiscard]] static bool is_at_risk(const Upstream& upstream);
+  [[nodiscard]] bool takes_chats_slot(const Job& job, Time now) const;
+  static void used_by_chat(Upstream& upstream);
   void rewarm(const std::string& name, Upstream& upstream, Time now, Actions& out);
   void drop_rewarm(Upstream& upstream, Time now, Actions& out);
   [[nodiscard]] std::optional<RequestId> rewarm_on(const Upstream& upstream) const;
-  [[nodiscard]] static Time waits_for_rewarm_until(const Job& job);
+  [[nodiscard]] Time waits_for_rewarm_until(const Job& job, Time now) const;
 
   std::unordered_map<RequestId, Job> jobs_;           // tasks, and re-warms
   std::set<RequestId> keystrokes_;                    // of these

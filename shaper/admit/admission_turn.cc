@@ -3,6 +3,7 @@
 #include <array>
 
 #include "shaper/admit/admission.h"
+#include "shaper/admit/typing.h"
 
 namespace tasklane {
 namespace {
@@ -10,7 +11,6 @@ namespace {
 // Whoever types stops for a suggestion now and then, and sends in the end: background work waits this many
 // times its quiet time behind each.
 constexpr int quiets_of_typing = 3;
-constexpr std::size_t overdue_rank = 1;
 
 }  // namespace
 
@@ -105,6 +105,7 @@ Actions Admission::rest(RequestId id, Time now) {
 
 bool Admission::may_start(const Job& job, Time now) const {
   if (released_) return true;
+  if (takes_chats_slot(job, now)) return false;
   // Past its longest wait no chat cancels it: so two never run at once, also where there is room.
   if (rank(job, now) == overdue_rank) return may_be_forced(job, now);
   return (now >= due_at(job) && room_for(job)) || may_be_forced(job, now);
@@ -182,9 +183,12 @@ void Admission::start_what_may(Upstream& upstream, Time now, Actions& out) {
     by_rank.at(rank(job, now)).push_back(id);
     // Tasks wait for it: begun and cancelled time and again it would never be of use, and each time the
     // server computes a batch to its end first.
-    rewarm_in_the_way |= rewarms && waits_for_rewarm_until(job) <= now;
+    rewarm_in_the_way |= rewarms && waits_for_rewarm_until(job, now) <= now;
   }
-  if (rewarm_in_the_way) drop_rewarm(upstream, now, out);
+  if (rewarm_in_the_way) {
+    drop_rewarm(upstream, now, out);
+    upstream.used.forget(RequestClass::chat);  // or the task would wait for the next one
+  }
   for (std::size_t rank = 0; rank < by_rank.size(); ++rank) {
     if (upstream.changed) return;  // one has made way: once more, with it
     const bool others_wait = rank > overdue_rank && overdue_waits(upstream, now);
@@ -221,13 +225,15 @@ std::optional<Time> Admission::next_wakeup(Time now) const {
     const bool others_wait = overdue_waits(upstream, now);
     for (const RequestId id : upstream.waiting) {
       const Job& job = jobs_.at(id);
-      if (rewarms) consider(std::max(now, waits_for_rewarm_until(job)));
+      if (rewarms) consider(std::max(now, waits_for_rewarm_until(job, now)));
       // A request that is due but finds no room waits for an event, not for the time.
       if (const Time due = due_at(job); due > now && due != Time::max()) consider(due);
       if (const Time forced = forced_at(job); forced > now) consider(forced);
       if (may_start(job, now) && !(others_wait && rank(job, now) > overdue_rank)) consider(now);
     }
     if (wants_rewarm(upstream, now)) consider(now);
+    const Time rested = upstream.typed.value_or(now) + types_on;
+    if (rested > now && wants_rewarm(upstream, rested)) consider(rested);
   }
   return next;
 }

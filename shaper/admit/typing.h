@@ -8,6 +8,9 @@
 
 namespace tasklane {
 
+// Whoever stops for a suggestion types on within this, or has sent what was typed.
+inline constexpr Duration types_on = std::chrono::seconds(5);
+
 // Whether one person may have typed both, a moment apart: one text continues the other, or they part within
 // the shorter one's last word, behind more than half of it (back over a slip of the finger). Who goes back
 // further is not told from somebody else, and gets both answers. An empty text goes on from none.

@@ -38,6 +38,9 @@ constexpr std::size_t sliding_window = 640;
 constexpr unsigned most_lost = 2;
 // So many prompts are asked whole behind that: a server that was slow for a moment looks the same.
 constexpr unsigned tried_again_after = 16;
+// A suggestion that finds nothing of the last one, as where its slot was taken, is read in one piece, and a
+// chat that comes waits for it.
+constexpr unsigned elsewhere_again_after = 256;
 // So many times what it added a slice that found the others computes at most. Where only its time tells that,
 // other work and an unsure rate do too: there a bit more, and what is doubtful tells no rate.
 constexpr double most_work = 2;
@@ -158,15 +161,19 @@ void SliceWorth::see_whether_kept(const UpstreamFigures& figures, std::size_t be
   }
 }
 
-KnownPrefix SliceWorth::suggestion() const {
-  return suggestions_lost_ < most_lost ? suggestion_ : KnownPrefix();
+KnownPrefix SliceWorth::suggestion(bool in_slot) {
+  Found& found = in_slot ? in_slot_ : elsewhere_;
+  const unsigned again = in_slot ? tried_again_after : elsewhere_again_after;
+  const bool trusted = found.lost < most_lost || ++found.passed_over % again == 0;
+  return trusted ? suggestion_ : KnownPrefix();
 }
 
-void SliceWorth::suggestion_goes_on(const UpstreamFigures& figures) {
+void SliceWorth::suggestion_goes_on(const UpstreamFigures& figures, bool in_slot) {
   if (!figures.prompt_time) return;
   const bool was_there =
       work(figures, slice_tokens()) < (figures.computed_tokens ? most_work : most_work_by_time);
-  suggestions_lost_ = was_there ? 0 : suggestions_lost_ + 1;
+  unsigned& lost = (in_slot ? in_slot_ : elsewhere_).lost;
+  lost = was_there ? 0 : lost + 1;
 }
 
 bool SliceWorth::may_read(double tokens, Duration within) {

@@ -36,12 +36,13 @@ class SliceWorth {
   void refused() { off_ = true; }
 
   // How the last suggestion's prompt began, which the server is taken to have in its cache; nothing where it
-  // was seen not to.
-  [[nodiscard]] KnownPrefix suggestion() const;
+  // was seen not to, but now and then. `in_slot`: nothing else was asked in its slot since, as far as is
+  // known; else it may be in the host's memory.
+  [[nodiscard]] KnownPrefix suggestion(bool in_slot);
   // A suggestion was answered.
   void suggested(KnownPrefix prompt) { suggestion_ = std::move(prompt); }
   // The first figures of one that began as the last one did.
-  void suggestion_goes_on(const UpstreamFigures& figures);
+  void suggestion_goes_on(const UpstreamFigures& figures, bool in_slot);
 
   // Whether so many new tokens are read in that time, as far as is known. Once in many times yes all the
   // same, for the server may have become faster.
@@ -67,9 +68,14 @@ class SliceWorth {
   unsigned lost_ = 0;        // slices in a row that found nothing of the one before
   bool off_ = false;         // it refuses them, or tells nothing to go by
   unsigned left_alone_ = 0;  // prompts that are asked whole before slices are tried again
+  // Whether a suggestion finds the last one, by whether that should be in its slot.
+  struct Found {
+    unsigned lost = 0;  // in a row
+    unsigned passed_over = 0;
+  };
   KnownPrefix suggestion_;
-  unsigned suggestions_lost_ = 0;  // in a row
-  unsigned too_late_ = 0;          // suggestions in a row
+  Found in_slot_, elsewhere_;
+  unsigned too_late_ = 0;  // suggestions in a row
 };
 
 }  // namespace tasklane

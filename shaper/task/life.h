@@ -192,6 +192,7 @@ class Life {
     std::size_t tokens = 0;                // of the prompt, known to be in the server's cache
     std::optional<KnownPrefix> beginning;  // of a suggestion's prompt
     bool begins_known = false;             // and the server has not yet told of that
+    bool in_slot = false;                  // nothing else was asked in that one's slot since
   };
 
   bool expect(Event event);

@@ -65,7 +65,7 @@ bool Life::comes_too_late(Time now) const {
 }
 
 KnownPrefix Life::known_beginning() const {
-  if (!graft_) return slice_worth().suggestion();
+  if (!graft_) return slice_worth().suggestion(prefill_.in_slot);
   return around_.admission.found_prompt_lost(plan_.ticket.id) ? KnownPrefix()
                                                               : graft_worth().suggestion(graft_->chat);
 }
@@ -85,6 +85,7 @@ void Life::prepare(Time now) {
   if (around_.bypass || once_more_ || !plan_.ticket.settings.slices || untried || !options) return;
   if (upstream().service) return;  // each may cost money, and no chat waits behind it
   if (made_.has_priority) return;  // its server slices itself, and lets chats go first
+  prefill_.in_slot = around_.admission.last_is_in_slot(plan_.ticket.id);
   const KnownPrefix known = keystroke ? known_beginning() : KnownPrefix();
   prefill_.options = *options;
   prefill_.slices = Slices::cut(graft_ ? graft_->json : made_.json, dialect(), *options, known);
@@ -95,12 +96,17 @@ void Life::prepare(Time now) {
 }
 
 void Life::next_part() {
-  const std::size_t step = around_.admission.chat_beside(plan_.ticket.id) ? 1 : prefill_.options.parts;
+  // A few tokens begin as any prompt does: of several slots the first part would take anyone's, and the next
+  // ones, which are more than ten times as long, yet another.
+  const bool takes_a_slot = prefill_.asked == 0 && around_.admission.slots(hop().server.name) > 1;
+  const bool in_parts = around_.admission.chat_beside(plan_.ticket.id) && !takes_a_slot;
+  const std::size_t step = in_parts ? 1 : prefill_.options.parts;
   if (!around_.bypass) prefill_.part = prefill_.slices->next(prefill_.asked, step);
 }
 
 void Life::judge_known(const UpstreamFigures& figures) {
-  if (std::exchange(prefill_.begins_known, false)) slice_worth().suggestion_goes_on(figures);
+  if (std::exchange(prefill_.begins_known, false))
+    slice_worth().suggestion_goes_on(figures, prefill_.in_slot);
 }
 
 void Life::take_slice(const Reply& reply, const UpstreamFigures& figures) {

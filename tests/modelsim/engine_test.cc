@@ -267,6 +267,17 @@ TEST(APromptCache, WithoutTheHostsOutlivesAsManyAsThereAreOtherSlots) {
   EXPECT_EQ(next_turn_after(options, 4).again, 680u);
 }
 
+TEST(Slots, AreGivenAwayByWhenTheyWereLastBusyNotByWhenTheirRequestCame) {
+  EngineOptions options = llama(2);
+  options.host_cache = 0;
+  Machine machine(options);
+  machine.at(0ms, work(prompt(310, 1), 200));
+  machine.at(100ms, work(prompt(310, 2), 1));
+  machine.at(60s, work(prompt(310, 3), 1));  // takes the second one's, which was free long before
+  const auto again = machine.at(70s, work(prompt(310, 1), 1));
+  EXPECT_EQ(1u, machine.of(again).usage.new_tokens);
+}
+
 TEST(APromptCache, GivesAPromptBackInAMoment) {
   Machine machine(llama());
   machine.at(0ms, work(prompt(1000), 1));

@@ -243,15 +243,17 @@ class Schedule {
           << "a suggestion goes ahead of request " << id << ", which waits too long";
   }
 
-  // Past its longest wait nothing but other work on its upstream keeps a request from its turn.
+  // Past its longest wait nothing but other work on its upstream keeps a request from its turn; where it
+  // would take the last chat's slot, the re-warm before it.
   void expect_no_overdue_beside_a_free_slot() {
     if (const auto wake = admission_.next_wakeup(now_); wake && *wake <= now_) return;  // it goes just now
     for (const auto& [id, one] : requests_) {
       if (!waits(one) || rate_holds(one) || one.ticket.lane != Lane::background) continue;
-      const bool busy =
-          at_its_class_limit(one) || count([&, &upstream = one.ticket.upstream](const Known& other) {
-                                       return in_slots(other) && other.ticket.upstream == upstream;
-                                     }) > 0;
+      const bool busy = at_its_class_limit(one) ||
+                        count([&, &upstream = one.ticket.upstream](const Known& other) {
+                          return in_slots(other) && other.ticket.upstream == upstream;
+                        }) > 0 ||
+                        (slots_ > 1 && !own_.empty());
       EXPECT_TRUE(now_ <= latest(one) || busy)
           << "request " << id << " waits beside a free slot, "
           << std::chrono::duration_cast<std::chrono::milliseconds>(now_ - latest(one)).count()

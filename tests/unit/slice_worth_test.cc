@@ -259,18 +259,34 @@ TEST(SliceWorth, AWholeThatFindsNothingOfItsSlicesDoesNotMakeTheServerLookSlow) 
   EXPECT_EQ(75u, worth.options()->slice_tokens);
 }
 
-TEST(SliceWorth, ASuggestionsBeginningIsTrustedUntilTheServerIsSeenToLoseIt) {
+TEST(SliceWorth, ASuggestionsBeginningIsTrustedUntilTheServerIsSeenToLoseItAndThenNowAndThen) {
+  SliceWorth worth;
+  const KnownPrefix beginning(std::string(1000, 'a'));
+  const UpstreamFigures found = llama(400, 60, milliseconds(200));
+  const UpstreamFigures lost = llama(0, 460, milliseconds(1500));
+  worth.whole(llama(0, 900, milliseconds(3000)));
+  EXPECT_EQ(0u, worth.suggestion(true).shared(beginning));
+  worth.suggested(beginning);
+  EXPECT_EQ(960u, worth.suggestion(true).shared(beginning));
+  for (const bool there : {false, true, false, false}) {
+    EXPECT_EQ(960u, worth.suggestion(true).shared(beginning));
+    worth.suggestion_goes_on(there ? found : lost, true);
+  }
+  for (int i = 1; i < 16; ++i) EXPECT_EQ(0u, worth.suggestion(true).shared(beginning));
+  EXPECT_EQ(960u, worth.suggestion(true).shared(beginning)) << "for the server may have it again";
+  worth.suggestion_goes_on(found, true);
+  EXPECT_EQ(960u, worth.suggestion(true).shared(beginning));
+}
+
+TEST(SliceWorth, ASuggestionWhoseSlotWasTakenSaysNothingOfOnesThatAreInTheirs) {
   SliceWorth worth;
   const KnownPrefix beginning(std::string(1000, 'a'));
   worth.whole(llama(0, 900, milliseconds(3000)));
-  EXPECT_EQ(0u, worth.suggestion().shared(beginning));
   worth.suggested(beginning);
-  EXPECT_EQ(960u, worth.suggestion().shared(beginning));
-  for (const bool there : {false, true, false, false}) {
-    EXPECT_EQ(960u, worth.suggestion().shared(beginning));
-    worth.suggestion_goes_on(there ? llama(400, 60, milliseconds(200)) : llama(0, 460, milliseconds(1500)));
-  }
-  EXPECT_EQ(0u, worth.suggestion().shared(beginning));
+  for (int i = 0; i < 2; ++i) worth.suggestion_goes_on(llama(0, 460, milliseconds(1500)), false);
+  for (int i = 1; i < 256; ++i) EXPECT_EQ(0u, worth.suggestion(false).shared(beginning));
+  EXPECT_EQ(960u, worth.suggestion(false).shared(beginning)) << "the host's memory may have it";
+  EXPECT_EQ(960u, worth.suggestion(true).shared(beginning));
 }
 
 TEST(SliceWorth, WhatItIsTooSlowForIsTriedNowAndThen) {

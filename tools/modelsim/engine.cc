@@ -180,7 +180,6 @@ void Engine::launch(Runner& runner, Job job, Time now) {
   slot.generated = 0;
   slot.said.clear();
   slot.launched = now;
-  slot.used = ++uses_;
   Record& record = records_[job.id];
   slot.usage = record.usage;
   slot.usage.cached_tokens = shared;
@@ -297,7 +296,7 @@ void Engine::release(Runner& runner, Slot& slot, Fate fate, Time at) {
   record.usage = slot.usage;
   if (slot.job->closed && fate != Fate::done) record.close_noticed = at;
   slot.job.reset();
-  runner.used = ++uses_;
+  slot.used = runner.used = ++uses_;
 }
 
 // Ollama always asks its runner for a stream, so it sees a closed connection at once; llama-server sees that

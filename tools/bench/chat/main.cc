@@ -25,6 +25,7 @@ struct Options {
   bool host_cache = true;
   bool ollama = false;
   bool table = false;
+  std::string way;  // empty: all
   std::string config = TASKLANE_SOURCE_DIR "/config";
   bool on_wire = false;
   WireOptions wire;
@@ -132,7 +133,8 @@ int run_all(const Options& options) {
       {"one model, without grafts", true, "one-model.json", false, {.graft = true}},
   };
   Json results = Json::array();
-  for (const Way& way : ways) results.push_back(run(way, options));
+  for (const Way& way : ways)
+    if (options.way.empty() || way.name == options.way) results.push_back(run(way, options));
   if (options.table)
     print_table(results);
   else
@@ -170,6 +172,7 @@ int main(int argc, char** argv) {
   app.add_flag("--ollama", options.ollama,
                "The server speaks and tells of its work as Ollama does: times alone");
   app.add_option("--config", options.config, "The folder of the profiles")->check(CLI::ExistingDirectory);
+  app.add_option("--way", options.way, "This one alone, by its name in the table");
   app.add_flag("--table", options.table, "For a person, instead of JSON");
   app.add_flag("--wire", options.on_wire, "Real processes and sockets, beside the same in virtual time")
       ->excludes("--hours", "--slots", "--no-host-cache", "--ollama");

@@ -26,6 +26,13 @@ class KnownPrefix {
     return static_cast<std::size_t>(differ.first - prints_.begin()) * step;
   }
 
+  // Its first bytes, in whole steps.
+  [[nodiscard]] KnownPrefix first(std::size_t bytes) const {
+    KnownPrefix beginning = *this;
+    beginning.prints_.resize(std::min(prints_.size(), bytes / step));
+    return beginning;
+  }
+
  private:
   static constexpr std::size_t step = 64;
   static constexpr std::size_t most = 1024;

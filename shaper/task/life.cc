@@ -315,10 +315,8 @@ Effect Life::send(Time now) {
     bill_.emplace(upstream_page().spending, *upstream().service->price, plan_.ticket.prompt_tokens, now);
   around_.admission.sent(plan_.ticket.id, graft_ ? OnPrompt::goes_on : OnPrompt::pushes_out);
   // What the last suggestion has in the cache and this one has not is lost, whether this one ends or not.
-  if (prefill_.beginning && !graft_) {
-    const std::string_view text = *last_user_text(made_.json, dialect());
-    slice_worth().suggested(KnownPrefix(text.substr(0, prefill_.slices->known_bytes())));
-  }
+  if (prefill_.beginning && !graft_)
+    slice_worth().suggested(prefill_.beginning->first(prefill_.slices->known_bytes()));
   if (!prefill_.part && graft_) return effect::Send{to_wire_json(graft_->json), Keep::answer, dialect()};
   if (!prefill_.part) return effect::Send{plan_.body.text_of(made_), Keep::answer, dialect()};
   around_.admission.sliced(plan_.ticket.lane);

@@ -70,6 +70,42 @@ TEST_F(Lives, ASuggestionThatWouldComeTooLateIsNotAsked) {
   EXPECT_EQ(0u, held());
 }
 
+// It had begun to take that one's place in the server's cache.
+TEST_F(Lives, BehindASuggestionThatWasCutShortNothingOfTheOneBeforeIsCountedOn) {
+  rule_.then.settings.lane = Lane::keystroke;
+  rule_.then.settings.slices = true;
+  reads_300_tokens_in(1s);
+  SliceWorth& worth = book_.slices({{"model"}, "big"}, Dialect::openai_chat);
+  const KnownPrefix asked(
+      parsed(title_body(std::string(2000, 'b')))["messages"][0]["content"].get<std::string>());
+  worth.suggested(asked);
+  ASSERT_GT(worth.suggestion(true).shared(asked), 1000u);
+  arrive(2, title_body(std::string(2000, 'c')));
+  reach(2);
+  leave(2);
+  EXPECT_EQ(worth.suggestion(true).shared(asked), 0u);
+}
+
+// A prompt of a few tokens begins as any does, so it would be given anybody's slot.
+TEST_F(Lives, BesideAChatTheFirstPartIsAWholeSliceWhereAServerChoosesAmongSlots) {
+  rule_.then.settings.slices = true;
+  rule_.then.settings.max_wait = 1s;
+  reads_300_tokens_in(1s);
+  RequestId id = 0;
+  const auto first_part = [&](unsigned slots) {
+    desk_->admission().use_slots("model", slots);
+    chat_comes(chat);
+    arrive(++id, title_body(std::string(4000, 'r')));
+    pass(2s);
+    reach(id);
+    EXPECT_EQ(State::prefilling, state(id));
+    leave(id);
+    chat_ends(chat);
+    return task(id).sent.size();
+  };
+  EXPECT_GT(first_part(4), first_part(1) + 100);
+}
+
 TEST_F(Lives, WhoSharesASuggestionThatWouldComeTooLateIsAnsweredToo) {
   rule_.then.settings.lane = Lane::keystroke;
   rule_.then.settings.slices = true;

@@ -226,6 +226,8 @@ class Admission {
   static void stop(const Job& job, Time now);
   static void wait_again(Job& job, Time now);
   static constexpr std::size_t overdue_rank = 1;
+  // A re-warm that finds the prompt in its slot takes a tenth of this.
+  static constexpr Duration short_rewarm = std::chrono::seconds(1);
   [[nodiscard]] static std::size_t rank(const Job& job, Time now);
   [[nodiscard]] bool may_start(const Job& job, Time now) const;
   [[nodiscard]] bool overdue_waits(const Upstream& upstream, Time now) const;
@@ -244,6 +246,7 @@ class Admission {
   static bool rewarmed_for(const Ticket& ticket, const Upstream& upstream);
   [[nodiscard]] bool wants_rewarm(const Upstream& upstream, Time now) const;
   [[nodiscard]] static bool is_at_risk(const Upstream& upstream);
+  [[nodiscard]] bool spares_chats_slot(const Job& job, Time now) const;
   [[nodiscard]] bool takes_chats_slot(const Job& job, Time now) const;
   static void used_by_chat(Upstream& upstream);
   void rewarm(const std::string& name, Upstream& upstream, Time now, Actions& out);

@@ -10,8 +10,6 @@ namespace {
 
 // A re-warm is begun where nothing is due for so long.
 constexpr Duration rewarm_time = std::chrono::milliseconds(500);
-// One that finds the prompt in its slot takes a tenth of that.
-constexpr Duration short_rewarm = std::chrono::seconds(1);
 
 // Where there are several slots each re-warm is a moment in which a turn that comes finds its own slot busy,
 // and is read anew in another. Once it is asked all the same, for the turn's answer, as the next turn will
@@ -80,10 +78,16 @@ bool Admission::is_at_risk(const Upstream& upstream) {
          upstream.used.gives_away(RequestClass::chat, upstream.slots);
 }
 
+// One that is overdue does not wait much longer for that.
+bool Admission::spares_chats_slot(const Job& job, Time now) const {
+  if (released_ || job.upstream->slots == 1 || job.ticket.lane == Lane::blocking) return false;
+  return job.ticket.settings.hold && now - short_rewarm < forced_at(job);
+}
+
 // This task would be given the slot of the last chat, which can be asked again first.
 bool Admission::takes_chats_slot(const Job& job, Time now) const {
   const Upstream& upstream = *job.upstream;
-  if (released_ || upstream.slots == 1 || job.ticket.lane == Lane::blocking) return false;
+  if (!spares_chats_slot(job, now)) return false;
   if (upstream.foreground > 0 || now >= upstream.warm_until) return false;
   return !upstream.used.holds(job.ticket.request_class) &&
          upstream.used.gives_away(RequestClass::chat, upstream.slots);
@@ -95,16 +99,20 @@ bool Admission::wants_rewarm(const Upstream& upstream, Time now) const {
   if (released_ || upstream.foreground > 0 || !upstream.running.empty()) return false;
   if (now >= upstream.warm_until) return false;
   bool wanted = is_at_risk(upstream) || wants_answer(upstream, now);
+  bool others_come = false;
   const bool others_wait = overdue_waits(upstream, now);
   for (const RequestId id : upstream.waiting) {
     const Job& job = jobs_.at(id);
-    if (std::min(due_at(job), forced_at(job)) >= now + rewarm_time) continue;
-    if (takes_chats_slot(job, now))
+    const Time due = std::min(due_at(job), forced_at(job));
+    if (due >= now + rewarm_time) continue;
+    if (!takes_chats_slot(job, now))
+      others_come |= !others_wait || rank(job, now) <= overdue_rank;
+    else if (due <= now)
+      return true;  // and waits for it
+    else
       wanted = true;
-    else if (!others_wait || rank(job, now) <= overdue_rank)
-      return false;
   }
-  return wanted;
+  return wanted && !others_come;
 }
 
 // Behind the chat's end those that run beside it end later.

@@ -228,7 +228,10 @@ std::optional<Time> Admission::next_wakeup(Time now) const {
       if (rewarms) consider(std::max(now, waits_for_rewarm_until(job, now)));
       // A request that is due but finds no room waits for an event, not for the time.
       if (const Time due = due_at(job); due > now && due != Time::max()) consider(due);
-      if (const Time forced = forced_at(job); forced > now) consider(forced);
+      if (const Time forced = forced_at(job); forced > now)
+        consider(forced);
+      else if (takes_chats_slot(job, now))
+        consider(forced + short_rewarm);
       if (may_start(job, now) && !(others_wait && rank(job, now) > overdue_rank)) consider(now);
     }
     if (wants_rewarm(upstream, now)) consider(now);

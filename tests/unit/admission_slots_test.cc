@@ -138,5 +138,46 @@ TEST_F(OnSeveralSlots, ASuggestionIsInItsSlotUntilAsManyOtherKindsCame) {
   EXPECT_FALSE(last_is_there(7));
 }
 
+// The title is due within the time of a re-warm, and takes no slot of the chat's.
+TEST_F(OnSeveralSlots, ASuggestionDoesNotWaitForATitleThatStillSettles) {
+  answer_a_chat();
+  EXPECT_TRUE(run(1, RequestClass::tags, start));
+  EXPECT_TRUE(run(2, RequestClass::title, start));
+  Ticket settles = of(3, RequestClass::title);
+  settles.settings.settle = 400ms;
+  admission_.arrive(settles, start);
+  EXPECT_FALSE(run(4, RequestClass::autocomplete, start));
+  ASSERT_EQ(admission_.next_wakeup(start), start);
+  const std::optional<RequestId> own = rewarm_in(admission_.tick(start));
+  ASSERT_TRUE(own);
+  EXPECT_TRUE(starts(admission_.finished(*own, start + 50ms), 4));
+}
+
+TEST_F(OnSeveralSlots, ATaskThatIsOverdueIsNotOvertakenForEverByThoseThatHaveASlot) {
+  answer_a_chat();
+  EXPECT_TRUE(run(1, RequestClass::tags, start));
+  EXPECT_TRUE(run(2, RequestClass::title, start));
+  const auto late = [](RequestId id, RequestClass kind) {
+    Ticket made = of(id, kind);
+    made.settings.max_wait = 0s;
+    return made;
+  };
+  ASSERT_TRUE(starts(admission_.arrive(late(3, RequestClass::title), start), 3));
+  admission_.sent(3, OnPrompt::pushes_out);
+  admission_.arrive(late(4, RequestClass::follow_up), start);
+  admission_.arrive(late(5, RequestClass::tags), start + 1s);
+  EXPECT_EQ(admission_.next_wakeup(start + 500ms), start + 1s) << "until then it waits for a re-warm";
+  EXPECT_TRUE(starts(admission_.finished(3, start + 2s), 4));
+}
+
+TEST_F(OnSeveralSlots, WhatNeedNotWaitForChatsTakesWhateverSlotThereIs) {
+  answer_a_chat();
+  EXPECT_TRUE(run(1, RequestClass::tags, start));
+  EXPECT_TRUE(run(2, RequestClass::title, start));
+  Ticket at_once = of(3, RequestClass::follow_up);
+  at_once.settings.hold = false;
+  EXPECT_TRUE(starts(admission_.arrive(at_once, start), 3));
+}
+
 }  // namespace
 }  // namespace tasklane

@@ -76,6 +76,7 @@ void Admission::arrive_chat(const Ticket& ticket, Time now, Actions& out) {
   if (ticket.unloads) unloaded(ticket.upstream, ticket.model);
   const bool behind = rewarmed_for(ticket, upstream) && (upstream.warm || rewarm_on(upstream));
   upstream.warm_turn = behind ? ticket.id : 0;
+  upstream.chat_model = ticket.model;
   upstream.warm = upstream.asked_again = false;
   upstream.prompt_lost = false;
   upstream.warm_until = {};  // another chat's prompt is of no use now

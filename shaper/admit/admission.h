@@ -189,7 +189,8 @@ class Admission {
     bool warm = false;         // its prompt was asked again, and nothing came behind
     bool asked_again = false;  // since the chat was answered
     RequestId warm_turn = 0;   // the chat that found it so
-    SlotsUsed used;
+    SlotsUsed used;            // of the last chat's model
+    std::string chat_model;
     UnloadedModels unloaded;
     bool changed = false;                                 // somebody may be able to start
     std::vector<RequestId> running;                       // background, keystrokes and re-warms

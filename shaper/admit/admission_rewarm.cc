@@ -44,8 +44,13 @@ void Admission::sent(RequestId id, OnPrompt what) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return;
   const Job& job = found->second;
-  job.upstream->used.used(what == OnPrompt::pushes_out ? job.ticket.request_class : RequestClass::chat,
-                          job.upstream->slots);
+  SlotsUsed& slots = job.upstream->used;
+  // Another model has slots of its own, or there is room for one model, and the chat's has gone.
+  if (job.ticket.model != job.upstream->chat_model)
+    slots.forget(RequestClass::chat);
+  else
+    slots.used(what == OnPrompt::pushes_out ? job.ticket.request_class : RequestClass::chat,
+               job.upstream->slots);
 }
 
 bool Admission::last_is_in_slot(RequestId id) const {
@@ -87,7 +92,7 @@ bool Admission::spares_chats_slot(const Job& job, Time now) const {
 // This task would be given the slot of the last chat, which can be asked again first.
 bool Admission::takes_chats_slot(const Job& job, Time now) const {
   const Upstream& upstream = *job.upstream;
-  if (!spares_chats_slot(job, now)) return false;
+  if (!spares_chats_slot(job, now) || job.ticket.model != upstream.chat_model) return false;
   if (upstream.foreground > 0 || now >= upstream.warm_until) return false;
   return !upstream.used.holds(job.ticket.request_class) &&
          upstream.used.gives_away(RequestClass::chat, upstream.slots);

@@ -179,5 +179,20 @@ TEST_F(OnSeveralSlots, WhatNeedNotWaitForChatsTakesWhateverSlotThereIs) {
   EXPECT_TRUE(starts(admission_.arrive(at_once, start), 3));
 }
 
+// It has slots of its own; or the server has room for one model, and each change is a load.
+TEST_F(OnSeveralSlots, TasksOfAnotherModelGoOneBehindTheOtherAndThenTheChatsPromptIsAskedAgain) {
+  answer_a_chat();
+  RequestId id = 0;
+  for (const RequestClass kind : {RequestClass::title, RequestClass::tags, RequestClass::follow_up}) {
+    Ticket other = of(++id, kind);
+    other.model = "another";
+    ASSERT_TRUE(starts(admission_.arrive(other, start), id)) << to_text(kind);
+    admission_.sent(id, OnPrompt::pushes_out);
+    admission_.finished(id, start);
+  }
+  EXPECT_EQ(admission_.next_wakeup(start), start);
+  EXPECT_TRUE(rewarm_in(admission_.tick(start)));
+}
+
 }  // namespace
 }  // namespace tasklane

@@ -19,7 +19,7 @@ namespace tasklane {
 struct Reply {
   bool any_byte = false;  // else the server closed without a word
   bool whole = false;     // the message came to its end
-  bool stale = false;     // on a kept connection that the server had closed before, and cannot have read
+  bool stale = false;     // on a kept connection that the server had closed before, as far as is known
   int status = 0;
   std::string content_type;
   std::string error_body{};               // with an error status: what the server said

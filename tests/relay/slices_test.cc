@@ -77,6 +77,24 @@ TEST_F(SlicesOnTheWire, AServerThatKeepsItsPrefixIsAskedInSlicesThenWhole) {
   EXPECT_EQ(R"({"title": "Rice"})", content_of(receive_answer(*tasks_)));
 }
 
+// llama-server promises to keep a connection, and closes it behind each streamed answer.
+TEST_F(SlicesOnTheWire, ATaskUnderWhichAKeptConnectionEndsIsAskedOnANewOne) {
+  for (const bool reset : {true, false}) {
+    Peer server = after_a_first_title();
+    tasks_->send(title(long_text()));
+    receive_request(server);
+    if (reset)
+      server.reset();
+    else
+      server.close();
+    Peer anew = model.accept();
+    answer_to_the_whole(anew, true);
+    EXPECT_EQ(R"({"title": "Rice"})", content_of(receive_answer(*tasks_)));
+    anew.reset();
+  }
+  EXPECT_EQ(2u, counters().upstream_reconnects);
+}
+
 TEST_F(SlicesOnTheWire, ASliceOnItsWayEndsWithABypassAndTheWholeIsAskedAtOnce) {
   Peer server = after_a_first_title();
   tasks_->send(title(long_text()));

@@ -168,7 +168,10 @@ Awaitable<void> TaskRun::send(effect::Send wish) {
   on_its_way_ = false;
   const UpstreamPtr connection = std::exchange(upstream_, nullptr);
   const bool ended = slice && slice->ended();
-  const bool stale = !ended && !collected.any_byte && connection->reused() && unread;
+  // llama-server says nothing of it and closes behind each streamed answer: what is sent to it in that moment
+  // is reset. A task that it did read after all costs its time, and of a service money.
+  const bool repeats = unread || !life_.upstream().service;
+  const bool stale = !ended && !collected.any_byte && connection->reused() && repeats;
   if (life_.state() != Life::State::stopping) {
     if (stale || wish.keep == Keep::answer) note_slots(collected, stale);
     note_origin(collected);

@@ -1,6 +1,7 @@
 #include "tools/bench/chat/people.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "tools/modelsim/generation_request.h"
@@ -150,7 +151,7 @@ void People::send() {
     asked.said = conversation_.said;
     asked.answer_tokens = static_cast<std::size_t>(whole(conversing_, 40, 300));
     append(asked.answer,
-           static_cast<std::size_t>(habits_.quoted * static_cast<double>(asked.answer_tokens) + 0.5));
+           static_cast<std::size_t>(std::lround(habits_.quoted * static_cast<double>(asked.answer_tokens))));
     asked.chat = conversation_.key;
     asked.typist = 1;
     const sim::Tokens answer = asked.answer;

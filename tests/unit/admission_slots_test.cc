@@ -34,6 +34,12 @@ class OnSeveralSlots : public Admitting {
     admission_.finished(id, now);
     return true;
   }
+  // The chat's is the one of the three that was used longest ago.
+  void let_the_chats_slot_be_next() {
+    answer_a_chat();
+    EXPECT_TRUE(run(1, RequestClass::tags, start));
+    EXPECT_TRUE(run(2, RequestClass::title, start));
+  }
   static std::optional<RequestId> rewarm_in(const Actions& actions) {
     for (const Action& action : actions)
       if (const auto* own = std::get_if<Rewarm>(&action)) return own->id;
@@ -42,9 +48,7 @@ class OnSeveralSlots : public Admitting {
 };
 
 TEST_F(OnSeveralSlots, ATaskThatWouldBeGivenTheLastChatsSlotWaitsUntilThatsPromptWasAskedAgain) {
-  answer_a_chat();
-  EXPECT_TRUE(run(1, RequestClass::tags, start));
-  EXPECT_TRUE(run(2, RequestClass::title, start));
+  let_the_chats_slot_be_next();
   EXPECT_FALSE(run(3, RequestClass::follow_up, start)) << "its slot is the one used longest ago";
   ASSERT_EQ(admission_.next_wakeup(start), start);
   const std::optional<RequestId> own = rewarm_in(admission_.tick(start));
@@ -140,9 +144,7 @@ TEST_F(OnSeveralSlots, ASuggestionIsInItsSlotUntilAsManyOtherKindsCame) {
 
 // The title is due within the time of a re-warm, and takes no slot of the chat's.
 TEST_F(OnSeveralSlots, ASuggestionDoesNotWaitForATitleThatStillSettles) {
-  answer_a_chat();
-  EXPECT_TRUE(run(1, RequestClass::tags, start));
-  EXPECT_TRUE(run(2, RequestClass::title, start));
+  let_the_chats_slot_be_next();
   Ticket settles = of(3, RequestClass::title);
   settles.settings.settle = 400ms;
   admission_.arrive(settles, start);
@@ -154,9 +156,7 @@ TEST_F(OnSeveralSlots, ASuggestionDoesNotWaitForATitleThatStillSettles) {
 }
 
 TEST_F(OnSeveralSlots, ATaskThatIsOverdueIsNotOvertakenForEverByThoseThatHaveASlot) {
-  answer_a_chat();
-  EXPECT_TRUE(run(1, RequestClass::tags, start));
-  EXPECT_TRUE(run(2, RequestClass::title, start));
+  let_the_chats_slot_be_next();
   const auto late = [](RequestId id, RequestClass kind) {
     Ticket made = of(id, kind);
     made.settings.max_wait = 0s;
@@ -171,9 +171,7 @@ TEST_F(OnSeveralSlots, ATaskThatIsOverdueIsNotOvertakenForEverByThoseThatHaveASl
 }
 
 TEST_F(OnSeveralSlots, WhatNeedNotWaitForChatsTakesWhateverSlotThereIs) {
-  answer_a_chat();
-  EXPECT_TRUE(run(1, RequestClass::tags, start));
-  EXPECT_TRUE(run(2, RequestClass::title, start));
+  let_the_chats_slot_be_next();
   Ticket at_once = of(3, RequestClass::follow_up);
   at_once.settings.hold = false;
   EXPECT_TRUE(starts(admission_.arrive(at_once, start), 3));

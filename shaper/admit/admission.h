@@ -247,7 +247,6 @@ class Admission {
   static bool rewarmed_for(const Ticket& ticket, const Upstream& upstream);
   [[nodiscard]] bool wants_rewarm(const Upstream& upstream, Time now) const;
   [[nodiscard]] static bool is_at_risk(const Upstream& upstream);
-  [[nodiscard]] bool spares_chats_slot(const Job& job, Time now) const;
   [[nodiscard]] bool takes_chats_slot(const Job& job, Time now) const;
   static void used_by_chat(Upstream& upstream);
   void rewarm(const std::string& name, Upstream& upstream, Time now, Actions& out);

@@ -83,16 +83,13 @@ bool Admission::is_at_risk(const Upstream& upstream) {
          upstream.used.gives_away(RequestClass::chat, upstream.slots);
 }
 
-// One that is overdue does not wait much longer for that.
-bool Admission::spares_chats_slot(const Job& job, Time now) const {
-  if (released_ || job.upstream->slots == 1 || job.ticket.lane == Lane::blocking) return false;
-  return job.ticket.settings.hold && now - short_rewarm < forced_at(job);
-}
-
-// This task would be given the slot of the last chat, which can be asked again first.
+// This task would be given the slot of the last chat, which can be asked again first. One that is overdue
+// does not wait much longer for that.
 bool Admission::takes_chats_slot(const Job& job, Time now) const {
   const Upstream& upstream = *job.upstream;
-  if (!spares_chats_slot(job, now) || job.ticket.model != upstream.chat_model) return false;
+  if (released_ || !job.ticket.settings.hold || job.ticket.lane == Lane::blocking) return false;
+  if (now - short_rewarm >= forced_at(job)) return false;
+  if (upstream.slots == 1 || job.ticket.model != upstream.chat_model) return false;
   if (upstream.foreground > 0 || now >= upstream.warm_until) return false;
   return !upstream.used.holds(job.ticket.request_class) &&
          upstream.used.gives_away(RequestClass::chat, upstream.slots);

@@ -44,7 +44,9 @@ class PlainOllama {
   bool read(const dom::object& root) {
     return std::all_of(root.begin(), root.end(), [&](const auto& member) {
       if (member.key == "message") return read_message(member.value);
-      return member.key != "error" && is_scalar(member.value) && read_scalar(member.key, member.value);
+      if (member.key == "error" || !is_scalar(member.value)) return false;
+      read_scalar(member.key, member.value);
+      return true;
     });
   }
 
@@ -72,7 +74,7 @@ class PlainOllama {
     return true;
   }
 
-  bool read_scalar(std::string_view key, const dom::element& value) {
+  void read_scalar(std::string_view key, const dom::element& value) {
     if (key == "response" && !chat_) content_ = is_text(value);
     if (key == "thinking" && !chat_) thinking_ = is_text(value);
     if (key == "done_reason") reason_ = value.is_string() ? value.get_string().value_unsafe() : "";
@@ -82,7 +84,6 @@ class PlainOllama {
       if (key == name) figures_.*figure = count_of(number());
     for (const auto& [name, figure] : ollama_times)
       if (key == name) figures_.*figure = time_of(number(), ollama_time_unit);
-    return true;
   }
 
   bool chat_;

@@ -45,15 +45,19 @@ class OnSeveralSlots : public Admitting {
       if (const auto* own = std::get_if<Rewarm>(&action)) return own->id;
     return {};
   }
+  // The one for whose sake it waits is asked at once, and takes a moment.
+  void expect_to_start_behind_a_rewarm(RequestId id) {
+    ASSERT_EQ(admission_.next_wakeup(start), start);
+    const std::optional<RequestId> own = rewarm_in(admission_.tick(start));
+    ASSERT_TRUE(own);
+    EXPECT_TRUE(starts(admission_.finished(*own, start + 50ms), id));
+  }
 };
 
 TEST_F(OnSeveralSlots, ATaskThatWouldBeGivenTheLastChatsSlotWaitsUntilThatsPromptWasAskedAgain) {
   let_the_chats_slot_be_next();
   EXPECT_FALSE(run(3, RequestClass::follow_up, start)) << "its slot is the one used longest ago";
-  ASSERT_EQ(admission_.next_wakeup(start), start);
-  const std::optional<RequestId> own = rewarm_in(admission_.tick(start));
-  ASSERT_TRUE(own);
-  EXPECT_TRUE(starts(admission_.finished(*own, start + 50ms), 3));
+  expect_to_start_behind_a_rewarm(3);
 }
 
 TEST_F(OnSeveralSlots, OneOfAKindThatHasASlotTakesNoOther) {
@@ -149,10 +153,7 @@ TEST_F(OnSeveralSlots, ASuggestionDoesNotWaitForATitleThatStillSettles) {
   settles.settings.settle = 400ms;
   admission_.arrive(settles, start);
   EXPECT_FALSE(run(4, RequestClass::autocomplete, start));
-  ASSERT_EQ(admission_.next_wakeup(start), start);
-  const std::optional<RequestId> own = rewarm_in(admission_.tick(start));
-  ASSERT_TRUE(own);
-  EXPECT_TRUE(starts(admission_.finished(*own, start + 50ms), 4));
+  expect_to_start_behind_a_rewarm(4);
 }
 
 TEST_F(OnSeveralSlots, ATaskThatIsOverdueIsNotOvertakenForEverByThoseThatHaveASlot) {
